@@ -1,0 +1,12 @@
+//! The control interface that `sovnetd` serves and `sovnetctl` speaks: Varlink messages, and nothing
+//! of the domain. Fields are added, never renamed or removed.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod status;
+
+/// Name of the Varlink interface.
+pub const INTERFACE: &str = "internal.sovnet.Control";
+
+/// Where the daemon listens unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/sovnet/control.sock";

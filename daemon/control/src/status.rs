@@ -1,0 +1,172 @@
+//! `Status`: the reply, and the document that `sovnetctl status --json` prints.
+//!
+//! Durations are milliseconds (`_ms`), counted back from the moment of the reply: no clock of two
+//! machines is ever compared.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of this document; grows only when a field changes its meaning.
+pub const SCHEMA: &str = "sovnet.status/1";
+
+/// The whole status of one node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Program version.
+    pub version: String,
+    /// This node's name.
+    pub node: String,
+    /// This node's identity.
+    pub id: String,
+    /// `healthy`, `degraded`, `unhealthy` or `idle` (no config).
+    pub health: String,
+    /// The config file that is in force; empty while idle.
+    pub config_file: String,
+    /// Since when the daemon runs.
+    pub uptime_ms: i64,
+    /// Announcing links.
+    pub segments: Vec<Segment>,
+    /// DNS; absent if it is not switched on.
+    pub dns: Option<Dns>,
+    /// What an operator should know, worst first.
+    pub problems: Vec<Problem>,
+}
+
+/// One announcing link.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Segment {
+    /// Interface name.
+    pub link: String,
+    /// Its hardware address.
+    pub mac: String,
+    /// This node's own address there.
+    pub own_address: String,
+    /// `joining`, `active`, `draining`, `stopping`, `gone`, `isolated`, `restarting`, `mute`.
+    pub state: String,
+    /// Why.
+    pub state_reason: String,
+    /// Since when.
+    pub state_for_ms: i64,
+    /// Addresses.
+    pub addresses: Vec<Address>,
+    /// Peers.
+    pub peers: Vec<Peer>,
+    /// Counters.
+    pub counters: BTreeMap<String, i64>,
+}
+
+/// One announced address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Address {
+    /// The address.
+    pub address: String,
+    /// `dns` or `host`.
+    pub purpose: String,
+    /// Name of the node that speaks for it; absent with nobody.
+    pub holder: Option<String>,
+    /// Whether that is this node.
+    pub is_held_here: bool,
+    /// The hardware address that should answer for it.
+    pub holder_mac: Option<String>,
+    /// The holder's term.
+    pub term: i64,
+    /// This node's ability for it, 0 to 3.
+    pub ability: i64,
+    /// Whether it is local on this node.
+    pub is_local: bool,
+    /// Since when this holder.
+    pub held_for_ms: i64,
+    /// Why this holder, or nobody.
+    pub reason: String,
+}
+
+/// One peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Peer {
+    /// Its name; absent while it was never heard.
+    pub name: Option<String>,
+    /// Its identity.
+    pub id: Option<String>,
+    /// Its address.
+    pub address: String,
+    /// Its hardware address.
+    pub mac: Option<String>,
+    /// `unknown`, `alive`, `suspect`, `hung`, `restarting`, `dead`.
+    pub liveness: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub liveness_for_ms: i64,
+    /// What it says of itself.
+    pub state: Option<String>,
+    /// How many addresses it claims.
+    pub claims: i64,
+    /// How long ago it was heard.
+    pub heard_ms_ago: Option<i64>,
+    /// The silence after which it is suspected.
+    pub threshold_ms: i64,
+    /// Its program version.
+    pub version: Option<String>,
+}
+
+/// DNS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Dns {
+    /// Listening sockets.
+    pub listeners: Vec<Listener>,
+    /// Zones.
+    pub zones: Vec<Zone>,
+    /// Upstreams.
+    pub upstreams: Vec<Upstream>,
+    /// Counters.
+    pub counters: BTreeMap<String, i64>,
+}
+
+/// One listening socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Listener {
+    /// Address and port.
+    pub address: String,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// Whether it is bound.
+    pub is_bound: bool,
+}
+
+/// One zone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Zone {
+    /// Its apex.
+    pub name: String,
+    /// How many names it has.
+    pub names: i64,
+}
+
+/// One upstream server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Upstream {
+    /// Address and port.
+    pub address: String,
+    /// `ok`, `failing`, `redirected`, `untried`.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// Last round trip.
+    pub last_rtt_ms: Option<f64>,
+}
+
+/// One thing that an operator should know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+pub struct Problem {
+    /// `note`, `degraded` or `unhealthy`.
+    pub severity: String,
+    /// A stable word.
+    pub code: String,
+    /// What is wrong, and where.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}

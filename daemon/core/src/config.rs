@@ -1,0 +1,91 @@
+//! The config as the program uses it: checked, immutable, defaults filled in.
+//!
+//! A file becomes a `spec::Spec` (exactly what is written), and `check` turns that into a [`Config`]
+//! or into all of its problems at once, with line, column and the offending text.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::names::{DnsName, LinkName, NodeName, Subnet};
+
+/// The whole config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[node] name`; default is the host name.
+    pub node_name: Option<NodeName>,
+    /// `[cluster]`.
+    pub cluster: Cluster,
+    /// `[announce]`.
+    pub announce: Announce,
+    /// `[[address]]`, in the order of the file.
+    pub addresses: Vec<StaticAddress>,
+    /// `[dns]`, with its zones; none if the file has no `[dns]` and no address with purpose dns.
+    pub dns: Option<Dns>,
+    /// Parts of the file that are correct but that this version does not act on yet, one sentence
+    /// each.
+    pub inactive: Vec<String>,
+}
+
+/// `[cluster]`: the nodes that announce together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The shared key; none means heartbeats without a key.
+    pub key_file: Option<PathBuf>,
+    /// Peers that are known beforehand (this node's own address may be among them).
+    pub peers: Vec<IpAddr>,
+    /// UDP port of heartbeats.
+    pub port: u16,
+}
+
+/// `[announce]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announce {
+    /// Links to announce on; empty = every link that has the address's subnet.
+    pub links: Vec<LinkName>,
+}
+
+/// `[[address]]`: an address with no Kubernetes behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaticAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a static address is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// A program on the nodes listens there.
+    Host,
+    /// sovnet's DNS listens there.
+    Dns,
+}
+
+/// `[dns]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dns {
+    /// Listening addresses: those with purpose dns, and `listen`.
+    pub listen: Vec<SocketAddr>,
+    /// Upstream servers in order of preference.
+    pub upstreams: Vec<SocketAddr>,
+    /// Subnets that may ask for names which are not ours, besides the connected ones.
+    pub recursion_for: Vec<Subnet>,
+    /// `hosts`: names with their addresses.
+    pub hosts: Vec<(DnsName, Vec<IpAddr>)>,
+    /// `[[dns.zone]]`.
+    pub zones: Vec<Zone>,
+}
+
+/// `[[dns.zone]]`: a part of the name space that is answered here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// Its apex.
+    pub name: DnsName,
+    /// The address of names of one label that nothing else owns; none = no wildcard.
+    pub wildcard: Option<IpAddr>,
+    /// Labels directly below the apex that are always asked upstream, with all below them.
+    pub pass: Vec<DnsName>,
+    /// Time to live of its records, in seconds.
+    pub ttl_secs: u32,
+}

@@ -1,0 +1,63 @@
+//! What is known of the world outside: facts as plain values, gathered by the shells.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::names::{LinkIndex, LinkName, Mac, Subnet};
+
+/// The kernel's links, addresses and default routes, as `link` last read them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkFacts {
+    /// Every link of the network namespace.
+    pub links: BTreeMap<LinkIndex, Link>,
+}
+
+/// One network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: LinkName,
+    /// Its hardware address; none if it has no Ethernet address (loopback, tunnels).
+    pub mac: Option<Mac>,
+    /// Administratively up, and with carrier.
+    pub is_up: bool,
+    /// Whether it can speak for addresses: Ethernet, not loopback, not the port of a bridge or
+    /// bond, broadcast and ARP switched on.
+    pub is_announcing: bool,
+    /// Whether frames go over the air (power save holds them back).
+    pub is_wireless: bool,
+    /// Its own addresses with their subnets.
+    pub addresses: Vec<LinkAddress>,
+    /// The IPv4 default gateway that is reached over this link.
+    pub gateway: Option<Ipv4Addr>,
+}
+
+/// An address of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The subnet that it is configured with.
+    pub subnet: Subnet,
+}
+
+impl Link {
+    /// The first own IPv4 address whose subnet contains `other`.
+    pub fn address_toward(&self, other: IpAddr) -> Option<LinkAddress> {
+        self.addresses
+            .iter()
+            .copied()
+            .find(|own| own.subnet.contains(other))
+    }
+}
+
+/// What the kernel shall hold for us; `link` makes it so, again after every foreign change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KernelWish {
+    /// Addresses to be local (on the loopback link, with a lifetime that is renewed).
+    pub local: Vec<Ipv4Addr>,
+    /// Links on which the kernel must neither answer ARP for them nor ask with them.
+    pub announcing: Vec<LinkIndex>,
+    /// Permanent neighbour entries of peers.
+    pub neighbours: BTreeMap<(LinkIndex, Ipv4Addr), Mac>,
+}

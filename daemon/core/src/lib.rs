@@ -1,0 +1,17 @@
+//! The pure part of sovnet: facts in, decisions out.
+//!
+//! Nothing here opens a socket or a file, reads a clock or draws a random number: time
+//! ([`time::Moment`]), randomness and identity are parameters. The shells in `sovnetd` carry out
+//! what is decided here.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod decide;
+pub mod facts;
+pub mod frame;
+pub mod member;
+pub mod names;
+pub mod report;
+pub mod speaker;
+pub mod time;
+pub mod zones;

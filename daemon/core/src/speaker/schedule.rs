@@ -1,0 +1,1 @@
+//! When gratuitous frames go out: at once, spaced past the one-second lock time, then refreshed.

@@ -1,0 +1,1 @@
+//! Local names: immutable zones and the pure `answer`.

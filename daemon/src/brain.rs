@@ -1,0 +1,1 @@
+//! Calls `decide` when facts change.

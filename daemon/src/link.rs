@@ -1,0 +1,1 @@
+//! The kernel through rtnetlink: facts out, wishes in.

@@ -1,0 +1,1 @@
+//! READY=1, STATUS= and the watchdog, fed by real progress.

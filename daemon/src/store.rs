@@ -1,0 +1,1 @@
+//! Last known state on disk.

@@ -1,0 +1,1 @@
+//! Spawning and ending of long-lived tasks.
