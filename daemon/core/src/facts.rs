@@ -60,4 +60,7 @@ pub struct KernelWish {
     pub announcing: Vec<LinkIndex>,
     /// Permanent neighbour entries of peers.
     pub neighbours: BTreeMap<(LinkIndex, Ipv4Addr), Mac>,
+    /// Leave everything as it is when the process ends (a restart, R16): addresses run out by
+    /// themselves if it does not come back.
+    pub is_kept_on_exit: bool,
 }

@@ -105,7 +105,7 @@ pub enum Output {
     },
     /// Announce this address again now (R6); it is already spoken for.
     Announce(Ipv4Addr),
-    /// [`Member::speaking`] or [`Member::lingering`] changed.
+    /// [`Member::speaking`] or [`Member::wanted_local`] changed.
     ClaimsChanged,
     /// [`Member::neighbours`] changed.
     NeighboursChanged,
@@ -170,6 +170,10 @@ impl Member {
     /// The link came up again or its MAC changed: say hello, ask the gateway.
     pub fn handle_link_up(&mut self, _now: Moment) {}
 
+    /// The kernel holds exactly these of [`Member::wanted_local`] as local addresses now. An address
+    /// is claimed only once it is local, so that a claim is never stated before it can be served.
+    pub fn handle_local(&mut self, _local: &BTreeSet<Ipv4Addr>, _now: Moment) {}
+
     /// An order.
     pub fn handle_command(&mut self, _command: Command, _now: Moment) {}
 
@@ -186,13 +190,14 @@ impl Member {
         None
     }
 
-    /// The addresses that this node claims: it speaks for these as soon as they are local.
+    /// The addresses that this node claims: the speaker speaks for exactly these, at once.
     pub fn speaking(&self) -> BTreeSet<Ipv4Addr> {
         BTreeSet::new()
     }
 
-    /// Addresses that it has given up and still forwards and answers for a while (linger).
-    pub fn lingering(&self) -> BTreeSet<Ipv4Addr> {
+    /// Addresses that shall be local on this node: about to be claimed, claimed, or given up and
+    /// still forwarded for a while (linger).
+    pub fn wanted_local(&self) -> BTreeSet<Ipv4Addr> {
         BTreeSet::new()
     }
 
