@@ -1,0 +1,130 @@
+//! The times of the protocol (ELECTION section 5), each with its reason. Defaults only: profiles
+//! replace the whole table.
+
+use std::time::Duration;
+
+/// All times of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timers {
+    /// Heartbeat interval up to 10 nodes; 2.5 ms per node above.
+    pub beat: Duration,
+    /// Silence from which a peer can be suspected: two lost beats.
+    pub floor: Duration,
+    /// The same where a wireless end holds frames back.
+    pub floor_wireless: Duration,
+    /// How long a suspect is asked before it is dead (R15), and the wire before a claim (R11).
+    pub confirm: Duration,
+    /// The same where a wireless end holds frames back.
+    pub confirm_wireless: Duration,
+    /// Distance of two questions while asking.
+    pub ask_step: Duration,
+    /// Not run for longer than this: start over (R2). The shortest detection of a peer.
+    pub zombie: Duration,
+    /// Longest join (R4).
+    pub join: Duration,
+    /// After a join that ended by time, only own wishes are resumed (R4).
+    pub grace: Duration,
+    /// A daemon that hangs on a live host is given up after this (R15).
+    pub hung: Duration,
+    /// Longest time for which ARP answers alone vouch for a host (R15).
+    pub vouch: Duration,
+    /// A kernel that answered no ARP for this long does not answer any more.
+    pub kernel_silent: Duration,
+    /// How long peers keep a restarting node's claims (R16).
+    pub hold: Duration,
+    /// How long a restarting or leaving node waits for acknowledgements (R16, R17).
+    pub leave: Duration,
+    /// An offer that is not taken goes to the next (R8).
+    pub offer: Duration,
+    /// And not again to this one for so long (R8).
+    pub exclusion: Duration,
+    /// Longest stop (R17).
+    pub stop: Duration,
+    /// How long an address that was given up is still forwarded.
+    pub linger: Duration,
+    /// How long an address may take to become local before this node counts as unable.
+    pub local: Duration,
+    /// And for how long it does.
+    pub unable: Duration,
+    /// A vacancy that was answered on the wire is asked for again after this (R11).
+    pub wire: Duration,
+    /// A vacancy older than this is taken by whoever is able (R11).
+    pub patience: Duration,
+    /// Added to the patience for each place in the order of the hash (R11).
+    pub patience_step: Duration,
+    /// Bound of the patience's doubling (R11).
+    pub patience_max: Duration,
+    /// An address that is lost again within this time doubles the patience (R11).
+    pub patience_memory: Duration,
+    /// The gateway is asked this often.
+    pub gateway_ask: Duration,
+    /// A gateway that did not answer for so long is lost (R3).
+    pub gateway_lost: Duration,
+    /// Broadcast hello while joining or isolated, and unicast hello to peers never heard.
+    pub hello_joining: Duration,
+    /// Broadcast hello otherwise.
+    pub hello: Duration,
+    /// An announcement by a foreign MAC is answered at most this often (R14, RFC 5227 section 2.4).
+    pub defend: Duration,
+    /// A mute node joins again when its double was not heard for so long (S5).
+    pub mute: Duration,
+    /// A challenge of an unverified peer is replaced after this (S3).
+    pub challenge: Duration,
+}
+
+/// Beats after which evidence counts as lasting (R12, R14).
+pub const LASTING_BEATS: u32 = 5;
+/// Hellos, replies and refusals per second and source that are answered.
+pub const REPLIES_PER_SECOND: u32 = 10;
+/// Peers that are kept at most; beyond, the longest dead goes, else the newcomer is dropped.
+pub const MAX_PEERS: usize = 32;
+/// LAN hosts that are kept as witnesses (R3).
+pub const MAX_WITNESSES: usize = 8;
+
+impl Default for Timers {
+    fn default() -> Timers {
+        let ms = Duration::from_millis;
+        Timers {
+            beat: ms(25),
+            floor: ms(60),
+            floor_wireless: ms(500),
+            confirm: ms(30),
+            confirm_wireless: ms(200),
+            ask_step: ms(10),
+            zombie: ms(90),
+            join: ms(300),
+            grace: ms(3_000),
+            hung: ms(1_000),
+            vouch: ms(10_000),
+            kernel_silent: ms(300),
+            hold: ms(5_000),
+            leave: ms(250),
+            offer: ms(250),
+            exclusion: ms(5_000),
+            stop: ms(2_000),
+            linger: ms(5_000),
+            local: ms(250),
+            unable: ms(10_000),
+            wire: ms(1_000),
+            patience: ms(1_000),
+            patience_step: ms(50),
+            patience_max: ms(60_000),
+            patience_memory: ms(600_000),
+            gateway_ask: ms(1_000),
+            gateway_lost: ms(3_000),
+            hello_joining: ms(200),
+            hello: ms(10_000),
+            defend: ms(10_000),
+            mute: ms(10_000),
+            challenge: ms(1_000),
+        }
+    }
+}
+
+impl Timers {
+    /// The heartbeat interval with so many nodes, this one included.
+    pub fn beat_for(&self, nodes: usize) -> Duration {
+        let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+        if nodes <= 10 { self.beat } else { self.beat.saturating_mul(nodes) / 10 }
+    }
+}
