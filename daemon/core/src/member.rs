@@ -5,6 +5,11 @@
 //! what arrived, sockets before timers (R1); [`Member::handle_timeout`]; then takes
 //! [`Member::next_output`] until there is none, and sleeps until [`Member::next_timeout`].
 
+pub mod keys;
+pub mod placement;
+pub mod window;
+pub mod wire;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,0 +1,244 @@
+//! The datagrams between nodes, as values and as bytes (ELECTION section 2; table with a worked
+//! example in docs/heartbeat.md).
+//!
+//! Owns the format and its limits. Never decides whom to believe: a decoded datagram has the right
+//! authentication code, and session, challenge and sequence are the member's to judge.
+
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+pub use decode::decode;
+pub use encode::encode;
+
+use super::keys::KeyId;
+use super::placement::first_eight;
+use crate::names::{NodeId, NodeName};
+use crate::report::NodeState;
+
+/// First bytes of every datagram of ours.
+pub const MAGIC: u16 = 0x7376;
+/// The version that this program speaks.
+pub const VERSION: u8 = 1;
+/// Bytes before the body; a plain heartbeat has no body.
+pub const HEADER_LENGTH: usize = 72;
+/// Longest payload: an IPv6 path of 1,280 bytes without fragments.
+pub const MAX_LENGTH: usize = 1232;
+/// Most addresses in one page of facts.
+pub const MAX_ADDRESSES: usize = 64;
+/// Most peers in one page of facts.
+pub const MAX_PEERS: usize = 32;
+/// Longest version text, in bytes.
+pub const MAX_VERSION_LENGTH: usize = 31;
+/// Highest term: a higher one on the wire is malformed, an own one saturates (S7).
+pub const MAX_TERM: u64 = 1 << 39;
+/// Highest sequence number (48 bits).
+pub const MAX_SEQUENCE: u64 = (1 << 48) - 1;
+
+/// How an address is called on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressKey(pub u64);
+
+impl AddressKey {
+    /// The key of an address: the first 8 bytes of BLAKE3 over its 4 or 16 bytes, big-endian.
+    pub fn of(address: IpAddr) -> AddressKey {
+        let hash = match address {
+            IpAddr::V4(v4) => blake3::hash(&v4.octets()),
+            IpAddr::V6(v6) => blake3::hash(&v6.octets()),
+        };
+        AddressKey(first_eight(&hash))
+    }
+}
+
+/// What a datagram is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The regular sign of life, with facts until they are acknowledged.
+    Heartbeat,
+    /// "I am here", by broadcast.
+    Hello,
+    /// Echo and challenge for somebody who is not believed yet (S3).
+    Reply,
+    /// What was heard directly from a third node (R13).
+    Relay,
+    /// "Is your daemon there?" (R15).
+    Ping,
+    /// The answer to that.
+    Pong,
+}
+
+/// One datagram.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram {
+    /// What it is for.
+    pub kind: Kind,
+    /// Who sent it.
+    pub sender: NodeId,
+    /// The sender's session.
+    pub session: u64,
+    /// The receiver's session as the sender knows it; 0 = unknown.
+    pub receiver_session: u64,
+    /// Counts up within the sender's session; at most [`MAX_SEQUENCE`].
+    pub sequence: u64,
+    /// The sender's present heartbeat interval.
+    pub interval_ms: u16,
+    /// The sender's challenge for the receiver.
+    pub challenge: u64,
+    /// The receiver's challenge, sent back.
+    pub echo: u64,
+    /// Version of the sender's facts.
+    pub facts_version: u32,
+    /// Version of the receiver's facts that the sender has applied; 0 in a reply.
+    pub acked_version: u32,
+    /// Version of the sender's facts that this page follows.
+    pub follows: u32,
+    /// The sender's state.
+    pub state: NodeState,
+    /// Single bits.
+    pub flags: Flags,
+    /// With state `restarting`: how long the sender asks its claims to be held, in 10 ms.
+    pub hold_10ms: u16,
+    /// A page of the sender's facts; travels in a heartbeat only.
+    pub facts: Option<Facts>,
+    /// Who the sender is; travels in a hello and in a reply only.
+    pub hello: Option<Greeting>,
+}
+
+/// Single bits of the header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// The sender's link is wireless.
+    pub wireless: bool,
+    /// The gateway answers the sender.
+    pub gateway_seen: bool,
+    /// The receiver's identity is in use by a session that is still alive (S4).
+    pub busy: bool,
+}
+
+/// What a node states of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The level of every address that has no entry.
+    pub default_level: u8,
+    /// Whom it hears; the first [`MAX_PEERS`] travel.
+    pub peers: Vec<ListedPeer>,
+    /// Addresses with a claim, a wish, an offer or another level than the default; the first
+    /// [`addresses_that_fit`] travel.
+    pub addresses: Vec<Entry>,
+}
+
+/// One peer as the sender sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedPeer {
+    /// Which peer.
+    pub id: NodeId,
+    /// Heard without a relay.
+    pub direct: bool,
+    /// Heard, directly or relayed.
+    pub heard: bool,
+    /// Silent after having said `restarting`: its claims are held for it.
+    pub held: bool,
+}
+
+/// One address as the sender sees itself for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Which address.
+    pub key: AddressKey,
+    /// The term of the claim or wish; without one, the highest term known.
+    pub term: u64,
+    /// The highest term known; travels as a distance of at most 255 from `term`.
+    pub highest: u64,
+    /// The stated level, 0 to 3.
+    pub level: u8,
+    /// What the sender claims.
+    pub claim: ClaimKind,
+    /// Placed here by the operator: fail-back leaves it alone.
+    pub moved: bool,
+    /// To whom it is offered: an index into the peers of the same page.
+    pub offer: Option<u8>,
+}
+
+/// What a node claims of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ClaimKind {
+    /// Nothing.
+    None,
+    /// It speaks for it.
+    Active,
+    /// It spoke for it in a former life, and would again.
+    Wish,
+}
+
+/// Who a node is, for people and for the warning about a second machine with this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    /// Its name.
+    pub name: NodeName,
+    /// Its program's version: printable ASCII, of which [`MAX_VERSION_LENGTH`] bytes travel.
+    pub version: String,
+    /// First 4 bytes of the hash of its config.
+    pub config_hash: u32,
+}
+
+/// Why bytes are no datagram that can be looked at. Normal on a LAN: counted, never logged singly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Reject {
+    /// Shorter than a header and its authentication code.
+    #[error("truncated")]
+    Truncated,
+    /// Longer than [`MAX_LENGTH`].
+    #[error("too long")]
+    TooLong,
+    /// Another program's datagram: it starts with this.
+    #[error("not a heartbeat: starts with {0:#06x}")]
+    NotOurs(u16),
+    /// Protected by a key that this node does not have; [`KeyId::NONE`] = by none.
+    #[error("unknown key {0}")]
+    Key(KeyId),
+    /// The authentication code is wrong.
+    #[error("wrong authentication code")]
+    Mac,
+    /// The code is right and the version is unknown: the sender counts as alive, and what it last
+    /// stated stands.
+    #[error("unknown version {}", .0.version)]
+    Version(Foreign),
+    /// The code is right and the content is not possible.
+    #[error("malformed")]
+    Malformed,
+}
+
+/// What every version says at the same place, so that a mixed upgrade takes nobody for dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreign {
+    /// The unknown version.
+    pub version: u8,
+    /// Who sent it.
+    pub sender: NodeId,
+    /// The sender's session.
+    pub session: u64,
+    /// The receiver's session as the sender knows it; 0 = unknown.
+    pub receiver_session: u64,
+    /// Counts up within the sender's session.
+    pub sequence: u64,
+}
+
+/// How many addresses go into a page that lists so many peers.
+pub fn addresses_that_fit(peers: usize) -> usize {
+    let rest = MAX_LENGTH - SMALLEST_PAGE - peers.min(MAX_PEERS) * PEER_LENGTH;
+    MAX_ADDRESSES.min(rest / ENTRY_LENGTH)
+}
+
+/// One peer of a page, in bytes.
+const PEER_LENGTH: usize = 9;
+/// One address of a page, in bytes.
+const ENTRY_LENGTH: usize = 16;
+/// Header, number of peers, number of addresses, default level and code, in bytes.
+const SMALLEST_PAGE: usize = HEADER_LENGTH + 1 + 2 + 1 + super::keys::MAC_LENGTH;
+/// In place of an offer's index: no offer.
+const NO_OFFER: u8 = 0xff;

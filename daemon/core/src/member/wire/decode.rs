@@ -1,0 +1,249 @@
+//! Bytes to values. Total over any bytes; the authentication code comes before everything else.
+
+use super::{
+    AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, Foreign, Greeting, HEADER_LENGTH, Kind,
+    ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH,
+    NO_OFFER, Reject, VERSION,
+};
+use crate::member::keys::{KeyId, Keys};
+use crate::names::NodeId;
+use crate::report::NodeState;
+
+/// The datagram in these bytes, if one of the keys protects it. Without a configured key, pass
+/// [`Keys::none`]: then, and only then, key id 0 is known.
+pub fn decode(bytes: &[u8], keys: &[&Keys]) -> Result<Datagram, Reject> {
+    let (start, _rest) = bytes.split_first_chunk().ok_or(Reject::Truncated)?;
+    let magic = u16::from_be_bytes(*start);
+    if magic != MAGIC {
+        return Err(Reject::NotOurs(magic));
+    }
+    if bytes.len() > MAX_LENGTH {
+        return Err(Reject::TooLong);
+    }
+    let (content, code) = bytes.split_last_chunk().ok_or(Reject::Truncated)?;
+    let (header, body) = content
+        .split_at_checked(HEADER_LENGTH)
+        .ok_or(Reject::Truncated)?;
+    let mut header = Reader(header);
+    header.skip_magic()?;
+    let [version, kind] = header.take()?;
+    let id = KeyId(header.take()?);
+    let key = keys.iter().find(|key| key.id() == id);
+    if !key.ok_or(Reject::Key(id))?.is_code(content, code) {
+        return Err(Reject::Mac);
+    }
+    let foreign = Foreign {
+        version,
+        sender: NodeId(header.take()?),
+        session: header.u64()?,
+        receiver_session: header.u64()?,
+        sequence: header.u48()?,
+    };
+    if version != VERSION {
+        return Err(Reject::Version(foreign));
+    }
+    known_version(kind_of(kind)?, foreign, header, Reader(body))
+}
+
+fn known_version(
+    kind: Kind,
+    start: Foreign,
+    mut header: Reader<'_>,
+    mut body: Reader<'_>,
+) -> Result<Datagram, Reject> {
+    let mut datagram = Datagram {
+        kind,
+        sender: start.sender,
+        session: start.session,
+        receiver_session: start.receiver_session,
+        sequence: start.sequence,
+        interval_ms: u16::from_be_bytes(header.take()?),
+        challenge: header.u64()?,
+        echo: header.u64()?,
+        facts_version: header.u32()?,
+        acked_version: header.u32()?,
+        follows: header.u32()?,
+        state: state_of(header.u8()?)?,
+        flags: flags_of(header.u8()?)?,
+        hold_10ms: u16::from_be_bytes(header.take()?),
+        facts: None,
+        hello: None,
+    };
+    if !body.is_empty() {
+        match kind {
+            Kind::Heartbeat => datagram.facts = Some(facts(&mut body)?),
+            Kind::Hello | Kind::Reply => datagram.hello = Some(greeting(&mut body)?),
+            Kind::Relay | Kind::Ping | Kind::Pong => {}
+        }
+    }
+    // What is left over belongs to a version that we do not speak, and would carry its number.
+    if body.is_empty() {
+        Ok(datagram)
+    } else {
+        Err(Reject::Malformed)
+    }
+}
+
+fn facts(body: &mut Reader<'_>) -> Result<Facts, Reject> {
+    let listed = body.u8()?;
+    let count = usize::from(u16::from_be_bytes(body.take()?));
+    if usize::from(listed) > MAX_PEERS || count > MAX_ADDRESSES {
+        return Err(Reject::Malformed);
+    }
+    let peers = (0..listed).map(|_| peer(body)).collect::<Result<_, _>>()?;
+    let default_level = body.u8()?;
+    if default_level > 3 {
+        return Err(Reject::Malformed);
+    }
+    let addresses = (0..count).map(|_| entry(body, listed));
+    Ok(Facts {
+        default_level,
+        peers,
+        addresses: addresses.collect::<Result<_, _>>()?,
+    })
+}
+
+fn peer(body: &mut Reader<'_>) -> Result<ListedPeer, Reject> {
+    let id = NodeId(body.take()?);
+    let [direct, heard, held] = bits(body.u8()?)?;
+    Ok(ListedPeer {
+        id,
+        direct,
+        heard,
+        held,
+    })
+}
+
+fn entry(body: &mut Reader<'_>, listed: u8) -> Result<Entry, Reject> {
+    let key = AddressKey(body.u64()?);
+    let [a, b, c, d, e] = body.take()?;
+    let term = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+    let highest = term + u64::from(body.u8()?);
+    let flags = body.u8()?;
+    let offer = Some(body.u8()?).filter(|index| *index != NO_OFFER);
+    let is_possible = highest <= MAX_TERM && offer.is_none_or(|index| index < listed);
+    if !is_possible || flags >> 5 != 0 {
+        return Err(Reject::Malformed);
+    }
+    Ok(Entry {
+        key,
+        term,
+        highest,
+        level: flags & 3,
+        claim: claim_of(flags >> 2 & 3)?,
+        moved: flags >> 4 == 1,
+        offer,
+    })
+}
+
+fn greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
+    let name = body.text()?.parse().map_err(|_no_name| Reject::Malformed)?;
+    let version = body.text()?;
+    let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    if version.len() > MAX_VERSION_LENGTH || !version.bytes().all(is_printable) {
+        return Err(Reject::Malformed);
+    }
+    Ok(Greeting {
+        name,
+        version: version.to_owned(),
+        config_hash: body.u32()?,
+    })
+}
+
+fn kind_of(byte: u8) -> Result<Kind, Reject> {
+    Ok(match byte {
+        1 => Kind::Heartbeat,
+        2 => Kind::Hello,
+        3 => Kind::Reply,
+        4 => Kind::Relay,
+        5 => Kind::Ping,
+        6 => Kind::Pong,
+        _ => return Err(Reject::Malformed),
+    })
+}
+
+fn state_of(byte: u8) -> Result<NodeState, Reject> {
+    Ok(match byte {
+        1 => NodeState::Joining,
+        2 => NodeState::Active,
+        3 => NodeState::Draining,
+        4 => NodeState::Stopping,
+        5 => NodeState::Gone,
+        6 => NodeState::Isolated,
+        7 => NodeState::Restarting,
+        8 => NodeState::Mute,
+        _ => return Err(Reject::Malformed),
+    })
+}
+
+fn claim_of(bits: u8) -> Result<ClaimKind, Reject> {
+    Ok(match bits {
+        0 => ClaimKind::None,
+        1 => ClaimKind::Active,
+        2 => ClaimKind::Wish,
+        _ => return Err(Reject::Malformed),
+    })
+}
+
+fn flags_of(byte: u8) -> Result<Flags, Reject> {
+    let [wireless, gateway_seen, busy] = bits(byte)?;
+    Ok(Flags {
+        wireless,
+        gateway_seen,
+        busy,
+    })
+}
+
+/// Three single bits, lowest first; the others must be zero.
+fn bits(byte: u8) -> Result<[bool; 3], Reject> {
+    if byte >> 3 == 0 {
+        Ok([byte & 1 != 0, byte & 2 != 0, byte & 4 != 0])
+    } else {
+        Err(Reject::Malformed)
+    }
+}
+
+/// The bytes that are still to be read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Reject> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Reject::Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn skip_magic(&mut self) -> Result<(), Reject> {
+        self.take::<2>().map(|_magic| ())
+    }
+
+    fn u8(&mut self) -> Result<u8, Reject> {
+        let [byte] = self.take()?;
+        Ok(byte)
+    }
+
+    fn u32(&mut self) -> Result<u32, Reject> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    fn u48(&mut self) -> Result<u64, Reject> {
+        let [a, b, c, d, e, f] = self.take()?;
+        Ok(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
+    fn u64(&mut self) -> Result<u64, Reject> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    /// A text with its length before it.
+    fn text(&mut self) -> Result<&'a str, Reject> {
+        let length = usize::from(self.u8()?);
+        let (text, rest) = self.0.split_at_checked(length).ok_or(Reject::Malformed)?;
+        self.0 = rest;
+        str::from_utf8(text).map_err(|_not_text| Reject::Malformed)
+    }
+}

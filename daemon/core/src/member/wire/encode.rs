@@ -1,0 +1,134 @@
+//! Values to bytes. Total: what exceeds a limit of the format is cut or saturates.
+
+use super::{
+    ClaimKind, Datagram, ENTRY_LENGTH, Entry, Facts, Flags, Greeting, HEADER_LENGTH, Kind,
+    ListedPeer, MAGIC, MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER,
+    PEER_LENGTH, VERSION, addresses_that_fit,
+};
+use crate::member::keys::Keys;
+use crate::report::NodeState;
+
+/// The bytes of a datagram, at most [`MAX_LENGTH`]. Peers above [`MAX_PEERS`] and addresses above
+/// [`addresses_that_fit`] stay behind; sequence, terms and the distance to the highest term
+/// saturate; an offer to a peer that is not listed is none.
+pub fn encode(datagram: &Datagram, keys: &Keys) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(MAX_LENGTH);
+    put_header(&mut bytes, datagram, keys);
+    debug_assert_eq!(bytes.len(), HEADER_LENGTH);
+    match (datagram.kind, &datagram.facts, &datagram.hello) {
+        (Kind::Heartbeat, Some(facts), _) => put_facts(&mut bytes, facts),
+        (Kind::Hello | Kind::Reply, _, Some(greeting)) => put_greeting(&mut bytes, greeting),
+        _ => {}
+    }
+    let code = keys.code(&bytes);
+    bytes.extend_from_slice(&code);
+    bytes
+}
+
+fn put_header(bytes: &mut Vec<u8>, datagram: &Datagram, keys: &Keys) {
+    bytes.extend_from_slice(&MAGIC.to_be_bytes());
+    bytes.push(VERSION);
+    bytes.push(kind_byte(datagram.kind));
+    bytes.extend_from_slice(&keys.id().0);
+    bytes.extend_from_slice(&datagram.sender.0);
+    bytes.extend_from_slice(&datagram.session.to_be_bytes());
+    bytes.extend_from_slice(&datagram.receiver_session.to_be_bytes());
+    let sequence = datagram.sequence.min(MAX_SEQUENCE);
+    bytes.extend_from_slice(&sequence.to_be_bytes()[2..]);
+    bytes.extend_from_slice(&datagram.interval_ms.to_be_bytes());
+    bytes.extend_from_slice(&datagram.challenge.to_be_bytes());
+    bytes.extend_from_slice(&datagram.echo.to_be_bytes());
+    bytes.extend_from_slice(&datagram.facts_version.to_be_bytes());
+    bytes.extend_from_slice(&datagram.acked_version.to_be_bytes());
+    bytes.extend_from_slice(&datagram.follows.to_be_bytes());
+    bytes.push(state_byte(datagram.state));
+    bytes.push(flags_byte(datagram.flags));
+    bytes.extend_from_slice(&datagram.hold_10ms.to_be_bytes());
+}
+
+fn put_facts(bytes: &mut Vec<u8>, facts: &Facts) {
+    let peers = facts.peers.iter().take(MAX_PEERS);
+    let entries = facts.addresses.iter();
+    let entries = entries.take(addresses_that_fit(peers.len()));
+    let listed = u8::try_from(peers.len()).expect("at most 32 peers are taken");
+    let count = u16::try_from(entries.len()).expect("at most 64 addresses are taken");
+    bytes.push(listed);
+    bytes.extend_from_slice(&count.to_be_bytes());
+    for peer in peers {
+        bytes.extend_from_slice(&peer_bytes(peer));
+    }
+    bytes.push(facts.default_level.min(3));
+    for entry in entries {
+        bytes.extend_from_slice(&entry_bytes(entry, listed));
+    }
+}
+
+fn peer_bytes(peer: &ListedPeer) -> [u8; PEER_LENGTH] {
+    let mut bytes = [0; PEER_LENGTH];
+    bytes[..8].copy_from_slice(&peer.id.0);
+    bytes[8] = u8::from(peer.direct) | (u8::from(peer.heard) << 1) | (u8::from(peer.held) << 2);
+    bytes
+}
+
+fn entry_bytes(entry: &Entry, listed: u8) -> [u8; ENTRY_LENGTH] {
+    let term = entry.term.min(MAX_TERM);
+    let distance = entry.highest.min(MAX_TERM).saturating_sub(term);
+    let claim = match entry.claim {
+        ClaimKind::None => 0,
+        ClaimKind::Active => 1,
+        ClaimKind::Wish => 2,
+    };
+    let mut bytes = [0; ENTRY_LENGTH];
+    bytes[..8].copy_from_slice(&entry.key.0.to_be_bytes());
+    bytes[8..13].copy_from_slice(&term.to_be_bytes()[3..]);
+    bytes[13] = u8::try_from(distance).unwrap_or(u8::MAX);
+    bytes[14] = entry.level.min(3) | (claim << 2) | (u8::from(entry.moved) << 4);
+    bytes[15] = entry
+        .offer
+        .filter(|index| *index < listed)
+        .unwrap_or(NO_OFFER);
+    bytes
+}
+
+fn put_greeting(bytes: &mut Vec<u8>, greeting: &Greeting) {
+    let is_printable = |byte: &u8| *byte == b' ' || byte.is_ascii_graphic();
+    let version: Vec<u8> = greeting
+        .version
+        .bytes()
+        .filter(is_printable)
+        .take(MAX_VERSION_LENGTH)
+        .collect();
+    for text in [greeting.name.as_str().as_bytes(), &version] {
+        bytes.push(u8::try_from(text.len()).expect("names have at most 63 bytes, versions 31"));
+        bytes.extend_from_slice(text);
+    }
+    bytes.extend_from_slice(&greeting.config_hash.to_be_bytes());
+}
+
+fn kind_byte(kind: Kind) -> u8 {
+    match kind {
+        Kind::Heartbeat => 1,
+        Kind::Hello => 2,
+        Kind::Reply => 3,
+        Kind::Relay => 4,
+        Kind::Ping => 5,
+        Kind::Pong => 6,
+    }
+}
+
+fn state_byte(state: NodeState) -> u8 {
+    match state {
+        NodeState::Joining => 1,
+        NodeState::Active => 2,
+        NodeState::Draining => 3,
+        NodeState::Stopping => 4,
+        NodeState::Gone => 5,
+        NodeState::Isolated => 6,
+        NodeState::Restarting => 7,
+        NodeState::Mute => 8,
+    }
+}
+
+fn flags_byte(flags: Flags) -> u8 {
+    u8::from(flags.wireless) | (u8::from(flags.gateway_seen) << 1) | (u8::from(flags.busy) << 2)
+}
