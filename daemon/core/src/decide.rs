@@ -22,6 +22,18 @@ pub enum Ability {
     Serves,
 }
 
+impl Ability {
+    /// The level as it travels, 0 to 3.
+    pub fn level(self) -> u8 {
+        match self {
+            Ability::Cannot => 0,
+            Ability::Going => 1,
+            Ability::LastResort => 2,
+            Ability::Serves => 3,
+        }
+    }
+}
+
 /// What follows from the config and the kernel's facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {

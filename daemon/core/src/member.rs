@@ -2,21 +2,42 @@
 //! clock. `event + now -> state, outputs`.
 //!
 //! A driver calls, in this order for every turn: [`Member::handle_wake`]; the other `handle_*` for
-//! what arrived, sockets before timers (R1); [`Member::handle_timeout`]; then takes
-//! [`Member::next_output`] until there is none, and sleeps until [`Member::next_timeout`].
+//! everything that has arrived; [`Member::handle_timeout`] exactly once; then takes
+//! [`Member::next_output`] until there is none, and sleeps until [`Member::next_timeout`] or input.
+//! Only `handle_timeout` decides, so that no deadline is looked at while input waits (R1).
 
+mod claims;
+mod detector;
+mod evidence;
+mod explain;
 pub mod keys;
+mod liveness;
+mod outbox;
+mod peer;
 pub mod placement;
+mod rng;
+mod session;
+mod state;
+mod timers;
+mod vacancy;
 pub mod window;
 pub mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::decide::{Ability, SegmentPlan};
+use claims::Own;
+use keys::Keys;
+use peer::Peer;
+use rng::Rng;
+use state::Watch;
+use timers::Timers;
+use wire::Facts;
+
+use crate::decide::SegmentPlan;
 use crate::names::{Mac, NodeId, NodeName};
-use crate::report::SegmentReport;
+use crate::report::NodeState;
 use crate::time::Moment;
 
 /// Who this node is.
@@ -28,6 +49,8 @@ pub struct Identity {
     pub name: NodeName,
     /// This program's version, at most 31 bytes go out.
     pub version: String,
+    /// First 4 bytes of the hash of the config, so that peers can see a difference.
+    pub config_hash: u32,
 }
 
 /// What a member is told once.
@@ -138,96 +161,196 @@ pub struct LogLine {
 /// The machine.
 #[derive(Debug)]
 pub struct Member {
+    settings: Settings,
+    keys: Keys,
+    timers: Timers,
+    rng: Rng,
     plan: SegmentPlan,
+    session: u64,
+    state: NodeState,
+    state_since: Moment,
+    state_reason: String,
+    watch: Watch,
+    /// Whom it knows, by identity.
+    peers: BTreeMap<NodeId, Peer>,
+    /// Addresses from the config whose identity was not heard yet.
+    expected: BTreeSet<Ipv4Addr>,
+    /// A second machine with this node's identity (S5).
+    double: Option<Peer>,
+    addresses: BTreeMap<Ipv4Addr, Own>,
+    local: BTreeSet<Ipv4Addr>,
+    facts: Facts,
+    facts_version: u32,
+    last_run: Moment,
+    next_beat: Moment,
+    next_hello: Moment,
+    outputs: VecDeque<Output>,
+    counters: BTreeMap<&'static str, u64>,
 }
 
 impl Member {
     /// A new life: state `joining`. `seed` is fresh randomness from the kernel.
     pub fn new(
-        _settings: Settings,
+        settings: Settings,
         plan: SegmentPlan,
-        _remembered: Remembered,
-        _seed: [u8; 32],
-        _now: Moment,
+        remembered: &Remembered,
+        seed: [u8; 32],
+        now: Moment,
     ) -> Member {
-        Member { plan }
+        let mut rng = Rng::new(seed);
+        let session = rng.next();
+        let keys = settings.key.as_ref().map_or_else(Keys::none, Keys::derive);
+        let expected = settings
+            .peers
+            .iter()
+            .copied()
+            .filter(|peer| *peer != plan.own)
+            .collect();
+        let mut member = Member {
+            keys,
+            timers: Timers::default(),
+            rng,
+            session,
+            state: NodeState::Joining,
+            state_since: now,
+            state_reason: "listens before it claims anything".to_owned(),
+            watch: Watch::new(now),
+            peers: BTreeMap::new(),
+            expected,
+            double: None,
+            addresses: BTreeMap::new(),
+            local: BTreeSet::new(),
+            facts: Facts::default(),
+            facts_version: 0,
+            last_run: now,
+            next_beat: now,
+            next_hello: now,
+            outputs: VecDeque::new(),
+            counters: BTreeMap::new(),
+            settings,
+            plan: plan.clone(),
+        };
+        member.remember_peers(remembered, now);
+        member.take_plan(plan, remembered, now);
+        member
     }
 
-    /// R2; first in every turn of the driver.
-    pub fn handle_wake(&mut self, _now: Moment) -> Wake {
-        Wake::InTime
+    fn remember_peers(&mut self, remembered: &Remembered, now: Moment) {
+        for (id, (address, silence)) in &remembered.peers {
+            let is_ours = *id == self.settings.identity.id || *address == self.plan.own;
+            if is_ours || self.peers.len() >= timers::MAX_PEERS {
+                continue;
+            }
+            let mut peer = Peer::new(*id, *address, self.rng.next(), now);
+            peer.detector = detector::Detector::new(*silence, now);
+            peer.is_known = true;
+            self.expected.remove(address);
+            self.peers.insert(*id, peer);
+        }
     }
 
-    /// A UDP datagram from `source` on this segment.
-    pub fn handle_datagram(&mut self, _source: Ipv4Addr, _bytes: &[u8], _now: Moment) {}
-
-    /// The kernel of `peer` refused the member port (ICMP port unreachable).
-    pub fn handle_refused(&mut self, _peer: Ipv4Addr, _now: Moment) {}
-
-    /// An ARP frame was heard that is not our own.
-    pub fn handle_heard(&mut self, _heard: Heard, _now: Moment) {}
+    /// R2; first in every turn of the driver. After a pause that is longer than the shortest
+    /// detection of a peer the machine starts over in place: others may speak by now.
+    pub fn handle_wake(&mut self, now: Moment) -> Wake {
+        let gap = now.since(self.last_run);
+        self.last_run = now;
+        if gap <= self.timers.zombie || self.is_finished() {
+            return Wake::InTime;
+        }
+        self.start_over(gap, now);
+        Wake::ThrowQueuesAway
+    }
 
     /// The facts of the segment changed (abilities, gateway, own address).
-    pub fn handle_plan(&mut self, plan: SegmentPlan, _now: Moment) {
-        self.plan = plan;
+    pub fn handle_plan(&mut self, plan: SegmentPlan, now: Moment) {
+        let is_moved = plan.own != self.plan.own || plan.mac != self.plan.mac;
+        self.take_plan(plan, &Remembered::default(), now);
+        if is_moved {
+            self.handle_link_up(now);
+        }
     }
 
-    /// The link came up again or its MAC changed: say hello, ask the gateway.
-    pub fn handle_link_up(&mut self, _now: Moment) {}
+    /// The link came up again or its MAC changed: say hello at once, and ask the gateway.
+    pub fn handle_link_up(&mut self, now: Moment) {
+        self.next_hello = now;
+        self.next_beat = now;
+        self.watch.gateway_asked_at = None;
+    }
 
     /// The kernel holds exactly these of [`Member::wanted_local`] as local addresses now. An address
     /// is claimed only once it is local, so that a claim is never stated before it can be served.
-    pub fn handle_local(&mut self, _local: &BTreeSet<Ipv4Addr>, _now: Moment) {}
+    pub fn handle_local(&mut self, local: &BTreeSet<Ipv4Addr>, _now: Moment) {
+        self.local.clone_from(local);
+    }
 
-    /// An order.
-    pub fn handle_command(&mut self, _command: Command, _now: Moment) {}
+    /// The end of a turn: everything that has arrived is applied, now look at the clock and decide.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        if self.is_finished() {
+            return;
+        }
+        self.watch_peers(now);
+        self.watch_state(now);
+        self.decide_addresses(now);
+        self.publish(now);
+    }
 
-    /// A deadline has passed (harmless if none has).
-    pub fn handle_timeout(&mut self, _now: Moment) {}
-
-    /// When `handle_timeout` wants to be called, and what for.
+    /// When `handle_timeout` wants to be called at the latest, and what for.
     pub fn next_timeout(&self) -> Option<(Moment, &'static str)> {
-        None
+        if self.is_finished() {
+            return None;
+        }
+        let beat = (self.next_beat, "heartbeat");
+        let fine = self.next_question().map(|at| (at, "question"));
+        let silent = self.next_silence().map(|at| (at, "silence"));
+        [Some(beat), fine, silent].into_iter().flatten().min()
     }
 
     /// What to do next.
     pub fn next_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// The addresses that this node claims: the speaker speaks for exactly these, at once.
     pub fn speaking(&self) -> BTreeSet<Ipv4Addr> {
-        BTreeSet::new()
+        let claimed = self.addresses.iter().filter(|(_, own)| own.is_active());
+        claimed.map(|(address, _)| *address).collect()
     }
 
     /// Addresses that shall be local on this node: about to be claimed, claimed, or given up and
     /// still forwarded for a while (linger).
     pub fn wanted_local(&self) -> BTreeSet<Ipv4Addr> {
-        BTreeSet::new()
+        let wanted = self.addresses.iter().filter(|(_, own)| own.wants_local());
+        wanted.map(|(address, _)| *address).collect()
     }
 
     /// The peers' hardware addresses, to be kept as permanent neighbours.
     pub fn neighbours(&self) -> BTreeMap<Ipv4Addr, Mac> {
-        BTreeMap::new()
+        let known = self.peers.values().filter(|peer| peer.is_known);
+        known
+            .filter_map(|peer| Some((peer.address, peer.mac?)))
+            .collect()
     }
 
     /// What to keep on disk.
     pub fn remembered(&self) -> Remembered {
-        Remembered::default()
+        let terms = self.addresses.iter().map(|(address, own)| {
+            let is_wanted = !matches!(own.claim, claims::Claim::None);
+            (*address, (own.highest, is_wanted))
+        });
+        let known = self.peers.values().filter(|peer| peer.is_known);
+        let peers = known.map(|peer| (peer.id, (peer.address, peer.detector.silence())));
+        Remembered {
+            terms: terms.collect(),
+            peers: peers.collect(),
+        }
     }
 
-    /// What this segment looks like, every decision with its reason. `link`, `is_local` and the
-    /// speaker's counters are filled in by the driver.
-    pub fn report(&self, _now: Moment) -> Option<SegmentReport> {
-        None
+    fn count(&mut self, what: &'static str) {
+        let counter = self.counters.entry(what).or_default();
+        *counter = counter.saturating_add(1);
     }
 
-    /// This node's ability for an address, as it is stated to peers.
-    pub fn stated_ability(&self, address: Ipv4Addr) -> Ability {
-        self.plan
-            .abilities
-            .get(&address)
-            .copied()
-            .unwrap_or_default()
+    fn log(&mut self, line: LogLine) {
+        self.outputs.push_back(Output::Log(line));
     }
 }

@@ -25,9 +25,17 @@ pub(crate) struct Detector {
 impl Detector {
     /// An estimator that remembers `learned` from an earlier life.
     pub(crate) fn new(learned: Duration, now: Moment) -> Detector {
-        let learned = if learned > LONGEST { Duration::ZERO } else { learned };
+        let learned = if learned > LONGEST {
+            Duration::ZERO
+        } else {
+            learned
+        };
         let generations = [learned, Duration::ZERO, Duration::ZERO];
-        Detector { generations, generation_at: now, sign_at: now }
+        Detector {
+            generations,
+            generation_at: now,
+            sign_at: now,
+        }
     }
 
     /// A believed datagram, or an ARP answer to a probe.
@@ -56,7 +64,11 @@ impl Detector {
 
     /// Silence from which the host is probed.
     pub(crate) fn floor(interval: Duration, is_wireless: bool, timers: &Timers) -> Duration {
-        let floor = if is_wireless { timers.floor_wireless } else { timers.floor };
+        let floor = if is_wireless {
+            timers.floor_wireless
+        } else {
+            timers.floor
+        };
         floor.max(interval * 12 / 5)
     }
 

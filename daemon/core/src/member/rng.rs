@@ -11,7 +11,10 @@ pub(crate) struct Rng {
 impl Rng {
     /// A generator from a fresh seed.
     pub(crate) fn new(seed: [u8; 32]) -> Rng {
-        Rng { key: seed, counter: 0 }
+        Rng {
+            key: seed,
+            counter: 0,
+        }
     }
 
     /// The next number; never zero, which means "unknown" on the wire.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// All times of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timers {
+pub(super) struct Timers {
     /// Heartbeat interval up to 10 nodes; 2.5 ms per node above.
     pub beat: Duration,
     /// Silence from which a peer can be suspected: two lost beats.
@@ -73,13 +73,13 @@ pub struct Timers {
 }
 
 /// Beats after which evidence counts as lasting (R12, R14).
-pub const LASTING_BEATS: u32 = 5;
+pub(super) const LASTING_BEATS: u32 = 5;
 /// Hellos, replies and refusals per second and source that are answered.
-pub const REPLIES_PER_SECOND: u32 = 10;
+pub(super) const REPLIES_PER_SECOND: u32 = 10;
 /// Peers that are kept at most; beyond, the longest dead goes, else the newcomer is dropped.
-pub const MAX_PEERS: usize = 32;
+pub(super) const MAX_PEERS: usize = 32;
 /// LAN hosts that are kept as witnesses (R3).
-pub const MAX_WITNESSES: usize = 8;
+pub(super) const MAX_WITNESSES: usize = 8;
 
 impl Default for Timers {
     fn default() -> Timers {
@@ -123,8 +123,12 @@ impl Default for Timers {
 
 impl Timers {
     /// The heartbeat interval with so many nodes, this one included.
-    pub fn beat_for(&self, nodes: usize) -> Duration {
+    pub(super) fn beat_for(&self, nodes: usize) -> Duration {
         let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
-        if nodes <= 10 { self.beat } else { self.beat.saturating_mul(nodes) / 10 }
+        if nodes <= 10 {
+            self.beat
+        } else {
+            self.beat.saturating_mul(nodes) / 10
+        }
     }
 }

@@ -50,5 +50,8 @@ fn a_day_later_the_silence_is_forgotten() {
 #[test]
 fn wireless_has_a_floor_of_its_own() {
     let detector = Detector::new(Duration::ZERO, Moment::from_millis(0));
-    assert_eq!(detector.threshold(ms(25), true, &Timers::default()), ms(500));
+    assert_eq!(
+        detector.threshold(ms(25), true, &Timers::default()),
+        ms(500)
+    );
 }

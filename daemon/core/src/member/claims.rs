@@ -1,0 +1,449 @@
+//! What this node claims (ELECTION R5-R10): yield, reassert, lose, offer, take, wish.
+//!
+//! Every decision is a function of what the nodes state of themselves; the reason is kept beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::evidence::{Conflict, Rival};
+use super::placement::{self, Candidate, DEFAULT_WEIGHT, Order};
+use super::state::Question;
+use super::wire::{AddressKey, ClaimKind, MAX_TERM};
+use super::{LogLine, Member, Output};
+use crate::decide::Ability;
+use crate::names::NodeId;
+use crate::report::{Holder, Liveness, NodeState};
+use crate::time::Moment;
+
+/// What this node claims of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Nothing.
+    None,
+    /// It speaks for it, at this term.
+    Active(u64),
+    /// It spoke for it at this term in a former life.
+    Wish(u64),
+}
+
+/// Why an address is being made local in order to be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pursuit {
+    /// What the claim's reason will be.
+    pub(super) reason: String,
+    /// Since when.
+    pub(super) started: Moment,
+    /// Whether the wire has to be asked first (R11).
+    pub(super) needs_ask: bool,
+}
+
+/// One address as this node stands to it.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) address: Ipv4Addr,
+    pub(super) key: AddressKey,
+    pub(super) ability: Ability,
+    pub(super) unable_until: Option<Moment>,
+    pub(super) claim: Claim,
+    /// Highest term ever seen.
+    pub(super) highest: u64,
+    pub(super) is_moved: bool,
+    pub(super) offer: Option<(NodeId, Moment)>,
+    pub(super) excluded: BTreeMap<NodeId, Moment>,
+    pub(super) pursuit: Option<Pursuit>,
+    /// The round of questions for this address on the wire.
+    pub(super) ask: Option<Question>,
+    pub(super) ask_again_at: Option<Moment>,
+    pub(super) linger_until: Option<Moment>,
+    pub(super) vacant_since: Option<Moment>,
+    pub(super) patience: Duration,
+    pub(super) taken_by_patience_at: Option<Moment>,
+    /// Lower claims of others that were answered with an announcement (R6).
+    contested: BTreeSet<NodeId>,
+    pub(super) rival: Option<Rival>,
+    pub(super) conflict: Option<Conflict>,
+    pub(super) holder: Holder,
+    pub(super) since: Moment,
+    pub(super) reason: String,
+}
+
+impl Own {
+    pub(super) fn new(
+        address: Ipv4Addr,
+        claim: Claim,
+        highest: u64,
+        patience: Duration,
+        now: Moment,
+    ) -> Own {
+        Own {
+            address,
+            key: AddressKey::of(address.into()),
+            ability: Ability::Cannot,
+            unable_until: None,
+            claim,
+            highest,
+            is_moved: false,
+            offer: None,
+            excluded: BTreeMap::new(),
+            pursuit: None,
+            ask: None,
+            ask_again_at: None,
+            linger_until: None,
+            vacant_since: None,
+            patience,
+            taken_by_patience_at: None,
+            contested: BTreeSet::new(),
+            rival: None,
+            conflict: None,
+            holder: Holder::Nobody,
+            since: now,
+            reason: "nobody was heard to claim it yet".to_owned(),
+        }
+    }
+
+    /// Whether this node speaks for it.
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.claim, Claim::Active(_))
+    }
+
+    /// Whether it shall be local: claimed, about to be, or given up a moment ago.
+    pub(super) fn wants_local(&self) -> bool {
+        let is_asked = self.ask.is_some() && self.ability > Ability::Cannot;
+        self.is_active() || self.pursuit.is_some() || is_asked || self.linger_until.is_some()
+    }
+
+    /// Begins to ask the wire who answers for it, unless a round is running.
+    pub(super) fn begin_ask(&mut self, now: Moment) {
+        if self.ask.is_none() && self.ask_again_at.is_none_or(|at| now >= at) {
+            self.ask = Some(Question {
+                started: now,
+                sent: 0,
+            });
+            self.ask_again_at = None;
+        }
+    }
+}
+
+/// What the peers state of one address.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    /// The highest standing claim.
+    pub(super) best: Option<Order>,
+    /// All standing claims.
+    pub(super) claimants: BTreeSet<NodeId>,
+    /// The highest wish of a peer that could serve.
+    pub(super) best_wish: Option<Order>,
+    /// The highest term known to anyone heard.
+    highest: u64,
+    /// A peer that offers it to this node, and the level that it states.
+    offer: Option<(NodeId, u8)>,
+}
+
+impl Member {
+    /// R5-R11 for every address until nothing changes: a yielded address may be on offer.
+    pub(super) fn decide_addresses(&mut self, now: Moment) {
+        let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
+        for _round in 0..=addresses.len() {
+            let mut is_changed = false;
+            let wanted = self.find_vacancies(now);
+            for address in &addresses {
+                let Some(mut own) = self.addresses.remove(address) else {
+                    continue;
+                };
+                is_changed |= self.decide_address(&mut own, wanted.get(address), now);
+                self.addresses.insert(*address, own);
+            }
+            self.renew_offers(now);
+            if !is_changed {
+                break;
+            }
+        }
+        self.ask_wire(now);
+        self.end_lingering(now);
+        self.note_holders(now);
+    }
+
+    /// One address: true if the claim changed.
+    fn decide_address(&mut self, own: &mut Own, wanted: Option<&Pursuit>, now: Moment) -> bool {
+        let view = self.view(own.key);
+        own.highest = own.highest.max(view.highest);
+        match own.claim {
+            Claim::Active(term) => self.defend_claim(own, term, &view, now),
+            Claim::Wish(term) if view.best.is_some() || view.highest > term => {
+                own.claim = Claim::None;
+                self.outputs.push_back(Output::Remember);
+                true
+            }
+            Claim::Wish(_) | Claim::None => {
+                let offer = self.find_offer(own, &view, now);
+                self.pursue(own, offer.as_ref().or(wanted), now)
+            }
+        }
+    }
+
+    /// R5, R6, R7 for an address that this node speaks for.
+    fn defend_claim(&mut self, own: &mut Own, term: u64, view: &View, now: Moment) -> bool {
+        let mine = self.order(own.key, term);
+        if let Some(best) = view.best.filter(|best| *best > mine) {
+            let winner = self.peers.get(&best.node).map(super::peer::Peer::label);
+            let winner = winner.unwrap_or_default();
+            let why = if best.term > term {
+                "a higher term"
+            } else {
+                "a higher rank"
+            };
+            let reason = format!(
+                "gave way to {winner}, which claims it with {why} ({})",
+                best.term
+            );
+            self.give_up(own, Claim::None, reason, now);
+            return true;
+        }
+        if self.level(own, now) == 0 {
+            let reason = "this node can not serve it any more".to_owned();
+            self.give_up(own, Claim::Wish(term), reason, now);
+            return true;
+        }
+        // R6: announce when a lower claim appears, and once more when it is gone.
+        if own.contested != view.claimants {
+            own.contested.clone_from(&view.claimants);
+            self.outputs.push_back(Output::Announce(own.address));
+        }
+        false
+    }
+
+    /// Silent at once; still forwarded for a while.
+    pub(super) fn give_up(&mut self, own: &mut Own, claim: Claim, reason: String, now: Moment) {
+        let text = format!("silent for {}: {reason}", own.address);
+        self.log(LogLine {
+            is_warning: false,
+            address: Some(own.address),
+            peer: None,
+            text,
+        });
+        let is_patience_lost = own
+            .taken_by_patience_at
+            .is_some_and(|at| now.since(at) < self.timers.patience_memory);
+        if is_patience_lost {
+            own.patience = (own.patience * 2).min(self.timers.patience_max);
+        }
+        own.claim = claim;
+        own.offer = None;
+        own.is_moved = false;
+        own.contested.clear();
+        own.rival = None;
+        own.reason = reason;
+        own.linger_until = Some(now + self.timers.linger);
+        self.outputs.push_back(Output::ClaimsChanged);
+        self.outputs.push_back(Output::Remember);
+    }
+
+    /// R9: an offer to this node, which is at least as able as the one that offers.
+    fn find_offer(&self, own: &Own, view: &View, now: Moment) -> Option<Pursuit> {
+        let (from, its_level) = view.offer?;
+        let may_take = matches!(self.state, NodeState::Active | NodeState::Draining);
+        let level = self.level(own, now);
+        if !may_take || level == 0 || level < its_level {
+            return None;
+        }
+        let from = self
+            .peers
+            .get(&from)
+            .map(super::peer::Peer::label)
+            .unwrap_or_default();
+        let reason = format!("{from} handed it over");
+        Some(Pursuit {
+            reason,
+            started: now,
+            needs_ask: false,
+        })
+    }
+
+    /// Makes an address local, asks the wire where it must, and claims when both are done.
+    fn pursue(&mut self, own: &mut Own, wanted: Option<&Pursuit>, now: Moment) -> bool {
+        let Some(wanted) = wanted else {
+            if own.pursuit.take().is_some() {
+                self.outputs.push_back(Output::ClaimsChanged);
+            }
+            return false;
+        };
+        if own.pursuit.is_none() {
+            own.pursuit = Some(Pursuit {
+                started: now,
+                ..wanted.clone()
+            });
+            self.outputs.push_back(Output::ClaimsChanged);
+        }
+        if wanted.needs_ask {
+            own.begin_ask(now);
+        }
+        let started = own.pursuit.as_ref().map_or(now, |pursuit| pursuit.started);
+        let is_local = self.local.contains(&own.address);
+        if !is_local && now.since(started) >= self.timers.local {
+            self.note_unable(own, now);
+            return false;
+        }
+        let is_asked = own
+            .ask
+            .is_some_and(|ask| ask.sent >= 3 && now.since(ask.started) >= self.confirm());
+        if !is_local || (wanted.needs_ask && !is_asked) {
+            return false;
+        }
+        self.claim(own, &wanted.reason, now);
+        true
+    }
+
+    /// The kernel does not make it local: somebody else shall have it.
+    fn note_unable(&mut self, own: &mut Own, now: Moment) {
+        own.pursuit = None;
+        own.unable_until = Some(now + self.timers.unable);
+        self.outputs.push_back(Output::ClaimsChanged);
+        let text = format!(
+            "{} does not become local on this node: others may serve it",
+            own.address
+        );
+        self.log(LogLine {
+            is_warning: true,
+            address: Some(own.address),
+            peer: None,
+            text,
+        });
+    }
+
+    fn claim(&mut self, own: &mut Own, reason: &str, now: Moment) {
+        // R3: what is claimed before any peer was ever met takes nothing from an established
+        // segment later.
+        let term = if self.watch.has_met_anyone || own.highest > 0 {
+            (own.highest + 1).min(MAX_TERM)
+        } else {
+            0
+        };
+        own.claim = Claim::Active(term);
+        own.highest = term;
+        own.pursuit = None;
+        own.ask = None;
+        own.linger_until = None;
+        own.vacant_since = None;
+        own.rival = None;
+        reason.clone_into(&mut own.reason);
+        own.holder = Holder::This;
+        own.since = now;
+        let text = format!("speaking for {} at term {term}: {reason}", own.address);
+        self.log(LogLine {
+            is_warning: false,
+            address: Some(own.address),
+            peer: None,
+            text,
+        });
+        self.outputs.push_back(Output::ClaimsChanged);
+        self.outputs.push_back(Output::Remember);
+    }
+
+    /// R8: what a better node could serve is offered to one, chosen by the hash.
+    fn renew_offers(&mut self, now: Moment) {
+        let is_stopping = self.state == NodeState::Stopping;
+        let mut candidates: BTreeMap<NodeId, Candidate> = BTreeMap::new();
+        let mut keys = BTreeSet::new();
+        for own in self.addresses.values() {
+            if !own.is_active() {
+                continue;
+            }
+            let floor = if is_stopping { 0 } else { self.level(own, now) };
+            for peer in self.peers.values() {
+                let can_take = peer.liveness == Liveness::Alive
+                    && peer.lists(self.settings.identity.id)
+                    && matches!(peer.stated.state, NodeState::Active | NodeState::Draining)
+                    && peer.level(own.key) > floor
+                    && own.excluded.get(&peer.id).is_none_or(|until| now >= *until);
+                if can_take {
+                    keys.insert(own.key);
+                    let candidate = candidates.entry(peer.id).or_insert_with(|| Candidate {
+                        weight: DEFAULT_WEIGHT,
+                        load: self.load_of(peer.id),
+                        levels: BTreeMap::new(),
+                    });
+                    candidate.levels.insert(own.key, peer.level(own.key));
+                }
+            }
+        }
+        let picks = placement::place(self.addresses.len(), &keys, &candidates);
+        let (bound, exclusion) = (self.timers.offer, self.timers.exclusion);
+        for own in self.addresses.values_mut() {
+            own.excluded.retain(|_, until| now < *until);
+            let pick = picks.get(&own.key).copied();
+            match (own.offer, pick) {
+                (Some((to, since)), _) if now.since(since) >= bound => {
+                    own.excluded.insert(to, now + exclusion);
+                    own.offer = None;
+                }
+                (Some((to, _)), Some(_)) if candidates.contains_key(&to) => {}
+                (_, Some(pick)) => own.offer = Some((pick, now)),
+                (_, None) => own.offer = None,
+            }
+        }
+    }
+
+    /// Standing claims and wishes of a node.
+    pub(super) fn load_of(&self, id: NodeId) -> usize {
+        if id == self.settings.identity.id {
+            return self
+                .addresses
+                .values()
+                .filter(|own| own.claim != Claim::None)
+                .count();
+        }
+        let Some(peer) = self.peers.get(&id) else {
+            return 0;
+        };
+        let is_held = |own: &&Own| {
+            peer.entry(own.key)
+                .is_some_and(|entry| entry.claim != ClaimKind::None)
+        };
+        self.addresses.values().filter(is_held).count()
+    }
+
+    /// The order of a claim or wish of this node.
+    pub(super) fn order(&self, key: AddressKey, term: u64) -> Order {
+        Order::of(key, term, self.settings.identity.id, self.session)
+    }
+
+    pub(super) fn view(&self, key: AddressKey) -> View {
+        let mut view = View::default();
+        for peer in self.peers.values().filter(|peer| peer.stands()) {
+            let Some(entry) = peer.entry(key) else {
+                continue;
+            };
+            view.highest = view.highest.max(entry.term).max(entry.highest);
+            let session = peer.session.verified.unwrap_or(peer.session.last);
+            let order = Order::of(key, entry.term, peer.id, session);
+            match entry.claim {
+                ClaimKind::Active => {
+                    view.claimants.insert(peer.id);
+                    view.best = view.best.max(Some(order));
+                    if peer.offers(key, self.settings.identity.id) {
+                        view.offer = Some((peer.id, entry.level));
+                    }
+                }
+                ClaimKind::Wish if entry.level > 0 => {
+                    view.best_wish = view.best_wish.max(Some(order));
+                }
+                ClaimKind::Wish | ClaimKind::None => {}
+            }
+        }
+        view
+    }
+
+    fn end_lingering(&mut self, now: Moment) {
+        let mut is_changed = false;
+        for own in self.addresses.values_mut() {
+            if own.linger_until.is_some_and(|until| now >= until) {
+                own.linger_until = None;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.outputs.push_back(Output::ClaimsChanged);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What the wire says: ARP frames of others as evidence (ELECTION R3, R11, R14, R15).
+//!
+//! Evidence answers questions that were asked; alone it never takes an address from a node, except
+//! for the one case of R14.
+
+use std::net::Ipv4Addr;
+
+use super::claims::{Claim, Own};
+use super::placement::{DEFAULT_WEIGHT, score};
+use super::timers::LASTING_BEATS;
+use super::{Heard, LogLine, Member, Output};
+use crate::names::{Mac, NodeId};
+use crate::report::Liveness;
+use crate::time::Moment;
+
+/// A peer that is not heard and announces an address of this node (R14).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rival {
+    peer: NodeId,
+    mac: Mac,
+    first: Moment,
+    asked_at: Option<Moment>,
+}
+
+/// A host that is no peer and answers for an address of ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conflict {
+    pub(super) mac: Mac,
+    pub(super) last: Moment,
+    pub(super) count: u64,
+    defended_at: Option<Moment>,
+}
+
+impl Member {
+    /// An ARP frame was heard that is not our own.
+    pub fn handle_heard(&mut self, heard: Heard, now: Moment) {
+        if heard.mac == self.plan.mac || !heard.mac.is_unicast() || heard.sender.is_unspecified() {
+            return;
+        }
+        let is_answer = heard.is_reply && heard.target == self.plan.own;
+        if self.plan.gateway == Some(heard.sender) {
+            self.watch.gateway_at = Some(now);
+            self.watch.gateway_mac = Some(heard.mac);
+        }
+        if self.addresses.contains_key(&heard.sender) {
+            return self.hear_address(heard, now);
+        }
+        let peer = self
+            .peers
+            .values()
+            .find(|peer| peer.address == heard.sender);
+        if let Some(id) = peer.map(|peer| peer.id) {
+            return self.hear_peer(id, heard, now);
+        }
+        if self.plan.subnet.contains(heard.sender.into()) && heard.sender != self.plan.own {
+            if is_answer {
+                self.watch.witness_at = Some(now);
+            }
+            self.watch.remember_host(heard.sender, heard.mac);
+        }
+    }
+
+    /// An ARP frame from a peer's own host address.
+    fn hear_peer(&mut self, id: NodeId, heard: Heard, now: Moment) {
+        let me = self.settings.identity.id;
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        // A frame can be forged: while the peer hears us under the known MAC, no other replaces it.
+        let is_mutual = peer.liveness == Liveness::Alive && peer.lists(me);
+        if peer.mac != Some(heard.mac) {
+            if is_mutual && peer.mac.is_some() {
+                return self.count("peer-mac-disputed");
+            }
+            peer.mac = Some(heard.mac);
+            self.outputs.push_back(Output::NeighboursChanged);
+            // Only the peer's own MAC vouches for it: a new one has to answer once more.
+            if peer.liveness != Liveness::Alive {
+                return;
+            }
+        }
+        peer.kernel_at = Some(now);
+        if peer.liveness == Liveness::Alive && peer.probe.asking_since.is_some() {
+            peer.detector.handle_sign_of_life(now);
+        }
+        self.confirm_rival(id, heard.mac, now);
+    }
+
+    /// An ARP frame that carries one of the announced addresses as sender.
+    fn hear_address(&mut self, heard: Heard, now: Moment) {
+        let sender = self.peers.values().find(|peer| peer.mac == Some(heard.mac));
+        let sender = sender.map(|peer| (peer.id, peer.liveness));
+        let Some(mut own) = self.addresses.remove(&heard.sender) else {
+            return;
+        };
+        match (sender, own.claim) {
+            (Some((id, liveness)), claim) => {
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.speaks_at = Some(now);
+                    peer.kernel_at = Some(now);
+                }
+                let is_mine = matches!(claim, Claim::Active(_));
+                match liveness {
+                    // Heartbeats settle it, faster than frames could.
+                    Liveness::Alive => {}
+                    Liveness::Unknown
+                    | Liveness::Suspect
+                    | Liveness::Hung
+                    | Liveness::Held
+                    | Liveness::Dead => {
+                        if is_mine {
+                            self.meet_rival(&mut own, id, heard.mac, now);
+                        } else if own.ask.is_some() {
+                            own.ask = None;
+                            own.ask_again_at = Some(now + self.timers.wire);
+                            self.count("vacancy-answered-by-peer");
+                        }
+                    }
+                }
+            }
+            (None, claim) => self.meet_foreigner(&mut own, heard.mac, claim, now),
+        }
+        self.addresses.insert(heard.sender, own);
+    }
+
+    /// R14: a peer that I do not hear announces my address.
+    fn meet_rival(&mut self, own: &mut Own, peer: NodeId, mac: Mac, now: Moment) {
+        let lasting = self.beat() * LASTING_BEATS;
+        let rival = match own.rival {
+            Some(rival) if rival.peer == peer && rival.mac == mac => rival,
+            Some(_) | None => Rival {
+                peer,
+                mac,
+                first: now,
+                asked_at: None,
+            },
+        };
+        own.rival = Some(rival);
+        if now.since(rival.first) < lasting {
+            return;
+        }
+        let Some(address) = self.peers.get(&peer).map(|peer| peer.address) else {
+            return;
+        };
+        own.rival = Some(Rival {
+            asked_at: Some(now),
+            ..rival
+        });
+        self.outputs.push_back(Output::Ask {
+            target: address,
+            mac: Some(mac),
+        });
+    }
+
+    /// The rival's MAC also answers for its own host address: it is that peer, and rank decides.
+    fn confirm_rival(&mut self, id: NodeId, mac: Mac, now: Moment) {
+        let me = self.settings.identity.id;
+        let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
+        for address in addresses {
+            let Some(mut own) = self.addresses.remove(&address) else {
+                continue;
+            };
+            let is_rival = own.rival.is_some_and(|rival| {
+                rival.peer == id && rival.mac == mac && rival.asked_at.is_some()
+            });
+            if is_rival && own.is_active() {
+                own.rival = None;
+                let mine = (score(own.key, me, DEFAULT_WEIGHT), me);
+                let theirs = (score(own.key, id, DEFAULT_WEIGHT), id);
+                if theirs > mine {
+                    let label = self
+                        .peers
+                        .get(&id)
+                        .map(super::peer::Peer::label)
+                        .unwrap_or_default();
+                    let reason =
+                        format!("{label} announces it too, is not heard, and ranks higher");
+                    self.give_up(&mut own, Claim::None, reason, now);
+                    own.ask_again_at = Some(now + self.timers.wire);
+                } else {
+                    self.outputs.push_back(Output::Announce(address));
+                }
+            }
+            self.addresses.insert(address, own);
+        }
+    }
+
+    /// A host that is no peer answers for one of the addresses: defended at most once per 10 s,
+    /// reported, and it never moves the address (R11, R14).
+    fn meet_foreigner(&mut self, own: &mut Own, mac: Mac, claim: Claim, now: Moment) {
+        let mut conflict = match own.conflict {
+            Some(conflict) if conflict.mac == mac => conflict,
+            Some(_) | None => {
+                let text = format!(
+                    "{} is also answered by {mac}, which is no peer",
+                    own.address
+                );
+                let address = Some(own.address);
+                self.log(LogLine {
+                    is_warning: true,
+                    address,
+                    peer: None,
+                    text,
+                });
+                // The time of the last defence outlives a change of MAC: a host that changes it
+                // with every frame must not make us answer every frame.
+                let defended_at = own.conflict.and_then(|old| old.defended_at);
+                Conflict {
+                    mac,
+                    last: now,
+                    count: 0,
+                    defended_at,
+                }
+            }
+        };
+        conflict.last = now;
+        conflict.count = conflict.count.saturating_add(1);
+        let may_defend = conflict
+            .defended_at
+            .is_none_or(|at| now.since(at) >= self.timers.defend);
+        if matches!(claim, Claim::Active(_)) && may_defend {
+            conflict.defended_at = Some(now);
+            self.outputs.push_back(Output::Announce(own.address));
+        }
+        own.conflict = Some(conflict);
+        self.count("foreign-claims-heard");
+    }
+
+    /// A datagram that was protected by another key, or by none.
+    pub(super) fn note_wrong_key(&mut self, source: Ipv4Addr, now: Moment) {
+        let is_first = self.watch.wrong_key.is_none();
+        self.watch.wrong_key = Some((source, now));
+        if is_first {
+            let text = format!("{source} sends heartbeats with another key, or with none");
+            self.log(LogLine {
+                is_warning: true,
+                address: None,
+                peer: None,
+                text,
+            });
+        }
+    }
+}

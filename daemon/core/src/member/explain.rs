@@ -1,0 +1,228 @@
+//! What a segment looks like from here, every decision with its reason (for status).
+
+use std::time::Duration;
+
+use super::Member;
+use super::claims::{Claim, Own};
+use super::peer::Peer;
+use crate::names::LinkName;
+use crate::report::{
+    AddressReport, Holder, Liveness, NodeState, PeerReport, Problem, SegmentReport, Severity,
+};
+use crate::time::Moment;
+
+/// For how long something that was seen once stays a problem.
+const LATELY: Duration = Duration::from_secs(60);
+
+impl Member {
+    /// What this segment looks like. The speaker's counters are added by the driver.
+    pub fn report(&self, link: LinkName, now: Moment) -> SegmentReport {
+        SegmentReport {
+            link,
+            mac: self.plan.mac,
+            own_address: Some(self.plan.own.into()),
+            state: self.state,
+            state_reason: self.state_reason.clone(),
+            state_since: self.state_since,
+            addresses: self
+                .addresses
+                .values()
+                .map(|own| self.report_address(own, now))
+                .collect(),
+            peers: self.report_peers(),
+            counters: self.counters.clone(),
+            problems: self.find_problems(now),
+        }
+    }
+
+    fn report_address(&self, own: &Own, now: Moment) -> AddressReport {
+        let best = self.view(own.key).best;
+        let (holder, name, mac, term) = match (own.claim, best) {
+            (Claim::Active(term), _) => {
+                let name = self.settings.identity.name.clone();
+                (Holder::This, Some(name), Some(self.plan.mac), term)
+            }
+            (Claim::None | Claim::Wish(_), Some(best)) => {
+                let peer = self.peers.get(&best.node);
+                let name = peer.and_then(|peer| peer.name.clone());
+                let mac = peer.and_then(|peer| peer.mac);
+                (Holder::Peer(best.node), name, mac, best.term)
+            }
+            (Claim::None | Claim::Wish(_), None) => (Holder::Nobody, None, None, 0),
+        };
+        let reason = if holder == Holder::Nobody {
+            self.vacancy_state(own, now)
+        } else {
+            own.reason.clone()
+        };
+        AddressReport {
+            address: own.address.into(),
+            holder,
+            holder_name: name,
+            holder_mac: mac,
+            term,
+            ability: self.level(own, now),
+            is_local: self.local.contains(&own.address),
+            since: own.since,
+            reason,
+        }
+    }
+
+    /// Why nobody speaks for an address.
+    fn vacancy_state(&self, own: &Own, now: Moment) -> String {
+        if self.level(own, now) == 0 {
+            return match self.state {
+                NodeState::Isolated | NodeState::Mute | NodeState::Gone => {
+                    format!("this node is {}: {}", self.state, self.state_reason)
+                }
+                NodeState::Joining
+                | NodeState::Active
+                | NodeState::Draining
+                | NodeState::Stopping
+                | NodeState::Restarting => {
+                    "this node can not serve it, and nobody else does".into()
+                }
+            };
+        }
+        if self.state == NodeState::Joining {
+            return "this node listens before it claims anything".to_owned();
+        }
+        if own.ask.is_some() || own.pursuit.is_some() {
+            return "the wire is being asked who answers for it".to_owned();
+        }
+        if own.ask_again_at.is_some() {
+            return "a peer that is not heard answers for it".to_owned();
+        }
+        if self.watch.grace_until.is_some_and(|until| now < until) {
+            return "waits for peers that are not heard yet".to_owned();
+        }
+        "another node's turn to claim it".to_owned()
+    }
+
+    fn report_peers(&self) -> Vec<PeerReport> {
+        let known = self.peers.values().filter(|peer| peer.is_known);
+        let mut peers: Vec<PeerReport> = known.map(|peer| self.report_peer(peer)).collect();
+        for address in &self.expected {
+            peers.push(PeerReport {
+                id: None,
+                name: None,
+                address: (*address).into(),
+                mac: None,
+                liveness: Liveness::Unknown,
+                reason: "was never heard".to_owned(),
+                since: self.state_since,
+                state: None,
+                claims: 0,
+                last_heard: None,
+                threshold: self.timers.floor,
+                version: None,
+            });
+        }
+        peers.sort_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
+        peers
+    }
+
+    fn report_peer(&self, peer: &Peer) -> PeerReport {
+        let claims = self
+            .addresses
+            .values()
+            .filter(|own| peer.claim(own.key).is_some())
+            .count();
+        PeerReport {
+            id: Some(peer.id),
+            name: peer.name.clone(),
+            address: peer.address.into(),
+            mac: peer.mac,
+            liveness: peer.liveness,
+            reason: peer.reason.clone(),
+            since: peer.since,
+            state: peer.stands().then_some(peer.stated.state),
+            claims,
+            last_heard: peer.heard_at,
+            threshold: self.threshold(peer),
+            version: peer.version.clone(),
+        }
+    }
+
+    fn find_problems(&self, now: Moment) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let is_recent = |at: Moment| now.since(at) < LATELY;
+        if let Some((source, at)) = self.watch.wrong_key.filter(|(_, at)| is_recent(*at)) {
+            problems.push(Problem {
+                severity: Severity::Degraded,
+                code: "wrong-key",
+                what: format!(
+                    "{source} sends heartbeats with another key, or with none ({} s ago), so its \
+                     statements are not believed",
+                    now.since(at).as_secs()
+                ),
+                remedy: "copy the same cluster key file to every node and restart sovnetd there"
+                    .to_owned(),
+            });
+        }
+        for own in self.addresses.values() {
+            let Some(conflict) = own.conflict.filter(|conflict| is_recent(conflict.last)) else {
+                continue;
+            };
+            problems.push(Problem {
+                severity: Severity::Unhealthy,
+                code: "address-conflict",
+                what: format!(
+                    "{} is also answered by {}, which is no peer ({} frames, last {} s ago)",
+                    own.address,
+                    conflict.mac,
+                    conflict.count,
+                    now.since(conflict.last).as_secs()
+                ),
+                remedy: "find the host with this MAC and give it another address; keep the \
+                         address out of the router's DHCP range"
+                    .to_owned(),
+            });
+        }
+        self.find_peer_problems(&mut problems, now);
+        problems
+    }
+
+    fn find_peer_problems(&self, problems: &mut Vec<Problem>, now: Moment) {
+        for peer in self.peers.values().filter(|peer| peer.is_known) {
+            let speaks = peer.speaks_at.is_some_and(|at| now.since(at) < LATELY);
+            let is_silent = matches!(peer.liveness, Liveness::Hung | Liveness::Dead);
+            if is_silent && speaks && peer.heard_at.is_none_or(|at| now.since(at) > LATELY) {
+                problems.push(Problem {
+                    severity: Severity::Degraded,
+                    code: "heartbeats-filtered",
+                    what: format!(
+                        "{} answers ARP for its addresses, but its heartbeats do not arrive",
+                        peer.label()
+                    ),
+                    remedy: format!(
+                        "allow UDP port {} between the nodes in their firewalls",
+                        self.settings.port
+                    ),
+                });
+            }
+            if peer.is_foreign_version {
+                problems.push(Problem {
+                    severity: Severity::Degraded,
+                    code: "peer-version",
+                    what: format!("{} speaks another version of the protocol", peer.label()),
+                    remedy: "upgrade sovnet on all nodes to the same version".to_owned(),
+                });
+            }
+        }
+        if !self.gateway_seen(now) {
+            let gateway = self
+                .plan
+                .gateway
+                .map(|ip| ip.to_string())
+                .unwrap_or_default();
+            problems.push(Problem {
+                severity: Severity::Degraded,
+                code: "gateway-lost",
+                what: format!("the gateway {gateway} does not answer ARP"),
+                remedy: "look at the router; the addresses stay served on the LAN meanwhile"
+                    .to_owned(),
+            });
+        }
+    }
+}

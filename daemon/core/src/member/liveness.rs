@@ -1,0 +1,341 @@
+//! Whether a peer lives (ELECTION R15, R16, section 6): silence, questions, verdict.
+//!
+//! A silent peer is asked by ARP and ping before it is given up, so that a stopped daemon, a busy
+//! host and a dead cable are told apart; and this node asks itself first whether it is the one that
+//! is cut off (R3).
+
+use std::time::Duration;
+
+use super::detector::Detector;
+use super::peer::{Peer, Probe};
+use super::state::Question;
+use super::wire::Kind;
+use super::{LogLine, Member, Output};
+use crate::names::NodeId;
+use crate::report::{Liveness, NodeState};
+use crate::time::Moment;
+
+/// While a peer hangs or is held it is asked this often.
+const SLOW_ASK: Duration = Duration::from_millis(100);
+
+impl Member {
+    /// The kernel of `peer` refused the member port (ICMP port unreachable). Proof of death only
+    /// within a window in which it was pinged; before, it only starts the questions, since ICMP
+    /// can be forged.
+    pub fn handle_refused(&mut self, peer: std::net::Ipv4Addr, now: Moment) {
+        self.count("heartbeat-refused");
+        let found = self
+            .peers
+            .values()
+            .find(|known| known.address == peer)
+            .map(|known| known.id);
+        let Some(id) = found else { return };
+        let Some(mut peer) = self.peers.remove(&id) else {
+            return;
+        };
+        match peer.liveness {
+            Liveness::Alive => self.suspect(&mut peer, "its port is refused", now),
+            Liveness::Suspect | Liveness::Hung => {
+                peer.probe.is_refused |= peer.probe.pinged_at.is_some();
+            }
+            Liveness::Unknown | Liveness::Held | Liveness::Dead => {}
+        }
+        self.peers.insert(id, peer);
+    }
+
+    /// Looks at the silence of every peer, once a turn.
+    pub(super) fn watch_peers(&mut self, now: Moment) {
+        let ids: Vec<NodeId> = self.peers.keys().copied().collect();
+        for id in ids {
+            // The verdict looks at the other peers, so this one is out of the table meanwhile.
+            let Some(mut peer) = self.peers.remove(&id) else {
+                continue;
+            };
+            self.watch_peer(&mut peer, now);
+            self.peers.insert(id, peer);
+        }
+        if self.watch.is_cut_off {
+            self.watch.is_cut_off = false;
+            self.isolate("neither a peer nor a witness answers", now);
+        }
+    }
+
+    fn watch_peer(&mut self, peer: &mut Peer, now: Moment) {
+        match peer.liveness {
+            Liveness::Unknown | Liveness::Dead => {}
+            Liveness::Alive => self.watch_alive(peer, now),
+            Liveness::Suspect => self.watch_suspect(peer, now),
+            Liveness::Hung => self.watch_hung(peer, now),
+            Liveness::Held => self.watch_held(peer, now),
+        }
+    }
+
+    fn watch_alive(&mut self, peer: &mut Peer, now: Moment) {
+        let quiet = now.since(peer.heard_at.unwrap_or(peer.since));
+        if quiet >= self.threshold(peer) {
+            let reason = format!("silent for {} ms", quiet.as_millis());
+            self.suspect(peer, &reason, now);
+        } else if quiet >= self.floor(peer) {
+            self.ask_host(peer, self.timers.ask_step, now);
+        } else {
+            peer.probe.asking_since = None;
+        }
+    }
+
+    fn suspect(&mut self, peer: &mut Peer, reason: &str, now: Moment) {
+        peer.probe = Probe {
+            suspect_at: Some(now),
+            ..Probe::default()
+        };
+        peer.turn(Liveness::Suspect, reason.to_owned(), now);
+        self.count("suspected");
+        let others = self
+            .peers
+            .values()
+            .any(|other| other.liveness == Liveness::Alive);
+        let is_asking = self
+            .watch
+            .question
+            .is_some_and(|question| question.started == now);
+        if !others && !is_asking {
+            self.watch.question = Some(Question {
+                started: now,
+                sent: 0,
+            });
+        }
+        for own in self.addresses.values_mut() {
+            if peer.claim(own.key).is_some() {
+                own.begin_ask(now);
+            }
+        }
+        self.watch_suspect(peer, now);
+    }
+
+    fn watch_suspect(&mut self, peer: &mut Peer, now: Moment) {
+        if self.ask_host(peer, self.timers.ask_step, now) {
+            self.send_plain(peer, Kind::Ping);
+            peer.probe.pinged_at = Some(now);
+        }
+        let Some(since) = peer.probe.suspect_at else {
+            return;
+        };
+        let is_over = now.since(since) >= self.confirm_with(peer);
+        if !(is_over || peer.probe.is_refused) {
+            return;
+        }
+        let does_kernel_answer = peer.kernel_at.is_some_and(|at| at >= since);
+        let silent = now.since(peer.heard_at.unwrap_or(since)).as_millis();
+        if let Some(friend) = self.who_hears(peer.id) {
+            self.hang(
+                peer,
+                format!("silent for {silent} ms, but {friend} hears it"),
+                now,
+            );
+        } else if peer.probe.is_refused {
+            self.bury(
+                peer,
+                format!("its daemon is gone: port refused {silent} ms after it spoke"),
+                now,
+            );
+        } else if does_kernel_answer {
+            self.hang(
+                peer,
+                format!("silent for {silent} ms, but its kernel answers ARP"),
+                now,
+            );
+        } else if self.has_contact_since(since) {
+            let learned = peer.detector.silence().as_millis();
+            let text = format!(
+                "silent for {silent} ms (suspected from {} ms on, longest silence known {learned} ms) \
+                 and no answer to ARP",
+                self.threshold(peer).as_millis()
+            );
+            self.bury(peer, text, now);
+        } else {
+            self.watch.is_cut_off = true;
+        }
+    }
+
+    /// Whether anybody else is heard, or a witness answered since then (R3).
+    fn has_contact_since(&self, since: Moment) -> bool {
+        let is_silent_anyway = match self.state {
+            NodeState::Joining | NodeState::Active | NodeState::Draining => false,
+            NodeState::Isolated
+            | NodeState::Mute
+            | NodeState::Stopping
+            | NodeState::Restarting
+            | NodeState::Gone => true,
+        };
+        let others = self
+            .peers
+            .values()
+            .any(|peer| peer.liveness == Liveness::Alive);
+        others || is_silent_anyway || self.is_witnessed_since(since)
+    }
+
+    /// A live peer that says it hears `id` directly.
+    fn who_hears(&self, id: NodeId) -> Option<String> {
+        let mut friends = self
+            .peers
+            .values()
+            .filter(|peer| peer.liveness == Liveness::Alive);
+        friends.find(|friend| friend.lists(id)).map(Peer::label)
+    }
+
+    fn hang(&mut self, peer: &mut Peer, reason: String, now: Moment) {
+        let text = format!("{} hangs: {reason}", peer.label());
+        if peer.turn(Liveness::Hung, reason, now) {
+            self.log(LogLine {
+                is_warning: true,
+                address: None,
+                peer: peer.name.clone(),
+                text,
+            });
+        }
+    }
+
+    fn watch_hung(&mut self, peer: &mut Peer, now: Moment) {
+        if self.ask_host(peer, SLOW_ASK, now) {
+            self.send_plain(peer, Kind::Ping);
+            peer.probe.pinged_at = Some(now);
+            self.ask_addresses(peer);
+        }
+        let heard_by = self.who_hears(peer.id);
+        if heard_by.is_some() {
+            return;
+        }
+        if peer.probe.is_refused {
+            return self.bury(peer, "its daemon is gone: port refused".to_owned(), now);
+        }
+        let silent = self.timers.kernel_silent;
+        let is_recent = |at: Option<Moment>| at.is_some_and(|at| now.since(at) < silent);
+        let hung_for = now.since(peer.since);
+        if hung_for >= silent && !is_recent(peer.kernel_at) {
+            return self.suspect(peer, "its kernel stopped answering", now);
+        }
+        if hung_for >= self.timers.hung && !is_recent(peer.speaks_at) {
+            let reason = format!("its daemon hangs for {} ms", hung_for.as_millis());
+            self.bury(peer, reason, now);
+        }
+    }
+
+    fn watch_held(&mut self, peer: &mut Peer, now: Moment) {
+        self.ask_host(peer, SLOW_ASK, now);
+        if peer.probe.held_until.is_none_or(|until| now >= until) {
+            let reason = "did not come back from its restart in time".to_owned();
+            return self.bury(peer, reason, now);
+        }
+        let silent = self.timers.kernel_silent;
+        let asked_for = peer
+            .probe
+            .asking_since
+            .map_or(Duration::ZERO, |at| now.since(at));
+        let is_silent = peer.kernel_at.is_none_or(|at| now.since(at) >= silent);
+        if asked_for >= silent && is_silent {
+            self.suspect(peer, "its kernel stopped answering during its restart", now);
+        }
+    }
+
+    /// Asks for the peer's host address if the last question is old enough.
+    fn ask_host(&mut self, peer: &mut Peer, step: Duration, now: Moment) -> bool {
+        if peer.probe.asked_at.is_some_and(|at| now.since(at) < step) {
+            return false;
+        }
+        peer.probe.asked_at = Some(now);
+        peer.probe.asking_since.get_or_insert(now);
+        self.outputs.push_back(Output::Ask {
+            target: peer.address,
+            mac: peer.mac,
+        });
+        true
+    }
+
+    fn ask_addresses(&mut self, peer: &Peer) {
+        let claimed = self
+            .addresses
+            .values()
+            .filter(|own| peer.claim(own.key).is_some());
+        let claimed: Vec<_> = claimed.map(|own| own.address).collect();
+        for target in claimed {
+            self.outputs.push_back(Output::Ask {
+                target,
+                mac: peer.mac,
+            });
+        }
+    }
+
+    fn bury(&mut self, peer: &mut Peer, reason: String, now: Moment) {
+        self.count("peers-given-up");
+        let text = format!("{} is dead: {reason}", peer.label());
+        self.log(LogLine {
+            is_warning: true,
+            address: None,
+            peer: peer.name.clone(),
+            text,
+        });
+        peer.turn(Liveness::Dead, reason, now);
+        self.forget_stated(peer);
+        peer.forget_session(self.rng.next(), now);
+        peer.probe = Probe::default();
+    }
+
+    /// The facts of a dead peer count only for their terms.
+    pub(super) fn forget_stated(&mut self, peer: &mut Peer) {
+        for own in self.addresses.values_mut() {
+            if let Some(entry) = peer.stated.entries.get(&own.key) {
+                own.highest = own.highest.max(entry.term).max(entry.highest);
+            }
+        }
+        peer.forget_facts();
+    }
+
+    fn is_wireless_with(&self, peer: &Peer) -> bool {
+        self.plan.is_wireless || peer.stated.flags.wireless
+    }
+
+    fn confirm_with(&self, peer: &Peer) -> Duration {
+        let is_wireless = self.is_wireless_with(peer);
+        if is_wireless {
+            self.timers.confirm_wireless
+        } else {
+            self.timers.confirm
+        }
+    }
+
+    fn floor(&self, peer: &Peer) -> Duration {
+        Detector::floor(
+            peer.stated.interval,
+            self.is_wireless_with(peer),
+            &self.timers,
+        )
+    }
+
+    /// The silence after which a peer is suspected now.
+    pub(super) fn threshold(&self, peer: &Peer) -> Duration {
+        let is_wireless = self.is_wireless_with(peer);
+        peer.detector
+            .threshold(peer.stated.interval, is_wireless, &self.timers)
+    }
+
+    /// When the silence of some peer needs to be looked at.
+    pub(super) fn next_silence(&self) -> Option<Moment> {
+        let step = self.timers.ask_step;
+        let next = self.peers.values().filter_map(|peer| match peer.liveness {
+            Liveness::Alive => {
+                let heard = peer.heard_at.unwrap_or(peer.since);
+                let asked = peer.probe.asked_at.filter(|at| *at > heard);
+                Some(match asked {
+                    None => heard + self.floor(peer),
+                    Some(asked) => (asked + step).min(heard + self.threshold(peer)),
+                })
+            }
+            Liveness::Suspect => {
+                let asked = peer.probe.asked_at.map(|at| at + step);
+                let over = peer.probe.suspect_at.map(|at| at + self.confirm_with(peer));
+                asked.into_iter().chain(over).min()
+            }
+            Liveness::Unknown | Liveness::Hung | Liveness::Held | Liveness::Dead => None,
+        });
+        next.min()
+    }
+}

@@ -1,0 +1,221 @@
+//! What goes out: heartbeats with facts until they are acknowledged, hellos, replies, pings.
+
+use std::net::Ipv4Addr;
+
+use super::claims::Claim;
+use super::peer::Peer;
+use super::wire::{
+    self, ClaimKind, Datagram, Entry, Facts, Flags, Greeting, Kind, ListedPeer, MAX_PEERS,
+};
+use super::{Member, Output};
+use crate::names::NodeId;
+use crate::report::{Liveness, NodeState};
+use crate::time::Moment;
+
+impl Member {
+    /// States the present facts: a new version goes out at once, everything else with the beat.
+    pub(super) fn publish(&mut self, now: Moment) {
+        let facts = self.state_facts(now);
+        let stamp = (self.state, self.gateway_seen(now));
+        if facts != self.facts || self.watch.stated != Some(stamp) {
+            self.facts = facts;
+            self.watch.stated = Some(stamp);
+            self.facts_version = self.facts_version.saturating_add(1);
+            self.watch.is_unsent = true;
+        }
+        let is_beat = now >= self.next_beat;
+        if is_beat {
+            self.next_beat = now + self.beat();
+        }
+        let is_urgent = std::mem::take(&mut self.watch.is_unsent);
+        let ids: Vec<NodeId> = self.peers.keys().copied().collect();
+        for id in ids {
+            let Some(mut peer) = self.peers.remove(&id) else {
+                continue;
+            };
+            let is_news = is_urgent && peer.session.verified.is_some();
+            if is_beat || is_news || peer.is_owed_ack {
+                peer.is_owed_ack = false;
+                self.send_beat(&mut peer, now);
+            }
+            self.peers.insert(id, peer);
+        }
+        if let Some(mut double) = self.double.take() {
+            if is_beat {
+                self.send_beat(&mut double, now);
+            }
+            self.double = Some(double);
+        }
+        self.send_hellos(now);
+    }
+
+    /// The heartbeat interval with the nodes that are known.
+    pub(super) fn beat(&self) -> std::time::Duration {
+        self.timers.beat_for(self.peers.len() + 1)
+    }
+
+    fn send_hellos(&mut self, now: Moment) {
+        if now < self.next_hello {
+            return;
+        }
+        let is_settled = !matches!(self.state, NodeState::Joining | NodeState::Isolated);
+        let is_complete = self.expected.is_empty();
+        let pause = if is_settled {
+            self.timers.hello
+        } else {
+            self.timers.hello_joining
+        };
+        // Peers that were never heard are called by name more often than everyone is woken.
+        let pause = if is_complete {
+            pause
+        } else {
+            pause.min(self.timers.challenge)
+        };
+        self.next_hello = now + pause;
+        let hello = self.header(Kind::Hello, None);
+        let is_broadcast_due = !is_settled
+            || self
+                .watch
+                .broadcast_at
+                .is_none_or(|at| now.since(at) >= self.timers.hello);
+        if is_broadcast_due && let Some(to) = self.plan.subnet.broadcast() {
+            self.watch.broadcast_at = Some(now);
+            self.transmit(to, &hello);
+        }
+        for to in self.expected.clone() {
+            self.transmit(to, &hello);
+        }
+    }
+
+    /// A heartbeat, with the facts as long as the peer has not acknowledged them; a hello while it
+    /// has not acknowledged anything, since it does not know our name then.
+    fn send_beat(&mut self, peer: &mut Peer, _now: Moment) {
+        let is_verified = peer.session.verified.is_some();
+        let mut datagram = self.header(Kind::Heartbeat, Some(peer));
+        if is_verified && peer.acked != self.facts_version {
+            datagram.facts = Some(self.facts.clone());
+        }
+        self.transmit(peer.address, &datagram);
+        if is_verified && peer.acked == 0 {
+            self.greet(peer, peer.address);
+        }
+    }
+
+    /// A hello to a verified peer: name and version.
+    pub(super) fn greet(&mut self, peer: &mut Peer, to: Ipv4Addr) {
+        let datagram = self.header(Kind::Hello, Some(peer));
+        self.transmit(to, &datagram);
+    }
+
+    /// A datagram without a body: ping or pong.
+    pub(super) fn send_plain(&mut self, peer: &mut Peer, kind: Kind) {
+        let datagram = self.header(kind, Some(peer));
+        self.transmit(peer.address, &datagram);
+    }
+
+    /// The reply that somebody earns who is not believed yet (S3).
+    pub(super) fn send_reply(
+        &mut self,
+        peer: &mut Peer,
+        to: Ipv4Addr,
+        datagram: &Datagram,
+        is_busy: bool,
+    ) {
+        let mut reply = self.header(Kind::Reply, Some(peer));
+        reply.receiver_session = datagram.session;
+        reply.echo = datagram.challenge;
+        reply.acked_version = 0;
+        reply.flags.busy = is_busy;
+        self.transmit(to, &reply);
+    }
+
+    fn header(&self, kind: Kind, peer: Option<&mut Peer>) -> Datagram {
+        let identity = &self.settings.identity;
+        let greeting = Greeting {
+            name: identity.name.clone(),
+            version: identity.version.clone(),
+            config_hash: identity.config_hash,
+        };
+        let interval_ms = u16::try_from(self.beat().as_millis()).unwrap_or(u16::MAX);
+        let hold_10ms = u16::try_from(self.timers.hold.as_millis() / 10).unwrap_or(u16::MAX);
+        let mut datagram = Datagram {
+            kind,
+            sender: identity.id,
+            session: self.session,
+            receiver_session: 0,
+            sequence: 0,
+            interval_ms,
+            challenge: 0,
+            echo: 0,
+            facts_version: self.facts_version,
+            acked_version: 0,
+            follows: 0,
+            state: self.state,
+            flags: Flags {
+                wireless: self.plan.is_wireless,
+                gateway_seen: self.watch.stated.is_some_and(|(_, is_seen)| is_seen),
+                busy: false,
+            },
+            hold_10ms: if self.state == NodeState::Restarting {
+                hold_10ms
+            } else {
+                0
+            },
+            facts: None,
+            hello: matches!(kind, Kind::Hello | Kind::Reply).then_some(greeting),
+        };
+        if let Some(peer) = peer {
+            datagram.receiver_session = peer.session.verified.unwrap_or(peer.session.last);
+            datagram.sequence = peer.next_sequence();
+            datagram.challenge = peer.session.my_challenge;
+            datagram.echo = peer.session.its_challenge;
+            datagram.acked_version = peer.stated.version;
+        }
+        datagram
+    }
+
+    fn transmit(&mut self, to: Ipv4Addr, datagram: &Datagram) {
+        let bytes = wire::encode(datagram, &self.keys);
+        self.outputs.push_back(Output::Send { to, bytes });
+    }
+
+    /// What this node states of itself now.
+    fn state_facts(&self, now: Moment) -> Facts {
+        let known = self.peers.values().filter(|peer| peer.is_known);
+        let peers: Vec<ListedPeer> = known
+            .take(MAX_PEERS)
+            .map(|peer| ListedPeer {
+                id: peer.id,
+                direct: matches!(peer.liveness, Liveness::Alive),
+                heard: matches!(peer.liveness, Liveness::Alive),
+                held: peer.liveness == Liveness::Held,
+            })
+            .collect();
+        let index_of = |id: NodeId| {
+            let index = peers.iter().position(|listed| listed.id == id)?;
+            u8::try_from(index).ok()
+        };
+        let addresses = self.addresses.values().map(|own| {
+            let (claim, term) = match own.claim {
+                Claim::None => (ClaimKind::None, own.highest),
+                Claim::Active(term) => (ClaimKind::Active, term),
+                Claim::Wish(term) => (ClaimKind::Wish, term),
+            };
+            Entry {
+                key: own.key,
+                term,
+                highest: own.highest.max(term),
+                level: self.level(own, now),
+                claim,
+                moved: own.is_moved,
+                offer: own.offer.and_then(|(to, _since)| index_of(to)),
+            }
+        });
+        let addresses = addresses.collect();
+        Facts {
+            default_level: 0,
+            peers,
+            addresses,
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Who is believed (ELECTION section 3, S1-S7): datagrams in, applied facts out.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::peer::Peer;
+use super::timers::MAX_PEERS;
+use super::wire::{self, Datagram, Kind, Reject};
+use super::{LogLine, Member, Output};
+use crate::names::NodeId;
+use crate::report::{Liveness, NodeState};
+use crate::time::Moment;
+
+/// How a datagram with a right authentication code stands to the session layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Believed, and new.
+    Believed,
+    /// It echoes my present challenge: its session is verified now.
+    Verified,
+    /// Seen before.
+    Replayed,
+    /// A new session of a peer whose old one was heard just now (S4).
+    Busy,
+    /// Neither; it earns one reply.
+    Stranger,
+}
+
+/// Where and when a datagram arrived, and how it stands.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    source: Ipv4Addr,
+    standing: Standing,
+    now: Moment,
+}
+
+impl Member {
+    /// A UDP datagram from `source` on this segment.
+    pub fn handle_datagram(&mut self, source: Ipv4Addr, bytes: &[u8], now: Moment) {
+        if !self.plan.subnet.contains(source.into()) {
+            return self.count("heartbeat-from-outside");
+        }
+        match wire::decode(bytes, &[&self.keys]) {
+            Ok(datagram) => self.receive(source, datagram, now),
+            Err(Reject::Version(foreign)) => self.receive_foreign_version(foreign, now),
+            Err(Reject::Key(_id)) => {
+                self.count("heartbeat-wrong-key");
+                self.note_wrong_key(source, now);
+            }
+            Err(Reject::Mac) => self.count("heartbeat-wrong-mac"),
+            Err(Reject::Truncated) => self.count("heartbeat-truncated"),
+            Err(Reject::TooLong) => self.count("heartbeat-too-long"),
+            Err(Reject::NotOurs(_magic)) => self.count("heartbeat-not-ours"),
+            Err(Reject::Malformed) => self.count("heartbeat-malformed"),
+        }
+    }
+
+    /// A peer of a newer program: alive, and what it last stated stands.
+    fn receive_foreign_version(&mut self, foreign: wire::Foreign, now: Moment) {
+        self.count("heartbeat-other-version");
+        let session = self.session;
+        let Some(peer) = self.peers.get_mut(&foreign.sender) else {
+            return;
+        };
+        let is_current =
+            peer.session.verified == Some(foreign.session) && foreign.receiver_session == session;
+        if is_current && peer.session.window.accept(foreign.sequence) {
+            peer.is_foreign_version = true;
+            peer.heard_at = Some(now);
+            peer.detector.handle_sign_of_life(now);
+        }
+    }
+
+    fn receive(&mut self, source: Ipv4Addr, datagram: Datagram, now: Moment) {
+        let id = datagram.sender;
+        if id == self.settings.identity.id {
+            return self.receive_own_identity(source, datagram, now);
+        }
+        let Some(mut peer) = self.take_peer(id, source, now) else {
+            return self.count("heartbeat-too-many-peers");
+        };
+        let standing = self.judge_session(&mut peer, &datagram, now);
+        match standing {
+            Standing::Believed | Standing::Verified => {
+                self.believe(
+                    &mut peer,
+                    source,
+                    datagram,
+                    standing == Standing::Verified,
+                    now,
+                );
+            }
+            Standing::Replayed => self.count("heartbeat-replayed"),
+            Standing::Busy | Standing::Stranger => {
+                self.answer_stranger(&mut peer, &datagram, arrival);
+            }
+        }
+        self.peers.insert(id, peer);
+    }
+
+    /// Takes a peer out of the table, a new one if there is room.
+    fn take_peer(&mut self, id: NodeId, source: Ipv4Addr, now: Moment) -> Option<Peer> {
+        if let Some(peer) = self.peers.remove(&id) {
+            return Some(peer);
+        }
+        if self.peers.len() >= MAX_PEERS {
+            let is_droppable = |peer: &&Peer| {
+                matches!(peer.liveness, Liveness::Dead)
+                    || (!peer.is_known && now.since(peer.since) > Duration::from_secs(3))
+            };
+            let oldest = self
+                .peers
+                .values()
+                .filter(is_droppable)
+                .min_by_key(|peer| peer.since)?;
+            let oldest = oldest.id;
+            self.peers.remove(&oldest);
+        }
+        Some(Peer::new(id, source, self.rng.next(), now))
+    }
+
+    fn judge_session(&self, peer: &mut Peer, datagram: &Datagram, now: Moment) -> Standing {
+        let is_for_me = datagram.receiver_session == self.session;
+        let is_current = peer.session.verified == Some(datagram.session);
+        if is_for_me && is_current {
+            let is_new = peer.session.window.accept(datagram.sequence);
+            return if is_new {
+                Standing::Believed
+            } else {
+                Standing::Replayed
+            };
+        }
+        let is_echo = datagram.echo != 0 && datagram.echo == peer.session.my_challenge;
+        if !(is_for_me && is_echo) {
+            return Standing::Stranger;
+        }
+        let is_old_alive = peer.session.verified.is_some()
+            && !matches!(peer.stated.state, NodeState::Restarting | NodeState::Gone)
+            && peer
+                .heard_at
+                .is_some_and(|at| now.since(at) <= peer.stated.interval * 2);
+        if is_old_alive {
+            Standing::Busy
+        } else {
+            Standing::Verified
+        }
+    }
+
+    /// S3: one reply (echo, challenge, session), and no state but what the reply needs.
+    fn answer_stranger(&mut self, peer: &mut Peer, datagram: &Datagram, arrival: Arrival) {
+        let Arrival {
+            source,
+            standing,
+            now,
+        } = arrival;
+        let is_greeting_of_a_friend = peer.session.verified == Some(datagram.session)
+            && datagram.kind == Kind::Hello
+            && datagram.receiver_session == 0;
+        if is_greeting_of_a_friend {
+            return;
+        }
+        self.count("heartbeat-not-believed");
+        if peer.session.verified.is_none() {
+            if now.since(peer.session.challenged_at) >= self.timers.challenge {
+                peer.session.my_challenge = self.rng.next();
+                peer.session.challenged_at = now;
+            }
+            peer.session.last = datagram.session;
+            peer.session.its_challenge = datagram.challenge;
+            if !peer.is_known {
+                peer.address = source;
+            }
+        }
+        if peer.may_reply(now) {
+            let is_busy = standing == Standing::Busy;
+            self.send_reply(peer, source, datagram, is_busy);
+        }
+    }
+
+    fn believe(&mut self, peer: &mut Peer, datagram: Datagram, arrival: Arrival) {
+        let Arrival {
+            source,
+            standing,
+            now,
+        } = arrival;
+        if standing == Standing::Verified {
+            self.accept_session(peer, source, &datagram, now);
+        }
+        if peer.address != source {
+            peer.address = source;
+            peer.mac = None;
+            self.outputs.push_back(Output::NeighboursChanged);
+        }
+        peer.session.its_challenge = datagram.challenge;
+        peer.heard_at = Some(now);
+        peer.is_foreign_version = false;
+        peer.detector.handle_sign_of_life(now);
+        if datagram.kind == Kind::Ping {
+            self.send_plain(peer, Kind::Pong);
+        }
+        // Not the highest ever: a peer that has lost our facts says so by a lower one.
+        peer.acked = datagram.acked_version.min(self.facts_version);
+        // S6: a late datagram is a sign of life, and nothing else.
+        if datagram.facts_version >= peer.stated.version {
+            peer.apply_header(&datagram);
+            self.follow_state(peer, &datagram, now);
+            if let Some(facts) = datagram.facts
+                && datagram.facts_version > peer.stated.version
+            {
+                peer.apply(datagram.facts_version, facts);
+            }
+        }
+        if let Some(greeting) = datagram.hello {
+            peer.version = Some(greeting.version);
+            peer.name = Some(greeting.name);
+        }
+    }
+
+    /// S3, the moment of belief: another life of the peer, or the first one that is heard.
+    fn accept_session(
+        &mut self,
+        peer: &mut Peer,
+        source: Ipv4Addr,
+        datagram: &Datagram,
+        now: Moment,
+    ) {
+        peer.forget_session(self.rng.next(), now);
+        peer.session.verified = Some(datagram.session);
+        peer.session.last = datagram.session;
+        peer.session.window.accept(datagram.sequence);
+        peer.detector.forget_gap(now);
+        peer.forget_facts();
+        peer.probe = super::peer::Probe::default();
+        peer.is_known = true;
+        self.watch.has_met_anyone = true;
+        self.expected.remove(&source);
+        self.greet(peer, source);
+        self.outputs.push_back(Output::Remember);
+    }
+
+    /// What a believed state means for the peer's liveness.
+    fn follow_state(&mut self, peer: &mut Peer, datagram: &Datagram, now: Moment) {
+        let (liveness, reason) = match datagram.state {
+            NodeState::Restarting => {
+                let hold = Duration::from_millis(u64::from(datagram.hold_10ms) * 10);
+                let hold = hold.min(self.timers.hold * 2);
+                if peer.liveness != Liveness::Held {
+                    peer.probe = super::peer::Probe::default();
+                    peer.probe.held_until = Some(now + hold);
+                }
+                (
+                    Liveness::Held,
+                    format!("restarts; its addresses are held for {hold:?}"),
+                )
+            }
+            NodeState::Gone => (Liveness::Dead, "has stopped".to_owned()),
+            NodeState::Joining
+            | NodeState::Active
+            | NodeState::Draining
+            | NodeState::Stopping
+            | NodeState::Isolated
+            | NodeState::Mute => {
+                peer.probe = super::peer::Probe::default();
+                (Liveness::Alive, "is heard".to_owned())
+            }
+        };
+        if !peer.turn(liveness, reason.clone(), now) {
+            return;
+        }
+        let text = format!("{} {reason}", peer.label());
+        self.log(LogLine {
+            is_warning: false,
+            address: None,
+            peer: peer.name.clone(),
+            text,
+        });
+        if liveness == Liveness::Dead {
+            // A goodbye is acknowledged once (R17); afterwards nothing of this life counts.
+            self.forget_stated(peer);
+            peer.stated.version = datagram.facts_version;
+            self.send_plain(peer, Kind::Heartbeat);
+            peer.forget_facts();
+            peer.forget_session(self.rng.next(), now);
+        }
+    }
+
+    /// S5: another machine has this node's identity, or it is our own frame heard back.
+    fn receive_own_identity(&mut self, source: Ipv4Addr, datagram: Datagram, now: Moment) {
+        if datagram.session == self.session {
+            return self.count("heartbeat-own-heard-back");
+        }
+        let fresh = self.rng.next();
+        let id = self.settings.identity.id;
+        let mut double = self
+            .double
+            .take()
+            .unwrap_or_else(|| Peer::new(id, source, fresh, now));
+        let standing = self.judge_session(&mut double, &datagram, now);
+        match standing {
+            Standing::Believed | Standing::Verified => {
+                if standing == Standing::Verified {
+                    double.forget_session(fresh, now);
+                    double.session.verified = Some(datagram.session);
+                    double.session.last = datagram.session;
+                    double.session.window.accept(datagram.sequence);
+                }
+                double.address = source;
+                double.session.its_challenge = datagram.challenge;
+                double.heard_at = Some(now);
+                double.apply_header(&datagram);
+            }
+            Standing::Replayed => {}
+            Standing::Busy | Standing::Stranger => {
+                self.answer_stranger(
+                    &mut double,
+                    &datagram,
+                    Arrival {
+                        source,
+                        standing,
+                        now,
+                    },
+                );
+            }
+        }
+        self.double = Some(double);
+    }
+}

@@ -1,0 +1,283 @@
+//! Addresses that nobody speaks for (ELECTION R10, R11): whose turn it is, and the questions that
+//! are asked on the wire before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use super::claims::{Claim, Own, Pursuit, View};
+use super::placement::{self, Candidate, DEFAULT_WEIGHT};
+use super::{Member, Output};
+use crate::names::NodeId;
+use crate::report::{Holder, Liveness, NodeState};
+use crate::time::Moment;
+
+impl Member {
+    /// The vacant addresses that this node should claim now, each with its reason.
+    pub(super) fn find_vacancies(&mut self, now: Moment) -> BTreeMap<Ipv4Addr, Pursuit> {
+        let views: BTreeMap<Ipv4Addr, View> = self
+            .addresses
+            .values()
+            .map(|own| (own.address, self.view(own.key)))
+            .collect();
+        for own in self.addresses.values_mut() {
+            let is_vacant = !own.is_active() && views[&own.address].best.is_none();
+            if is_vacant {
+                own.vacant_since.get_or_insert(now);
+            } else {
+                own.vacant_since = None;
+            }
+        }
+        if !matches!(self.state, NodeState::Active | NodeState::Draining) {
+            return BTreeMap::new();
+        }
+        let mut wanted = self.resume_wishes(&views, now);
+        if self.watch.grace_until.is_none_or(|until| now >= until) && !self.is_blind() {
+            self.take_vacancies(&views, &mut wanted, now);
+        }
+        wanted
+    }
+
+    /// R10: own wishes for vacant addresses that nobody wishes with a higher order.
+    fn resume_wishes(
+        &self,
+        views: &BTreeMap<Ipv4Addr, View>,
+        now: Moment,
+    ) -> BTreeMap<Ipv4Addr, Pursuit> {
+        let mut wanted = BTreeMap::new();
+        for own in self
+            .addresses
+            .values()
+            .filter(|own| own.vacant_since.is_some())
+        {
+            let Claim::Wish(term) = own.claim else {
+                continue;
+            };
+            let mine = self.order(own.key, term);
+            let is_first = views[&own.address].best_wish.is_none_or(|best| best < mine);
+            if is_first && self.level(own, now) > 0 {
+                let reason = "held it before and nobody took it meanwhile".to_owned();
+                wanted.insert(
+                    own.address,
+                    Pursuit {
+                        reason,
+                        started: now,
+                        needs_ask: true,
+                    },
+                );
+            }
+        }
+        wanted
+    }
+
+    /// R11: what the hash gives to this node, and what has been dark for too long.
+    fn take_vacancies(
+        &self,
+        views: &BTreeMap<Ipv4Addr, View>,
+        wanted: &mut BTreeMap<Ipv4Addr, Pursuit>,
+        now: Moment,
+    ) {
+        let candidates = self.candidates(now);
+        let is_free = |own: &&Own| {
+            let has_wish = matches!(own.claim, Claim::Wish(_)) && self.level(own, now) > 0;
+            own.vacant_since.is_some() && !has_wish && views[&own.address].best_wish.is_none()
+        };
+        let free: Vec<&Own> = self.addresses.values().filter(is_free).collect();
+        let keys: BTreeSet<_> = free.iter().map(|own| own.key).collect();
+        let picks = placement::place(self.addresses.len(), &keys, &candidates);
+        let me = self.settings.identity.id;
+        for own in free {
+            if self.level(own, now) == 0 {
+                continue;
+            }
+            let reason = if picks.get(&own.key) == Some(&me) {
+                self.vacancy_reason(own)
+            } else if self.is_patience_over(own, &candidates, now) {
+                "nobody took it in time".to_owned()
+            } else {
+                continue;
+            };
+            wanted.insert(
+                own.address,
+                Pursuit {
+                    reason,
+                    started: now,
+                    needs_ask: true,
+                },
+            );
+        }
+    }
+
+    fn vacancy_reason(&self, own: &Own) -> String {
+        let Holder::Peer(last) = own.holder else {
+            return "nobody claims it and placement gives it to this node".to_owned();
+        };
+        match self.peers.get(&last) {
+            Some(peer) if peer.liveness == Liveness::Dead => {
+                format!("{} is dead: {}", peer.label(), peer.reason)
+            }
+            Some(peer) => format!("{} gave it up", peer.label()),
+            None => "its holder is not known any more".to_owned(),
+        }
+    }
+
+    /// Nodes that a vacant address may go to: joining ones included, or every node that starts at
+    /// the same time would claim everything.
+    fn candidates(&self, now: Moment) -> BTreeMap<NodeId, Candidate> {
+        let mut candidates = BTreeMap::new();
+        let levels = self
+            .addresses
+            .values()
+            .map(|own| (own.key, self.level(own, now)));
+        let me = self.settings.identity.id;
+        let load = self.load_of(me);
+        let mine = Candidate {
+            weight: DEFAULT_WEIGHT,
+            load,
+            levels: levels.collect(),
+        };
+        candidates.insert(me, mine);
+        for peer in self.peers.values() {
+            let is_candidate = peer.liveness == Liveness::Alive
+                && matches!(
+                    peer.stated.state,
+                    NodeState::Joining | NodeState::Active | NodeState::Draining
+                );
+            if is_candidate {
+                let levels = self
+                    .addresses
+                    .values()
+                    .map(|own| (own.key, peer.level(own.key)));
+                let load = self.load_of(peer.id);
+                let candidate = Candidate {
+                    weight: DEFAULT_WEIGHT,
+                    load,
+                    levels: levels.collect(),
+                };
+                candidates.insert(peer.id, candidate);
+            }
+        }
+        candidates
+    }
+
+    /// R11: nothing is taken while a live peer's facts are missing, or while one holds somebody
+    /// whom this node knows nothing of.
+    fn is_blind(&self) -> bool {
+        let mut alive = self
+            .peers
+            .values()
+            .filter(|peer| peer.liveness == Liveness::Alive);
+        alive.any(|peer| {
+            let holds_stranger = peer.stated.listed.iter().any(|listed| {
+                listed.held
+                    && listed.id != self.settings.identity.id
+                    && self.peers.get(&listed.id).is_none_or(|other| {
+                        !matches!(other.liveness, Liveness::Held | Liveness::Alive)
+                    })
+            });
+            peer.stated.version == 0 || holds_stranger
+        })
+    }
+
+    /// R11: dark for longer than the patience, and nobody whom I hear hears someone I do not.
+    fn is_patience_over(
+        &self,
+        own: &Own,
+        candidates: &BTreeMap<NodeId, Candidate>,
+        now: Moment,
+    ) -> bool {
+        let me = self.settings.identity.id;
+        let ranking = placement::ranking(own.key, candidates);
+        let place = ranking
+            .iter()
+            .position(|node| *node == me)
+            .unwrap_or(ranking.len());
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let bound = own.patience + self.timers.patience_step.saturating_mul(place);
+        let is_over = own
+            .vacant_since
+            .is_some_and(|since| now.since(since) >= bound);
+        let hears_more = self.peers.values().any(|peer| {
+            peer.liveness == Liveness::Alive
+                && peer.stated.listed.iter().any(|listed| {
+                    listed.heard && listed.id != me && !self.peers.contains_key(&listed.id)
+                })
+        });
+        is_over && !hears_more
+    }
+
+    /// Carries on the rounds of questions for addresses: three, then they are answered by silence.
+    pub(super) fn ask_wire(&mut self, now: Moment) {
+        let step = self.timers.ask_step;
+        let lasts = self.confirm() * 4;
+        let mut is_changed = false;
+        for own in self.addresses.values_mut() {
+            let Some(ask) = &mut own.ask else { continue };
+            if ask.next_at(step).is_some_and(|at| now >= at) {
+                ask.sent += 1;
+                self.outputs.push_back(Output::Ask {
+                    target: own.address,
+                    mac: None,
+                });
+            }
+            // A round that nobody needs any more is dropped, and the address with it.
+            if own.pursuit.is_none() && now.since(ask.started) >= lasts {
+                own.ask = None;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.outputs.push_back(Output::ClaimsChanged);
+        }
+    }
+
+    /// When a round of questions goes on or ends.
+    pub(super) fn next_question(&self) -> Option<Moment> {
+        let step = self.timers.ask_step;
+        let confirm = self.confirm();
+        let of_address = self.addresses.values().filter_map(|own| {
+            let ask = own.ask?;
+            let end = ask.started + confirm;
+            let is_waiting = own.pursuit.is_some() && end > self.last_run;
+            ask.next_at(step).or(is_waiting.then_some(end))
+        });
+        let of_witnesses = self
+            .watch
+            .question
+            .and_then(|question| question.next_at(step));
+        of_address.chain(of_witnesses).min()
+    }
+
+    /// Follows who holds what, for status.
+    pub(super) fn note_holders(&mut self, now: Moment) {
+        let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
+        for address in addresses {
+            let Some(mut own) = self.addresses.remove(&address) else {
+                continue;
+            };
+            let best = self.view(own.key).best;
+            let holder = match (&own.claim, best) {
+                (Claim::Active(_), _) => Holder::This,
+                (Claim::None | Claim::Wish(_), Some(best)) => Holder::Peer(best.node),
+                (Claim::None | Claim::Wish(_), None) => Holder::Nobody,
+            };
+            // The last holder is kept while the address is vacant: it is the reason of what follows.
+            let is_news = holder != own.holder && holder != Holder::Nobody;
+            if is_news {
+                if let (Holder::Peer(id), Some(best)) = (&holder, best) {
+                    let label = self
+                        .peers
+                        .get(id)
+                        .map(super::peer::Peer::label)
+                        .unwrap_or_default();
+                    let gave_way = matches!(own.holder, Holder::This);
+                    if !gave_way {
+                        own.reason = format!("{label} claims it at term {}", best.term);
+                    }
+                }
+                own.holder = holder;
+                own.since = now;
+            }
+            self.addresses.insert(address, own);
+        }
+    }
+}
