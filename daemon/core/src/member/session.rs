@@ -80,16 +80,13 @@ impl Member {
             return self.count("heartbeat-too-many-peers");
         };
         let standing = self.judge_session(&mut peer, &datagram, now);
+        let arrival = Arrival {
+            source,
+            standing,
+            now,
+        };
         match standing {
-            Standing::Believed | Standing::Verified => {
-                self.believe(
-                    &mut peer,
-                    source,
-                    datagram,
-                    standing == Standing::Verified,
-                    now,
-                );
-            }
+            Standing::Believed | Standing::Verified => self.believe(&mut peer, datagram, arrival),
             Standing::Replayed => self.count("heartbeat-replayed"),
             Standing::Busy | Standing::Stranger => {
                 self.answer_stranger(&mut peer, &datagram, arrival);

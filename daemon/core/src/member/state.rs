@@ -8,7 +8,7 @@ use super::claims::{Claim, Own};
 use super::timers::MAX_WITNESSES;
 use super::{Command, LogLine, Member, Output, Remembered};
 use crate::decide::{Ability, SegmentPlan};
-use crate::names::{Mac, NodeId};
+use crate::names::Mac;
 use crate::report::{Liveness, NodeState};
 use crate::time::Moment;
 
@@ -24,7 +24,7 @@ pub(super) struct Watch {
     /// When the gateway was last seen, and asked.
     pub(super) gateway_at: Option<Moment>,
     pub(super) gateway_asked_at: Option<Moment>,
-    gateway_first_asked_at: Option<Moment>,
+    pub(super) gateway_first_asked_at: Option<Moment>,
     pub(super) gateway_mac: Option<Mac>,
     /// LAN hosts heard last, newest first (R3).
     pub(super) hosts: VecDeque<(Ipv4Addr, Mac)>,
@@ -43,7 +43,7 @@ pub(super) struct Watch {
     pub(super) is_finished: bool,
     /// The last wrong key that was heard.
     pub(super) wrong_key: Option<(Ipv4Addr, Moment)>,
-    is_told_to_drain: bool,
+    pub(super) is_told_to_drain: bool,
     /// The last company was lost and no witness answered: isolated at the end of the turn.
     pub(super) is_cut_off: bool,
 }
@@ -227,7 +227,7 @@ impl Member {
         self.state_reason = reason;
     }
 
-    fn join(&mut self, reason: String, now: Moment) {
+    pub(super) fn join(&mut self, reason: String, now: Moment) {
         self.watch.join_at = now;
         self.watch.grace_until = None;
         self.watch.question = None;
@@ -248,302 +248,6 @@ impl Member {
                 self.watch_leaving(now);
             }
             NodeState::Mute => {}
-        }
-    }
-
-    /// R4.
-    fn try_join(&mut self, now: Moment) {
-        let is_known = |id: &NodeId| {
-            *id == self.settings.identity.id
-                || self
-                    .peers
-                    .get(id)
-                    .is_some_and(|peer| peer.liveness == Liveness::Alive)
-        };
-        let known: Vec<_> = self.peers.values().filter(|peer| peer.is_known).collect();
-        let knows_nobody = known.is_empty() && self.expected.is_empty();
-        let is_heard = self.expected.is_empty()
-            && known.iter().all(|peer| {
-                peer.liveness == Liveness::Alive
-                    && peer.stated.version > 0
-                    && peer.acked == self.facts_version
-                    && peer.stated.listed.iter().all(|listed| is_known(&listed.id))
-            });
-        let has_company = known.iter().any(|peer| peer.liveness == Liveness::Alive);
-        if is_heard && !knows_nobody {
-            return self.finish_join("hears every known peer", None, now);
-        }
-        if now.since(self.watch.join_at) < self.timers.join {
-            if self.watch.question.is_none() {
-                self.watch.question = Some(Question {
-                    started: now,
-                    sent: 0,
-                });
-            }
-            return;
-        }
-        if knows_nobody {
-            self.finish_join("knows no peer", None, now);
-        } else if has_company || self.is_witnessed_since(self.watch.join_at) {
-            let grace = Some(now + self.timers.grace);
-            self.finish_join("not every known peer is heard", grace, now);
-        } else {
-            self.isolate("hears neither a peer nor a witness", now);
-        }
-    }
-
-    fn finish_join(&mut self, why: &str, grace: Option<Moment>, now: Moment) {
-        self.watch.grace_until = grace;
-        if self.watch.is_told_to_drain {
-            self.enter(
-                NodeState::Draining,
-                "an operator drained it".to_owned(),
-                now,
-            );
-        } else {
-            self.enter(NodeState::Active, why.to_owned(), now);
-        }
-    }
-
-    /// R3: silent, claims become wishes.
-    pub(super) fn isolate(&mut self, why: &str, now: Moment) {
-        self.enter(NodeState::Isolated, why.to_owned(), now);
-        self.wish_all(now);
-        let mut peers = std::mem::take(&mut self.peers);
-        for peer in peers.values_mut().filter(|peer| peer.stands()) {
-            self.forget_stated(peer);
-            peer.forget_session(self.rng.next(), now);
-            peer.turn(
-                Liveness::Dead,
-                "not heard while this node is cut off".to_owned(),
-                now,
-            );
-        }
-        self.peers = peers;
-        self.next_hello = now;
-    }
-
-    fn try_return(&mut self, now: Moment) {
-        let has_company = self
-            .peers
-            .values()
-            .any(|peer| peer.liveness == Liveness::Alive);
-        if has_company {
-            return self.join("hears a peer again".to_owned(), now);
-        }
-        if self.is_witnessed_since(self.state_since) {
-            return self.join("the gateway or a LAN host answers again".to_owned(), now);
-        }
-        if self.watch.question.is_none() {
-            self.watch.question = Some(Question {
-                started: now,
-                sent: 0,
-            });
-        }
-    }
-
-    /// R3 for a node that has been alone for a while: a lost gateway asks the question.
-    fn watch_company(&mut self, now: Moment) {
-        let knows_nobody =
-            self.expected.is_empty() && !self.peers.values().any(|peer| peer.is_known);
-        let has_standing = self.peers.values().any(super::peer::Peer::stands);
-        if knows_nobody || has_standing || self.gateway_seen(now) {
-            return;
-        }
-        let asked = self.timers.gateway_ask;
-        if self
-            .watch
-            .witness_at
-            .is_some_and(|at| now.since(at) < asked * 2)
-        {
-            return;
-        }
-        match self.watch.question {
-            None => {
-                self.watch.question = Some(Question {
-                    started: now,
-                    sent: 0,
-                })
-            }
-            Some(question) if now.since(question.started) >= self.confirm() => {
-                self.watch.question = None;
-                self.isolate("hears neither a peer nor a witness", now);
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// Whether a witness answered a question of ours since then.
-    pub(super) fn is_witnessed_since(&self, since: Moment) -> bool {
-        self.watch.witness_at.is_some_and(|at| at >= since)
-    }
-
-    /// Whether the gateway counts as reachable: no gateway here, seen lately, or not asked for
-    /// long enough to know.
-    pub(super) fn gateway_seen(&self, now: Moment) -> bool {
-        if self.plan.gateway.is_none() {
-            return true;
-        }
-        let lost = self.timers.gateway_lost;
-        let since = self.watch.gateway_at.or(self.watch.gateway_first_asked_at);
-        since.is_none_or(|at| now.since(at) < lost)
-    }
-
-    fn watch_gateway(&mut self, now: Moment) {
-        let Some(gateway) = self.plan.gateway else {
-            return;
-        };
-        let asked = self.watch.gateway_asked_at;
-        if asked.is_some_and(|at| now.since(at) < self.timers.gateway_ask) {
-            return;
-        }
-        self.watch.gateway_asked_at = Some(now);
-        self.watch.gateway_first_asked_at.get_or_insert(now);
-        let mac = self.watch.gateway_mac;
-        self.outputs.push_back(Output::Ask {
-            target: gateway,
-            mac,
-        });
-    }
-
-    /// Asks the witnesses three times, then ends the round.
-    fn run_question(&mut self, now: Moment) {
-        let Some(mut question) = self.watch.question else {
-            return;
-        };
-        let is_due = question
-            .next_at(self.timers.ask_step)
-            .is_some_and(|at| now >= at);
-        if is_due {
-            question.sent += 1;
-            if let Some(gateway) = self.plan.gateway {
-                let mac = self.watch.gateway_mac;
-                self.outputs.push_back(Output::Ask {
-                    target: gateway,
-                    mac,
-                });
-            }
-            for (host, mac) in &self.watch.hosts {
-                self.outputs.push_back(Output::Ask {
-                    target: *host,
-                    mac: Some(*mac),
-                });
-            }
-        }
-        let pause = match self.state {
-            NodeState::Joining | NodeState::Isolated => self.timers.hello_joining / 2,
-            NodeState::Active
-            | NodeState::Draining
-            | NodeState::Stopping
-            | NodeState::Gone
-            | NodeState::Restarting
-            | NodeState::Mute => self.timers.wire,
-        };
-        let is_over = now.since(question.started) >= pause.max(self.confirm());
-        self.watch.question = if is_over { None } else { Some(question) };
-    }
-
-    /// How long a question may take to be answered.
-    pub(super) fn confirm(&self) -> Duration {
-        let is_wireless = self.plan.is_wireless
-            || self
-                .peers
-                .values()
-                .any(|peer| peer.stands() && peer.stated.flags.wireless);
-        if is_wireless {
-            self.timers.confirm_wireless
-        } else {
-            self.timers.confirm
-        }
-    }
-
-    /// R16, R17: end when everyone has acknowledged, or when the bound is over.
-    fn watch_leaving(&mut self, now: Moment) {
-        if self.state == NodeState::Stopping && !self.try_goodbye(now) {
-            return;
-        }
-        let said_at = self.watch.leave_at.unwrap_or(now);
-        // Until the version that says so has been stated once, nobody can have acknowledged it.
-        let is_stated = self
-            .watch
-            .stated
-            .is_some_and(|(state, _)| state == self.state);
-        let is_acked = is_stated && self.is_acked_by_all();
-        if is_acked || now.since(said_at) >= self.timers.leave {
-            self.watch.is_finished = true;
-            self.watch.question = None;
-            self.outputs.push_back(Output::Remember);
-            self.outputs.push_back(Output::Finished);
-        }
-    }
-
-    /// R17: `gone` when nothing is left, nobody is there to take it, or after the bound.
-    fn try_goodbye(&mut self, now: Moment) -> bool {
-        let started = self.watch.leave_at.unwrap_or(now);
-        let has_company = self
-            .peers
-            .values()
-            .any(|peer| peer.liveness == Liveness::Alive);
-        let is_empty = !self.addresses.values().any(Own::is_active);
-        let is_over = now.since(started) >= self.timers.stop;
-        if !(is_empty || is_over || !has_company) {
-            return false;
-        }
-        for own in self.addresses.values_mut() {
-            own.claim = Claim::None;
-            own.offer = None;
-            own.pursuit = None;
-        }
-        self.watch.leave_at = Some(now);
-        self.enter(NodeState::Gone, "has handed over and ends".to_owned(), now);
-        self.outputs.push_back(Output::ClaimsChanged);
-        true
-    }
-
-    /// Whether every peer that is not dead has my present facts.
-    fn is_acked_by_all(&self) -> bool {
-        let mut standing = self.peers.values().filter(|peer| peer.stands());
-        standing.all(|peer| peer.acked == self.facts_version)
-    }
-
-    /// Whether this life is over: nothing is decided or sent any more.
-    pub(super) fn is_finished(&self) -> bool {
-        self.watch.is_finished
-    }
-
-    /// S5: of two machines with one identity or name, the later one is silent.
-    fn watch_double(&mut self, now: Moment) {
-        let limit = self.timers.mute;
-        let is_recent = |at: Option<Moment>| at.is_some_and(|at| now.since(at) < limit);
-        let name = &self.settings.identity.name;
-        let namesake = self.peers.values().find(|peer| {
-            peer.name.as_ref() == Some(name) && peer.session.verified.is_some() && peer.stands()
-        });
-        let twin = self
-            .double
-            .as_ref()
-            .filter(|twin| twin.session.verified.is_some() && is_recent(twin.heard_at));
-        let Some(other) = twin.or(namesake) else {
-            if self.state == NodeState::Mute {
-                self.join("its double is gone".to_owned(), now);
-            }
-            return;
-        };
-        let is_other_joined = !matches!(other.stated.state, NodeState::Joining | NodeState::Mute);
-        let am_joined = !matches!(self.state, NodeState::Joining | NodeState::Mute);
-        let other_session = other.session.verified.unwrap_or_default();
-        let is_later = match (am_joined, is_other_joined) {
-            (false, true) => true,
-            (true, false) => false,
-            (true, true) | (false, false) => self.session < other_session,
-        };
-        let mac = other
-            .mac
-            .map_or_else(|| "unknown MAC".to_owned(), |mac| mac.to_string());
-        let reason = format!("{} ({mac}) has the same name or machine-id", other.address);
-        if is_later && self.state != NodeState::Mute {
-            self.enter(NodeState::Mute, reason, now);
-            self.wish_all(now);
         }
     }
 
