@@ -1,0 +1,243 @@
+//! What must hold on the simulated LAN, and what is remembered to judge it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use sovnet_core::decide::Ability;
+use sovnet_core::report::{Holder, NodeState};
+use sovnet_core::time::Moment;
+
+use crate::lan::{Lan, ms};
+
+/// What became of one address since the last [`Lan::mark`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Record {
+    /// Hosts that speak for it now.
+    pub(crate) speakers: BTreeSet<usize>,
+    /// How often a host began to speak for it.
+    pub(crate) claims: u32,
+    /// The longest time without any speaker.
+    pub(crate) unspoken: Duration,
+    /// The longest time with two speakers.
+    pub(crate) doubled: Duration,
+    since: Moment,
+}
+
+impl Record {
+    fn account(&mut self, now: Moment) {
+        let length = now.since(self.since);
+        match self.speakers.len() {
+            0 => self.unspoken = self.unspoken.max(length),
+            1 => {}
+            _ => self.doubled = self.doubled.max(length),
+        }
+    }
+}
+
+impl Lan {
+    /// Begins to count anew.
+    pub(crate) fn mark(&mut self) {
+        for record in self.records.values_mut() {
+            *record = Record {
+                speakers: record.speakers.clone(),
+                since: self.now,
+                ..Record::default()
+            };
+        }
+    }
+
+    /// Looks at what a host speaks for now.
+    pub(crate) fn observe(&mut self, host: usize) {
+        let is_powered = self.hosts[host].is_powered;
+        let speaking = self.hosts[host].speaking();
+        let mut lines = Vec::new();
+        for (address, record) in &mut self.records {
+            let speaks = is_powered && speaking.contains(address);
+            if speaks == record.speakers.contains(&host) {
+                continue;
+            }
+            let was_doubled = record.speakers.len() > 1;
+            record.account(self.now);
+            if speaks {
+                record.speakers.insert(host);
+                record.claims += 1;
+                lines.push(format!("SPEAKS for {address}"));
+            } else {
+                record.speakers.remove(&host);
+                lines.push(format!("is silent for {address}"));
+            }
+            // A change of who they are does not end a time with two.
+            if !(was_doubled && record.speakers.len() > 1) {
+                record.since = self.now;
+            }
+        }
+        for line in lines {
+            self.note(host, &line);
+        }
+    }
+
+    /// Lets the lengths of what goes on now count.
+    pub(crate) fn observe_time(&mut self) {
+        let now = self.now;
+        self.records
+            .values_mut()
+            .for_each(|record| record.account(now));
+    }
+
+    /// Fails unless this holds.
+    pub(crate) fn check(&self, is_so: bool, what: &str) {
+        if !is_so {
+            self.fail(what);
+        }
+    }
+
+    /// The one speaker of an address.
+    pub(crate) fn speaker(&self, address: Ipv4Addr) -> usize {
+        let speakers = &self.records[&address].speakers;
+        match speakers.first() {
+            Some(host) if speakers.len() == 1 => *host,
+            Some(_) | None => self.fail(&format!("speakers of {address} are {speakers:?}")),
+        }
+    }
+
+    /// Who speaks for what.
+    pub(crate) fn speakers(&self) -> BTreeMap<Ipv4Addr, usize> {
+        let addresses = self.records.keys();
+        addresses
+            .map(|address| (*address, self.speaker(*address)))
+            .collect()
+    }
+
+    /// Fails if any address was unspoken for longer than this since the mark.
+    pub(crate) fn check_unspoken(&mut self, limit: Duration) {
+        self.observe_time();
+        for (address, record) in &self.records {
+            let (unspoken, is_short) = (record.unspoken, record.unspoken <= limit);
+            self.check(
+                is_short,
+                &format!("nobody spoke for {address} for {unspoken:?}"),
+            );
+        }
+    }
+
+    /// Fails if any address had two speakers for longer than this since the mark.
+    pub(crate) fn check_doubled(&mut self, limit: Duration) {
+        self.observe_time();
+        for (address, record) in &self.records {
+            let (doubled, is_short) = (record.doubled, record.doubled <= limit);
+            self.check(
+                is_short,
+                &format!("two spoke for {address} for {doubled:?}"),
+            );
+        }
+    }
+
+    /// Fails if anyone began to speak since the mark.
+    pub(crate) fn check_no_claims(&self, what: &str) {
+        for (address, record) in &self.records {
+            let claims = record.claims;
+            self.check(
+                claims == 0,
+                &format!("{what}: {claims} claims on {address}"),
+            );
+        }
+    }
+
+    /// Lets the LAN come to rest, then looks at everything that must hold on a full mesh.
+    pub(crate) fn settle(&mut self) {
+        self.run(ms(15_000));
+        self.mark();
+        self.run(ms(700));
+        self.check_rest();
+    }
+
+    /// What must hold on a full mesh at rest.
+    pub(crate) fn check_rest(&mut self) {
+        self.check_no_claims("at rest");
+        for address in self.addresses() {
+            self.check_one_able_speaker(address);
+        }
+        for node in self.nodes() {
+            self.check_view(node);
+        }
+    }
+
+    fn check_one_able_speaker(&self, address: Ipv4Addr) {
+        let best = self.nodes().map(|node| self.level(node, address)).max();
+        let best = best.unwrap_or_default();
+        let speakers = &self.records[&address].speakers;
+        if best == Ability::Cannot {
+            let what = format!("{speakers:?} speak for {address}, which nobody can serve");
+            self.check(speakers.is_empty(), &what);
+            return;
+        }
+        let speaker = self.speaker(address);
+        let level = self.level(speaker, address);
+        self.check(
+            level == best,
+            &format!("{speaker} speaks for {address} at {level:?}, {best:?} is there"),
+        );
+    }
+
+    /// How able a node is, as far as the harness knows.
+    fn level(&self, node: usize, address: Ipv4Addr) -> Ability {
+        let host = &self.hosts[node];
+        let runs = host.daemon.as_ref().is_some_and(|daemon| !daemon.is_paused);
+        if !runs || !host.is_powered || !host.has_carrier {
+            return Ability::Cannot;
+        }
+        let own = host.abilities.get(&address).copied().unwrap_or_default();
+        match host.is_drained {
+            true => own.min(Ability::LastResort),
+            false => own,
+        }
+    }
+
+    /// A node's own report tells the truth, and it knows its peers' hardware addresses.
+    fn check_view(&self, node: usize) {
+        let host = &self.hosts[node];
+        let runs = host.is_powered && host.has_carrier;
+        let Some(daemon) = host.daemon.as_ref().filter(|one| runs && !one.is_paused) else {
+            return;
+        };
+        let (name, neighbours) = (&host.name, daemon.member.neighbours());
+        for other in self.nodes().filter(|other| *other != node) {
+            let other = &self.hosts[other];
+            let is_there = other.is_powered && other.has_carrier && other.daemon.is_some();
+            let known = neighbours.get(&other.address).copied();
+            self.check(
+                !is_there || known == Some(other.mac),
+                &format!("{name} thinks that {} has {known:?}", other.name),
+            );
+        }
+        let Some(report) = host.report(self.now) else {
+            self.fail(&format!("{name} has no report"));
+        };
+        let wanted = if host.is_drained {
+            NodeState::Draining
+        } else {
+            NodeState::Active
+        };
+        self.check(
+            report.state == wanted,
+            &format!("{name} is {}", report.state),
+        );
+        for line in &report.addresses {
+            let std::net::IpAddr::V4(address) = line.address else {
+                self.fail("an IPv6 address in the report");
+            };
+            let speaker = self.records[&address].speakers.first().copied();
+            let truth = match speaker {
+                None => Holder::Nobody,
+                Some(speaker) if speaker == node => Holder::This,
+                Some(speaker) => Holder::Peer(self.hosts[speaker].id()),
+            };
+            let said = &line.holder;
+            self.check(
+                *said == truth,
+                &format!("{name} reports {said:?} for {address}, it is {truth:?}"),
+            );
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Schedules that broke the protocol while one of its rules was missing; the numbers are those of
+//! the list of counterexamples. Each ran into the outcome that its name denies.
+
+use sovnet_core::decide::Ability;
+use sovnet_core::member::Command;
+
+use crate::lan::{Lan, Setup, ms};
+
+fn nodes(nodes: usize, addresses: u8) -> Setup {
+    Setup {
+        nodes,
+        addresses,
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn counterexample_01_equal_terms_after_a_partition_end_with_one_speaker() {
+    let mut lan = Lan::new(nodes(2, 1));
+    lan.cut_direction(0, 1);
+    lan.cut_direction(1, 0);
+    lan.start(0);
+    lan.start(1);
+    lan.run(ms(6_000));
+    let address = lan.addresses()[0];
+    let both = lan.records[&address].speakers.len();
+    lan.check(both == 2, "each side of a partition is served");
+    lan.heal();
+    lan.mark();
+    lan.run(ms(500));
+    lan.check_doubled(ms(150));
+    lan.settle();
+}
+
+#[test]
+fn counterexample_02_a_draining_holder_speaks_until_its_successor_does() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 4)
+        });
+        lan.run(ms(3_000));
+        let holder = lan.speaker(lan.addresses()[0]);
+        lan.mark();
+        lan.command(holder, Command::Drain);
+        lan.run(ms(1_000));
+        lan.check_unspoken(ms(0));
+        let left = lan.speakers().values().any(|speaker| *speaker == holder);
+        lan.check(!left, "a drained node keeps nothing that others can serve");
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_04_a_rolling_update_has_no_gap() {
+    for seed in 0..10 {
+        let mut lan = Lan::new(Setup {
+            seed,
+            ..nodes(2, 1)
+        });
+        let address = lan.addresses()[0];
+        lan.hosts[1].abilities.insert(address, Ability::Cannot);
+        lan.start(0);
+        lan.start(1);
+        lan.run(ms(3_000));
+        lan.check(lan.speaker(address) == 0, "the only able node speaks");
+        lan.mark();
+        lan.set_ability(1, address, Ability::Serves);
+        lan.run(ms(100));
+        lan.set_ability(0, address, Ability::Going);
+        lan.run(ms(500));
+        lan.set_ability(0, address, Ability::Cannot);
+        lan.run(ms(500));
+        lan.check_unspoken(ms(0));
+        lan.check(lan.speaker(address) == 1, "it went with the endpoint");
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_05_a_newcomer_with_an_old_disk_takes_nothing() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 5)
+        });
+        lan.run(ms(3_000));
+        lan.power_off(2);
+        lan.run(ms(8_000));
+        let before = lan.speakers();
+        lan.mark();
+        lan.power_on(2);
+        lan.settle();
+        lan.check(lan.speakers() == before, "a join moves nothing");
+    }
+}
+
+#[test]
+fn counterexample_07_restart_is_not_taken_for_death() {
+    for seed in 0..10 {
+        let loss_per_mille = if seed % 2 == 0 { 0 } else { 100 };
+        let mut lan = Lan::started(Setup {
+            seed,
+            loss_per_mille,
+            ..nodes(3, 4)
+        });
+        lan.run(ms(3_000));
+        let before = lan.speakers();
+        for node in lan.nodes() {
+            lan.mark();
+            lan.restart(node, ms(900));
+            lan.run(ms(4_000));
+            lan.check(
+                lan.speakers() == before,
+                "a restart within the hold moves nothing",
+            );
+        }
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_10_a_zombie_does_not_win_with_what_was_queued_before_the_take_over() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(2, 3)
+        });
+        lan.run(ms(3_000));
+        let zombie = lan.speaker(lan.addresses()[0]);
+        lan.pause_for(zombie, ms(2_500));
+        let taken = lan.speakers();
+        lan.check(
+            taken.values().all(|speaker| *speaker != zombie),
+            "a hung daemon is taken over",
+        );
+        lan.mark();
+        lan.run(ms(1_000));
+        lan.check_doubled(ms(0));
+        lan.check(
+            lan.speakers() == taken,
+            "the new speakers keep what they took",
+        );
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_11_a_node_that_was_not_run_reads_before_it_judges() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 4)
+        });
+        lan.run(ms(3_000));
+        lan.mark();
+        for pause in [ms(70), ms(80), ms(85)] {
+            for node in lan.nodes() {
+                lan.pause_for(node, pause);
+                lan.run(ms(400));
+            }
+        }
+        for (address, record) in &lan.records {
+            let moved = record.claims > 3 * 3;
+            lan.check(!moved, &format!("{address} was claimed again and again"));
+        }
+        lan.check_doubled(ms(0));
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_12_a_short_pause_of_a_daemon_on_a_live_host_moves_nothing() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 4)
+        });
+        lan.run(ms(3_000));
+        let before = lan.speakers();
+        for node in lan.nodes() {
+            lan.pause_for(node, ms(700));
+            lan.run(ms(4_500));
+            lan.check(lan.speakers() == before, "a short pause moves nothing");
+        }
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_13_a_cut_off_node_takes_nothing_over() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 5)
+        });
+        lan.run(ms(3_000));
+        lan.cut_off(&[0]);
+        lan.run(ms(400));
+        for (address, record) in &lan.records {
+            let speaks = record.speakers.contains(&0);
+            lan.check(!speaks, &format!("a cut-off node speaks for {address}"));
+        }
+        lan.run(ms(4_000));
+        let taken = lan.speakers();
+        lan.mark();
+        lan.heal();
+        lan.run(ms(1_000));
+        lan.check(lan.speakers() == taken, "nothing moves when it is back");
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_16_a_common_start_shares_the_addresses() {
+    for seed in 0..20 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 7)
+        });
+        let mut loads = [0; 3];
+        for speaker in lan.speakers().values() {
+            loads[*speaker] += 1;
+        }
+        lan.check(
+            loads.iter().all(|load| *load <= 3),
+            &format!("shares are {loads:?}"),
+        );
+        for (address, record) in &lan.records {
+            let claims = record.claims;
+            lan.check(claims == 1, &format!("{claims} claims on {address}"));
+        }
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_29_a_stopping_node_hands_over_to_a_draining_one() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(2, 3)
+        });
+        lan.run(ms(3_000));
+        lan.command(0, Command::Drain);
+        lan.run(ms(1_000));
+        lan.mark();
+        lan.stop(1);
+        lan.run(ms(500));
+        lan.check_unspoken(ms(0));
+        lan.check(
+            lan.speakers().values().all(|speaker| *speaker == 0),
+            "all went over",
+        );
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_29_a_stopping_node_hands_over_to_its_equals() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 5)
+        });
+        lan.run(ms(3_000));
+        lan.mark();
+        lan.stop(0);
+        lan.run(ms(500));
+        lan.check_unspoken(ms(0));
+        lan.settle();
+    }
+}

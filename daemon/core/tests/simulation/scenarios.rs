@@ -1,0 +1,322 @@
+//! What happens in real houses: cables, crashes, power cuts, bad networks, restarts.
+
+use sovnet_core::decide::Ability;
+use sovnet_core::member::Command;
+
+use crate::lan::{Lan, Setup, ms};
+
+fn nodes(seed: u64, nodes: usize, addresses: u8) -> Setup {
+    Setup {
+        seed,
+        nodes,
+        addresses,
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn a_crashed_daemon_is_taken_over_at_once_and_the_client_follows() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(nodes(seed, 2, 4));
+        lan.client_asks();
+        lan.run(ms(3_000));
+        lan.mark();
+        lan.crash(0);
+        lan.run(ms(1_000));
+        lan.check_unspoken(ms(130));
+        for address in lan.addresses() {
+            lan.check(lan.speaker(address) == 1, "the survivor speaks");
+            let reached = lan.client_reaches(address);
+            lan.check(reached == Some(1), "the client's cache follows by itself");
+        }
+        lan.settle();
+    }
+}
+
+#[test]
+fn a_dead_host_is_taken_over_at_once() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(nodes(seed, 3, 4));
+        lan.run(ms(3_000));
+        lan.mark();
+        lan.power_off(0);
+        lan.run(ms(1_000));
+        lan.check_unspoken(ms(130));
+        lan.settle();
+    }
+}
+
+#[test]
+fn a_leaving_node_moves_only_its_own_addresses() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(nodes(seed, 3, 7));
+        lan.run(ms(3_000));
+        let before = lan.speakers();
+        lan.power_off(1);
+        lan.run(ms(2_000));
+        for (address, speaker) in lan.speakers() {
+            let stayed = before[&address] == 1 || before[&address] == speaker;
+            lan.check(stayed, &format!("{address} moved for no reason"));
+        }
+    }
+}
+
+#[test]
+fn a_cable_out_and_in_moves_its_addresses_once() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(nodes(seed, 2, 4));
+        lan.run(ms(3_000));
+        lan.mark();
+        lan.set_cable(0, false);
+        lan.run(ms(3_000));
+        lan.check_unspoken(ms(130));
+        lan.mark();
+        lan.set_cable(0, true);
+        lan.settle();
+        lan.check(
+            lan.speakers().values().all(|speaker| *speaker == 1),
+            "nothing came back",
+        );
+    }
+}
+
+#[test]
+fn a_switch_outage_moves_nothing() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(nodes(seed, 3, 5));
+        lan.run(ms(3_000));
+        let before = lan.speakers();
+        for node in lan.nodes() {
+            lan.set_cable(node, false);
+        }
+        lan.run(ms(4_000));
+        for node in lan.nodes() {
+            lan.set_cable(node, true);
+            let step = lan.random.between(ms(0), ms(250));
+            lan.run(step);
+        }
+        lan.settle();
+        lan.check(lan.speakers() == before, "the former holders resume");
+    }
+}
+
+#[test]
+fn a_router_that_reboots_moves_nothing() {
+    for seed in 0..5 {
+        let mut lan = Lan::started(nodes(seed, 3, 5));
+        lan.run(ms(3_000));
+        lan.mark();
+        let gateway = lan.gateway();
+        lan.power_off(gateway);
+        lan.run(ms(20_000));
+        lan.check_no_claims("without gateway");
+        lan.power_on(gateway);
+        lan.settle();
+        lan.check_unspoken(ms(0));
+    }
+}
+
+#[test]
+fn a_node_without_gateway_hands_over_to_one_with() {
+    for seed in 0..5 {
+        let mut lan = Lan::started(nodes(seed, 2, 3));
+        lan.run(ms(3_000));
+        lan.mark();
+        let gateway = lan.gateway();
+        lan.cut_direction(gateway, 0);
+        lan.cut_direction(0, gateway);
+        lan.run(ms(6_000));
+        lan.check_unspoken(ms(0));
+        lan.check(
+            lan.speakers().values().all(|speaker| *speaker == 1),
+            "handed over",
+        );
+        lan.heal();
+        lan.settle();
+    }
+}
+
+#[test]
+fn a_partition_serves_both_sides_and_heals_within_a_few_beats() {
+    for seed in 0..20 {
+        let mut lan = Lan::started(nodes(seed, 2, 3));
+        lan.run(ms(3_000));
+        lan.cut_direction(0, 1);
+        lan.cut_direction(1, 0);
+        lan.run(ms(4_000));
+        lan.check_unspoken(ms(1_000));
+        lan.heal();
+        lan.mark();
+        lan.run(ms(400));
+        lan.check_doubled(ms(120));
+        lan.settle();
+    }
+}
+
+#[test]
+fn a_firewall_on_the_port_keeps_the_present_speakers() {
+    for seed in 0..5 {
+        let mut lan = Lan::started(nodes(seed, 2, 3));
+        lan.run(ms(3_000));
+        let before = lan.speakers();
+        lan.filtered.insert((0, 1));
+        lan.filtered.insert((1, 0));
+        lan.mark();
+        lan.run(ms(20_000));
+        lan.check(lan.speakers() == before, "one speaker each, the same");
+        lan.check_no_claims("UDP filtered");
+        lan.heal();
+        lan.settle();
+    }
+}
+
+#[test]
+fn a_join_during_a_hold_takes_nothing() {
+    for seed in 0..10 {
+        let mut lan = Lan::new(nodes(seed, 3, 5));
+        lan.start(0);
+        lan.start(1);
+        lan.run(ms(6_000));
+        let before = lan.speakers();
+        lan.command(0, Command::Restart);
+        lan.run(ms(400));
+        lan.start(2);
+        lan.run(ms(2_000));
+        lan.start(0);
+        lan.settle();
+        lan.check(
+            lan.speakers() == before,
+            "the holder has its addresses back",
+        );
+    }
+}
+
+#[test]
+fn a_restart_that_does_not_come_back_is_taken_over_after_the_hold() {
+    let mut lan = Lan::started(nodes(3, 2, 3));
+    lan.run(ms(3_000));
+    lan.command(0, Command::Restart);
+    lan.run(ms(7_000));
+    lan.check(
+        lan.speakers().values().all(|speaker| *speaker == 1),
+        "taken over",
+    );
+}
+
+#[test]
+fn one_node_alone_speaks_for_everything() {
+    for has_gateway in [true, false] {
+        let setup = Setup {
+            has_gateway,
+            knows_peers: false,
+            ..nodes(1, 1, 4)
+        };
+        let mut lan = Lan::started(setup);
+        lan.settle();
+    }
+}
+
+#[test]
+fn nodes_that_are_not_configured_find_each_other() {
+    for seed in 0..10 {
+        let setup = Setup {
+            knows_peers: false,
+            ..nodes(seed, 3, 4)
+        };
+        let mut lan = Lan::started(setup);
+        lan.run(ms(2_000));
+        lan.check_doubled(ms(400));
+        lan.settle();
+    }
+}
+
+#[test]
+fn a_newcomer_that_nobody_knew_takes_nothing() {
+    for seed in 0..10 {
+        let mut lan = Lan::new(Setup {
+            knows_peers: false,
+            ..nodes(seed, 2, 3)
+        });
+        lan.start(0);
+        lan.run(ms(6_000));
+        let before = lan.speakers();
+        lan.start(1);
+        lan.settle();
+        lan.check(lan.speakers() == before, "a join moves nothing");
+    }
+}
+
+#[test]
+fn planned_moves_have_no_gap_at_ten_per_cent_loss() {
+    for seed in 0..15 {
+        let setup = Setup {
+            loss_per_mille: 100,
+            ..nodes(seed, 3, 4)
+        };
+        let mut lan = Lan::started(setup);
+        lan.run(ms(4_000));
+        lan.mark();
+        lan.command(0, Command::Drain);
+        lan.run(ms(2_000));
+        lan.command(0, Command::Undrain);
+        lan.command(1, Command::Drain);
+        lan.run(ms(2_000));
+        lan.stop(2);
+        lan.run(ms(500));
+        lan.check_unspoken(ms(0));
+    }
+}
+
+#[test]
+fn late_and_reordered_datagrams_do_no_harm() {
+    for seed in 0..10 {
+        let setup = Setup {
+            delay: (ms(1), ms(45)),
+            duplicates_per_mille: 50,
+            ..nodes(seed, 3, 4)
+        };
+        let mut lan = Lan::started(setup);
+        lan.run(ms(5_000));
+        lan.command(0, Command::Drain);
+        lan.run(ms(3_000));
+        lan.command(0, Command::Undrain);
+        lan.settle();
+    }
+}
+
+#[test]
+fn recorded_datagrams_do_no_harm() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(nodes(seed, 3, 4));
+        lan.run(ms(3_000));
+        lan.crash(2);
+        lan.run(ms(2_000));
+        let old: Vec<_> = lan.recorded.iter().cloned().collect();
+        lan.start(2);
+        lan.run(ms(6_000));
+        lan.mark();
+        for (_host, source, bytes) in old {
+            let host = lan.random.below(3);
+            lan.inject(host, source, bytes);
+            let step = lan.random.between(ms(0), ms(10));
+            lan.run(step);
+        }
+        lan.check_no_claims("replays");
+        lan.check_unspoken(ms(0));
+        lan.settle();
+    }
+}
+
+#[test]
+fn an_address_that_nobody_can_serve_is_silent_and_comes_back() {
+    let mut lan = Lan::started(nodes(5, 2, 2));
+    lan.run(ms(3_000));
+    let address = lan.addresses()[0];
+    lan.set_ability(0, address, Ability::Cannot);
+    lan.set_ability(1, address, Ability::Cannot);
+    lan.settle();
+    lan.set_ability(1, address, Ability::Serves);
+    lan.run(ms(2_000));
+    lan.check(lan.speaker(address) == 1, "the able node speaks");
+    lan.settle();
+}
