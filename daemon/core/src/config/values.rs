@@ -61,7 +61,11 @@ words! {
 }
 
 fn no_word(text: &str, words: &[&str]) -> Wrong {
-    let wrong = Wrong::new(format!("{} is none of {}", quote(text), words.join(", ")));
+    let wrong = Wrong::new(format!(
+        "{} is not one of {}",
+        quote(text),
+        words.join(", ")
+    ));
     match meant(text, words.iter().copied()) {
         Some(word) => wrong.hint(format!("did you mean \"{word}\"?")),
         None => wrong,

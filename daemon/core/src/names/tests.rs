@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::dns::DnsNameError;
 use super::*;
 
 fn ip(text: &str) -> IpAddr {
@@ -87,4 +88,49 @@ fn the_identity_follows_from_the_machine_id_alone() {
     let id = NodeId::of_machine("0123456789abcdef0123456789abcdef");
     assert_eq!(NodeId::of_machine("0123456789abcdef0123456789abcdef\n"), id);
     assert_ne!(NodeId::of_machine("1123456789abcdef0123456789abcdef"), id);
+}
+
+#[test]
+fn domain_names_compare_without_case_and_keep_it() {
+    let name = |text: &str| text.parse::<DnsName>().unwrap();
+    assert_eq!(name("NAS.home.arpa."), name("nas.HOME.arpa"));
+    assert_eq!(name("NAS.home.arpa").to_string(), "NAS.home.arpa.");
+    assert!(name("a.b.home.arpa").is_within(&name("Home.Arpa")));
+    assert!(name("home.arpa").is_within(&name("home.arpa")));
+    assert!(!name("nothome.arpa").is_within(&name("home.arpa")));
+    assert!(name("home.arpa").is_within(&DnsName::root()));
+    assert_eq!(name("nas.home.arpa").parent(), Some(name("home.arpa")));
+    assert_eq!(DnsName::root().parent(), None);
+}
+
+#[test]
+fn names_below_a_zone_stand_together() {
+    let mut names: Vec<DnsName> = ["b.z.arpa", "z.arpa", "a.y.arpa", "a.Z.arpa", "y.arpa"]
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
+    names.sort();
+    let shown: Vec<String> = names.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        ["y.arpa.", "a.y.arpa.", "z.arpa.", "a.Z.arpa.", "b.z.arpa."]
+    );
+}
+
+#[test]
+fn domain_names_have_their_limits() {
+    let long_label = "a".repeat(63);
+    assert!(long_label.parse::<DnsName>().is_ok());
+    let label = DnsNameError::LabelLength;
+    assert_eq!("a".repeat(64).parse::<DnsName>(), Err(label));
+    for wrong in ["", ".", "a..b", ".a"] {
+        assert_eq!(wrong.parse::<DnsName>(), Err(label), "{wrong:?}");
+    }
+    let longest = [long_label.as_str(); 3].join(".") + "." + &"a".repeat(61);
+    assert!(longest.parse::<DnsName>().is_ok());
+    assert_eq!(
+        (longest + "a").parse::<DnsName>(),
+        Err(DnsNameError::NameLength)
+    );
+    assert_eq!("a b".parse::<DnsName>(), Err(DnsNameError::Character));
 }

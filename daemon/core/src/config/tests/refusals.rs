@@ -56,7 +56,7 @@ cloudflare-token-file = "x"
             sovnet.toml:10:1: the key "address" of this [[address]] is missing
                 [[address]]
                 ^^^^^^^^^^^
-            sovnet.toml:11:11: [[address]] purpose: "DNS" is none of host, dns
+            sovnet.toml:11:11: [[address]] purpose: "DNS" is not one of host, dns
                 purpose = "DNS"
                           ^^^^^
                 hint: did you mean "dns"?

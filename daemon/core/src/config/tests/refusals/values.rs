@@ -34,7 +34,7 @@ conflict = "fight"
             sovnet.toml:8:10: [announce] links: "an-interface-with-a-long-name" is no interface name: an interface name has 1 to 15 characters, without '/' and white space
                 links = ["an-interface-with-a-long-name"]
                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-            sovnet.toml:9:13: [announce] detection: "fats" is none of default, fast, slow
+            sovnet.toml:9:13: [announce] detection: "fats" is not one of default, fast, slow
                 detection = "fats"
                             ^^^^^^
                 hint: did you mean "fast"?
@@ -42,7 +42,7 @@ conflict = "fight"
                 fail-back = "sometimes"
                             ^^^^^^^^^^^
                 hint: write "never", { after = "10m" } or { between = ["03:00", "05:00"] }
-            sovnet.toml:11:12: [announce] conflict: "fight" is none of defend, yield, quarantine
+            sovnet.toml:11:12: [announce] conflict: "fight" is not one of defend, yield, quarantine
                 conflict = "fight"
                            ^^^^^^^
         "#]],
@@ -84,7 +84,7 @@ ttl = 99999999999999999999
             sovnet.toml:7:7: [[dns.zone]] ttl: 1 to 86400 seconds are possible
                 ttl = 0
                       ^
-            sovnet.toml:8:9: [[dns.zone]] from: "service" is none of services, ingress, nodes
+            sovnet.toml:8:9: [[dns.zone]] from: "service" is not one of services, ingress, nodes
                 from = ["service"]
                         ^^^^^^^^^
                 hint: did you mean "services"?
@@ -234,7 +234,7 @@ fn a_component_says_what_it_needs() {
             sovnet.toml:2:39: [push] cloudflare-token-file is missing: "external-dns" needs it
                 components = ["rbac", "cert-manager", "external-dns", "treafik"]
                                                       ^^^^^^^^^^^^^^
-            sovnet.toml:2:55: [push] components: "treafik" is none of rbac, traefik, coredns, cert-manager, external-dns, secret-copies
+            sovnet.toml:2:55: [push] components: "treafik" is not one of rbac, traefik, coredns, cert-manager, external-dns, secret-copies
                 components = ["rbac", "cert-manager", "external-dns", "treafik"]
                                                                       ^^^^^^^^^
                 hint: did you mean "traefik"?
