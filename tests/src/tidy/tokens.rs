@@ -176,6 +176,6 @@ fn character_or_lifetime(rest: &str) -> usize {
 
 fn between_quotes(whole: &str) -> &str {
     let start = whole.find('"').map_or(0, |at| at + 1);
-    let end = whole.rfind('"').unwrap_or(whole.len());
-    whole.get(start..end).unwrap_or("")
+    let end = whole.rfind('"').filter(|end| *end >= start);
+    &whole[start..end.unwrap_or(whole.len())]
 }

@@ -59,7 +59,7 @@ fn a_documented_program_is_fine_and_a_section_too_many_is_not() {
     let house = house(&[("daemon/src/dns.rs", SOURCE), (FILE, &extra)]);
     assert_eq!(
         found(&DOCUMENTED, &house),
-        ["docs/warnings.md:31: nothing in the program says `never-said`"]
+        ["docs/warnings.md:37: nothing in the program says `never-said`"]
     );
 }
 
