@@ -1,1 +1,140 @@
-//! The journal.
+//! Where log lines go: to the journal with their fields, or to stderr where there is no journal.
+//!
+//! Owns the process-wide logger; `main` calls [`init`] once, before anything else.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+
+use log::kv::{Error as KvError, Key, Value, VisitSource};
+use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
+use systemd_journal_logger::{JournalLog, connected_to_journal};
+use thiserror::Error;
+
+/// Why there is no logger.
+#[derive(Debug, Error)]
+pub(crate) enum JournalError {
+    /// A logger was there already.
+    #[error("failed to install the logger")]
+    Install(#[source] SetLoggerError),
+}
+
+/// Sends every line of `level` and above to the journal if stderr leads there, else to stderr.
+/// `identifier` is the name that `journalctl -t` filters by.
+///
+/// # Errors
+///
+/// [`JournalError::Install`] if it is called twice.
+pub(crate) fn init(identifier: &str, level: LevelFilter) -> Result<(), JournalError> {
+    log::set_max_level(level);
+    if connected_to_journal()
+        && let Ok(journal) = JournalLog::empty()
+    {
+        let journal = journal.with_syslog_identifier(identifier.to_owned());
+        return journal.install().map_err(JournalError::Install);
+    }
+    log::set_boxed_logger(Box::new(Stderr)).map_err(JournalError::Install)
+}
+
+/// One line per record on stderr: level, text, fields.
+struct Stderr;
+
+impl Log for Stderr {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut line = String::new();
+        if write_line(&mut line, record).is_ok() {
+            // Nobody is left to tell if stderr is gone.
+            let _gone = io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// "WARN  port taken  address=192.168.8.241:53 error=\"Address in use\"".
+fn write_line(line: &mut String, record: &Record<'_>) -> fmt::Result {
+    write!(
+        line,
+        "{:<5} {}",
+        record.level(),
+        one_line(&record.args().to_string())
+    )?;
+    let mut fields = Fields {
+        line,
+        separator: "  ",
+    };
+    record
+        .key_values()
+        .visit(&mut fields)
+        .map_err(|_full| fmt::Error)?;
+    line.push('\n');
+    Ok(())
+}
+
+struct Fields<'a> {
+    line: &'a mut String,
+    separator: &'static str,
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), KvError> {
+        let value = value.to_string();
+        let is_plain = !value.is_empty() && !value.contains([' ', '"', '=']);
+        let value = if is_plain {
+            one_line(&value)
+        } else {
+            format!("{value:?}")
+        };
+        write!(self.line, "{}{key}={value}", self.separator)?;
+        self.separator = " ";
+        Ok(())
+    }
+}
+
+/// What comes from the network must not forge a second line or command the terminal.
+fn one_line(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use log::{Level, Record};
+
+    use super::write_line;
+
+    fn check(message: &str, fields: &[(&str, &str)], expected: &str) {
+        let mut line = String::new();
+        let mut record = Record::builder();
+        record.level(Level::Warn).key_values(&fields);
+        write_line(&mut line, &record.args(format_args!("{message}")).build()).unwrap();
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_line_has_level_text_and_fields() {
+        check("joined", &[], "WARN  joined\n");
+        check(
+            "speaking for address",
+            &[("address", "192.168.8.240"), ("reason", "the holder died")],
+            "WARN  speaking for address  address=192.168.8.240 reason=\"the holder died\"\n",
+        );
+    }
+
+    #[test]
+    fn a_field_cannot_forge_a_line_or_a_field() {
+        check(
+            "a\nb\u{1b}[31m",
+            &[
+                ("name", "x\nERROR"),
+                ("other", "a b=\"c\"\n"),
+                ("empty", ""),
+            ],
+            "WARN  a\u{fffd}b\u{fffd}[31m  name=x\u{fffd}ERROR other=\"a b=\\\"c\\\"\\n\" \
+             empty=\"\"\n",
+        );
+    }
+}

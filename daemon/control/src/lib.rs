@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod message;
 pub mod status;
 
 /// Name of the Varlink interface.
@@ -10,3 +11,6 @@ pub const INTERFACE: &str = "internal.sovnet.Control";
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/sovnet/control.sock";
+
+/// The group whose members may give commands.
+pub const ADMIN_GROUP: &str = "sovnet-admin";

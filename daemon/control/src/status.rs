@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use zlink::introspect::CustomType;
 
 /// The version of this document; grows only when a field changes its meaning.
 pub const SCHEMA: &str = "sovnet.status/1";
 
 /// The whole status of one node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Status {
     /// [`SCHEMA`].
     pub schema: String,
@@ -23,6 +24,8 @@ pub struct Status {
     pub id: String,
     /// `healthy`, `degraded`, `unhealthy` or `idle` (no config).
     pub health: String,
+    /// One sentence: what stands behind `health`.
+    pub health_reason: String,
     /// The config file that is in force; empty while idle.
     pub config_file: String,
     /// Since when the daemon runs.
@@ -33,10 +36,12 @@ pub struct Status {
     pub dns: Option<Dns>,
     /// What an operator should know, worst first.
     pub problems: Vec<Problem>,
+    /// What arrived on the control socket, and what was refused there.
+    pub control_counters: BTreeMap<String, i64>,
 }
 
 /// One announcing link.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Segment {
     /// Interface name.
     pub link: String,
@@ -59,11 +64,11 @@ pub struct Segment {
 }
 
 /// One announced address.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Address {
     /// The address.
     pub address: String,
-    /// `dns` or `host`.
+    /// `dns`, `host`, or `unknown` if it does not stand in this node's config.
     pub purpose: String,
     /// Name of the node that speaks for it; absent with nobody.
     pub holder: Option<String>,
@@ -84,7 +89,7 @@ pub struct Address {
 }
 
 /// One peer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Peer {
     /// Its name; absent while it was never heard.
     pub name: Option<String>,
@@ -113,7 +118,7 @@ pub struct Peer {
 }
 
 /// DNS.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Dns {
     /// Listening sockets.
     pub listeners: Vec<Listener>,
@@ -126,7 +131,7 @@ pub struct Dns {
 }
 
 /// One listening socket.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Listener {
     /// Address and port.
     pub address: String,
@@ -137,7 +142,7 @@ pub struct Listener {
 }
 
 /// One zone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Zone {
     /// Its apex.
     pub name: String,
@@ -146,7 +151,7 @@ pub struct Zone {
 }
 
 /// One upstream server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Upstream {
     /// Address and port.
     pub address: String,
@@ -159,7 +164,7 @@ pub struct Upstream {
 }
 
 /// One thing that an operator should know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, zlink::introspect::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Problem {
     /// `note`, `degraded` or `unhealthy`.
     pub severity: String,

@@ -1,12 +1,43 @@
 //! The config as the program uses it: checked, immutable, defaults filled in.
 //!
 //! A file becomes a `spec::Spec` (exactly what is written), and `check` turns that into a [`Config`]
-//! or into all of its problems at once, with line, column and the offending text.
+//! or into all of its problems at once, with line, column and the offending text. Nothing here
+//! reads a file: the shells hand over the text, once at start, and share the result unchanged.
+
+mod check;
+mod problem;
+pub mod range;
+mod spec;
+mod tree;
+mod values;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::names::{DnsName, LinkName, NodeName, Subnet};
+
+pub use problem::{ConfigProblem, render};
+
+/// The most bytes that a config file can have.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// The most static addresses: they travel on one page of a heartbeat (ELECTION section 2).
+pub const ADDRESSES_MAX: usize = 64;
+
+/// The most peers that are written down.
+pub const PEERS_MAX: usize = 100;
+
+/// The most upstream servers; every further one makes a failing lookup slower.
+pub const UPSTREAMS_MAX: usize = 8;
+
+/// UDP port of heartbeats if the file says nothing (ELECTION section 2).
+pub const PORT_DEFAULT: u16 = 5847;
+
+/// Time to live of a zone's records in seconds, if the file says nothing.
+pub const TTL_SECS_DEFAULT: u32 = 60;
 
 /// The whole config.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +115,30 @@ pub struct Zone {
     pub name: DnsName,
     /// The address of names of one label that nothing else owns; none = no wildcard.
     pub wildcard: Option<IpAddr>,
-    /// Labels directly below the apex that are always asked upstream, with all below them.
+    /// Labels directly below the apex that are always asked upstream, with all below them;
+    /// `_acme-challenge` is always among them.
     pub pass: Vec<DnsName>,
     /// Time to live of its records, in seconds.
     pub ttl_secs: u32,
+}
+
+/// Reads and checks a config file's text. An empty text is a correct config that asks for nothing.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file; [`render`] shows it.
+pub fn parse(text: &str) -> Result<Config, Vec<ConfigProblem>> {
+    if text.len() > TEXT_BYTES_MAX {
+        let mut problems = problem::Problems::new("");
+        let what = format!("the file is longer than {TEXT_BYTES_MAX} bytes");
+        problems.add(0..0, problem::Wrong::new(what));
+        return Err(problems.finish());
+    }
+    let mut problems = problem::Problems::new(text);
+    let spec = spec::read(text, &mut problems).unwrap_or_default();
+    let config = check::check(&spec, &mut problems);
+    if problems.count() == 0 {
+        Ok(config)
+    } else {
+        Err(problems.finish())
+    }
 }

@@ -1,10 +1,20 @@
 //! From facts to what this node could serve: a total, deterministic function.
+//!
+//! Owns the choice of the link and of the own address for each configured address, and the reasons
+//! why an address is withheld here. Who serves it among the nodes is `member`'s. Called by the brain
+//! whenever the facts change, and by `check-config --here`.
 
+mod findings;
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::config::Config;
-use crate::facts::LinkFacts;
+use crate::config::{Config, StaticAddress};
+use crate::facts::{Link, LinkAddress, LinkFacts};
 use crate::names::{LinkIndex, Mac, Subnet};
 use crate::report::{ConfiguredAddress, Problem};
 
@@ -63,6 +73,147 @@ pub struct SegmentPlan {
 }
 
 /// Decides. Never fails: what cannot be done is a problem in the result.
-pub fn decide(_config: &Config, _links: &LinkFacts) -> Decision {
-    Decision::default()
+///
+/// Each address goes to one link: the one with the smallest subnet that holds it, as the kernel
+/// routes, and among equal subnets the one with the lowest index. A link speaks for addresses of one
+/// subnet only. Of the link's own addresses there, one that `[cluster] peers` names comes first
+/// (that is where the other nodes send to), then the kernel's order.
+pub fn decide(config: &Config, links: &LinkFacts) -> Decision {
+    let mut decision = Decision::default();
+    findings::about_names(config, links, &mut decision.problems);
+    for (index, addresses) in placed(config, links, &mut decision.problems) {
+        let Some(link) = links.links.get(&index) else {
+            continue;
+        };
+        if let Some(plan) = plan(config, link, &addresses, &mut decision.problems) {
+            decision.segments.insert(index, plan);
+        }
+    }
+    decision
+}
+
+/// Links that may announce: able to, and named in `[announce] links` if anything is.
+fn announcing<'l>(
+    config: &'l Config,
+    links: &'l LinkFacts,
+) -> impl Iterator<Item = (LinkIndex, &'l Link)> {
+    let named = &config.announce.links;
+    links
+        .links
+        .iter()
+        .filter(|(_, link)| can_announce(link))
+        .filter(move |(_, link)| named.is_empty() || named.contains(&link.name))
+        .map(|(index, link)| (*index, link))
+}
+
+/// Whether the link is of a kind that speaks ARP.
+fn can_announce(link: &Link) -> bool {
+    link.is_announcing && link.mac.is_some()
+}
+
+/// The own IPv4 addresses of a link.
+fn own_addresses(link: &Link) -> impl Iterator<Item = (Ipv4Addr, Subnet)> {
+    link.addresses
+        .iter()
+        .filter_map(|LinkAddress { address, subnet }| match address {
+            IpAddr::V4(v4) => Some((*v4, *subnet)),
+            IpAddr::V6(_) => None,
+        })
+}
+
+/// Which link each address goes to; addresses that go nowhere become problems.
+fn placed(
+    config: &Config,
+    links: &LinkFacts,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<LinkIndex, Vec<StaticAddress>> {
+    let mut placed: BTreeMap<LinkIndex, Vec<StaticAddress>> = BTreeMap::new();
+    let mut shared = BTreeMap::new();
+    for entry in &config.addresses {
+        let candidates: Vec<(Reverse<u8>, LinkIndex, Subnet)> = announcing(config, links)
+            .flat_map(|(index, link)| own_addresses(link).map(move |(_, subnet)| (index, subnet)))
+            .filter(|(_, subnet)| subnet.contains(entry.address))
+            .map(|(index, subnet)| (Reverse(subnet.prefix()), index, subnet))
+            .collect();
+        let Some((_, chosen, subnet)) = candidates.iter().min().copied() else {
+            problems.push(findings::without_link(config, links, entry.address));
+            continue;
+        };
+        let other = candidates
+            .iter()
+            .filter(|(_, index, other)| *index != chosen && *other == subnet)
+            .min();
+        if let Some((_, other, _)) = other {
+            shared.insert((subnet, chosen), *other);
+        }
+        placed.entry(chosen).or_default().push(*entry);
+    }
+    for ((subnet, chosen), other) in shared {
+        problems.push(findings::shared_subnet(links, subnet, chosen, other));
+    }
+    placed
+}
+
+/// The plan for one link; none if the link has no own address for it after all.
+fn plan(
+    config: &Config,
+    link: &Link,
+    addresses: &[StaticAddress],
+    problems: &mut Vec<Problem>,
+) -> Option<SegmentPlan> {
+    let (own, subnet) = own_address(config, link, addresses)?;
+    let mut plan = SegmentPlan {
+        own,
+        subnet,
+        mac: link.mac?,
+        is_wireless: link.is_wireless,
+        gateway: link.gateway,
+        abilities: BTreeMap::new(),
+        addresses: Vec::new(),
+    };
+    let ability = if link.is_up {
+        Ability::Serves
+    } else {
+        Ability::Cannot
+    };
+    for entry in addresses {
+        let IpAddr::V4(address) = entry.address else {
+            continue;
+        };
+        if !subnet.contains(entry.address) {
+            problems.push(findings::second_subnet(link, address, subnet));
+            continue;
+        }
+        plan.addresses.push(ConfiguredAddress {
+            address: entry.address,
+            purpose: entry.purpose,
+        });
+        match findings::withheld(link, address, subnet) {
+            Some(problem) => problems.push(problem),
+            None => {
+                plan.abilities.insert(address, ability);
+            }
+        }
+    }
+    if !link.is_up {
+        problems.push(findings::link_down(link, &plan));
+    }
+    Some(plan)
+}
+
+/// The own address to speak from, and its subnet. A configured address that stands on the link is
+/// the last choice: it is not the node's to speak from.
+fn own_address(
+    config: &Config,
+    link: &Link,
+    addresses: &[StaticAddress],
+) -> Option<(Ipv4Addr, Subnet)> {
+    let is_configured = |own: Ipv4Addr| {
+        let own = IpAddr::V4(own);
+        config.addresses.iter().any(|entry| entry.address == own)
+    };
+    let is_peer = |own: Ipv4Addr| config.cluster.peers.contains(&IpAddr::V4(own));
+    own_addresses(link)
+        .filter(|(_, subnet)| addresses.iter().any(|entry| subnet.contains(entry.address)))
+        .min_by_key(|(own, _)| (is_configured(*own), !is_peer(*own)))
 }

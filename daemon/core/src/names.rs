@@ -2,6 +2,9 @@
 
 pub mod dns;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
@@ -232,5 +235,24 @@ impl fmt::Display for NodeId {
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an address is called between nodes: the first 8 bytes of BLAKE3 over its canonical 4 or 16
+/// bytes (ELECTION section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressKey(pub [u8; 8]);
+
+impl AddressKey {
+    /// The key of an address; an IPv4 address that is written as IPv6 has the key of the IPv4
+    /// address.
+    pub fn of(address: IpAddr) -> AddressKey {
+        let hash = match address.to_canonical() {
+            IpAddr::V4(v4) => blake3::hash(&v4.octets()),
+            IpAddr::V6(v6) => blake3::hash(&v6.octets()),
+        };
+        let mut key = [0; 8];
+        key.copy_from_slice(&hash.as_bytes()[..8]);
+        AddressKey(key)
     }
 }

@@ -3,6 +3,9 @@
 //! The shells publish their part as a snapshot of these types; `build` joins the parts. The control
 //! shell renders them for the wire; nothing else formats a status.
 
+mod build;
+mod judge;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,6 +14,8 @@ use std::time::Duration;
 use crate::config::Purpose;
 use crate::names::{LinkName, Mac, NodeId, NodeName};
 use crate::time::Moment;
+
+pub use build::{Health, NodeInfo, Parts, Report, build};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

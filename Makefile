@@ -1,0 +1,56 @@
+# `make` lists what there is. Every target installs what it needs.
+#
+# The suites are run by tests/src/bin/suites.rs, which prints a line for each, and `N passed, N
+# failed` at the end; their output goes to $(CARGO_TARGET_DIR)/suites.
+
+export CARGO_TARGET_DIR ?= target
+# The toolchain is named, never fetched behind somebody's back.
+export RUSTUP_AUTO_INSTALL = 0
+
+TARGET := $(abspath $(CARGO_TARGET_DIR))
+SUITES := cargo run --quiet --locked -p sovnet-tests --bin suites --
+ONE := fmt tidy lint unit sim netns deny doc
+
+.PHONY: help test test-full lab lab-enter mutants build clean needs $(ONE)
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make test        every suite below, with a summary (needs root for netns)"
+	@echo "make fmt tidy lint unit sim netns deny doc"
+	@echo "                 one suite alone"
+	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
+	@echo "make lab-enter NODE=laptop"
+	@echo "                 a shell in a node of a lab that is up"
+	@echo "make mutants     break ten rules on purpose; each must turn one named test red"
+	@echo "make test-full   test, mutants and lab"
+	@echo "make build       the programs as they ship, in $(CARGO_TARGET_DIR)/release"
+	@echo "make clean       remove what was built"
+
+test: needs
+	@$(SUITES)
+
+$(ONE): needs
+	@$(SUITES) $@
+
+build: needs
+	cargo build --locked --release -p sovnetd -p sovnetctl
+
+# The lab runs what ships.
+lab: build
+	@SOVNETD=$(TARGET)/release/sovnetd SOVNETCTL=$(TARGET)/release/sovnetctl \
+		cargo run --quiet --locked -p sovnet-tests --bin lab
+
+lab-enter:
+	@cargo run --quiet --locked -p sovnet-tests --bin lab -- enter $(NODE)
+
+mutants: needs
+	@cargo run --quiet --locked -p sovnet-tests --bin mutants -- $(MUTANT)
+
+test-full: test mutants
+	@$(MAKE) --no-print-directory lab </dev/null
+
+clean:
+	cargo clean
+
+needs:
+	@tests/scripts/needs

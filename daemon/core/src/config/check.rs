@@ -1,0 +1,235 @@
+//! From what is written to what it means: the checks that need more than one value, the defaults,
+//! and what is correct but not acted on yet.
+//!
+//! Total: always makes a [`Config`], and reports what is wrong to the side; the caller throws the
+//! config away if there was anything. So one problem never hides another.
+
+pub(super) mod addresses;
+mod dns;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::problem::{Problems, Wrong, clip};
+use super::range::special;
+use super::spec::{AnnounceSpec, ClusterSpec, PushSpec, Spec};
+use super::values::{Component, Conflict, Detection, FailBack};
+use super::{Announce, Cluster, Config, PEERS_MAX, PORT_DEFAULT};
+
+/// Checks the whole file.
+pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
+    let mut checker = Checker {
+        problems,
+        inactive: Vec::new(),
+    };
+    let addresses = checker.addresses(spec.addresses.entries());
+    let empty_cluster = ClusterSpec::default();
+    let cluster = checker.cluster(spec.cluster.value().unwrap_or(&empty_cluster), spec);
+    let empty_announce = AnnounceSpec::default();
+    let announce = checker.announce(spec.announce.value().unwrap_or(&empty_announce));
+    checker.pools(spec.pools.entries());
+    checker.reserves(spec.reserves.entries(), spec.addresses.entries());
+    let dns = checker.dns(spec.dns.value(), &addresses);
+    if !spec.kubernetes.is_missing() {
+        checker.not_yet("[kubernetes]", "does not talk to Kubernetes");
+    }
+    if let Some(push) = spec.push.written() {
+        checker.push(push);
+    }
+    let inactive = checker.inactive;
+    Config {
+        node_name: spec
+            .node
+            .value()
+            .and_then(|node| node.name.value().cloned()),
+        cluster,
+        announce,
+        addresses,
+        dns,
+        inactive,
+    }
+}
+
+/// What the checks fill.
+struct Checker<'p, 't> {
+    problems: &'p mut Problems<'t>,
+    inactive: Vec<String>,
+}
+
+impl Checker<'_, '_> {
+    fn refuse(&mut self, span: Range<usize>, what: String) {
+        self.problems.add(span, Wrong::new(what));
+    }
+
+    fn refuse_with_hint(&mut self, span: Range<usize>, what: String, hint: &str) {
+        self.problems.add(span, Wrong::new(what).hint(hint));
+    }
+
+    /// Notes what is correct but that this version does not do.
+    fn not_yet(&mut self, part: &str, what_not: &str) {
+        self.inactive
+            .push(format!("{part}: this version {what_not} yet"));
+    }
+
+    /// Reports values that stand there twice; `name` goes before the value in the sentence.
+    fn refuse_repeated<'v, T: Ord + ToString + 'v>(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item = (Range<usize>, &'v T)>,
+    ) {
+        let mut first_at = BTreeMap::new();
+        for (span, value) in values {
+            match first_at.get(value) {
+                None => {
+                    first_at.insert(value, span);
+                }
+                Some(_) => {
+                    let what = format!("{name} {} is already in the file", value.to_string());
+                    self.refuse_with_hint(span, what, "remove one of the two");
+                }
+            }
+        }
+    }
+
+    /// Reports an address that no machine can have.
+    fn refuse_special(&mut self, at: &str, address: &Spanned<IpAddr>) {
+        if let Some(kind) = special(*address.get_ref()) {
+            let what = format!("{at}: {} is {kind}", address.get_ref());
+            self.refuse(address.span(), what);
+        }
+    }
+
+    fn cluster(&mut self, spec: &ClusterSpec, whole: &Spec) -> Cluster {
+        let peers = spec.peers.entries();
+        let places = peers.iter().map(|peer| (peer.span(), peer.get_ref()));
+        self.refuse_repeated("[cluster] peers:", places);
+        let announced = whole.addresses.entries();
+        for peer in peers {
+            self.refuse_special("[cluster] peers", peer);
+            let is_announced = announced
+                .iter()
+                .any(|entry| entry.get_ref().address.value() == Some(peer.get_ref()));
+            if is_announced {
+                let what = format!("[cluster] peers: {} is an [[address]]", peer.get_ref());
+                let hint = "peers are the nodes' own addresses, which stay where they are";
+                self.refuse_with_hint(peer.span(), what, hint);
+            }
+        }
+        if let Some(list) = spec.peers.written().filter(|_| peers.len() > PEERS_MAX) {
+            self.refuse(
+                list.span(),
+                format!("[cluster] peers: at most {PEERS_MAX} are possible"),
+            );
+        }
+        let peers: Vec<IpAddr> = peers.iter().map(|peer| *peer.get_ref()).collect();
+        for peer in peers.iter().filter(|peer| peer.is_ipv6()) {
+            self.not_yet(
+                &format!("[cluster] peers {peer}"),
+                "does not speak IPv6 to peers",
+            );
+        }
+        Cluster {
+            key_file: spec.key_file.value().cloned(),
+            peers: peers.into_iter().filter(IpAddr::is_ipv4).collect(),
+            port: self.port(spec),
+        }
+    }
+
+    fn port(&mut self, spec: &ClusterSpec) -> u16 {
+        let Some(port) = spec.port.written() else {
+            return PORT_DEFAULT;
+        };
+        match u16::try_from(*port.get_ref()) {
+            Ok(number) if number != 0 && number != 53 => number,
+            Ok(_) | Err(_) => {
+                let what = "[cluster] port: a UDP port from 1 to 65535 is wanted, and not 53";
+                self.refuse(port.span(), what.to_owned());
+                PORT_DEFAULT
+            }
+        }
+    }
+
+    fn announce(&mut self, spec: &AnnounceSpec) -> Announce {
+        let links = spec.links.entries();
+        let places = links.iter().map(|link| (link.span(), link.get_ref()));
+        self.refuse_repeated("[announce] links:", places);
+        let others = [
+            (
+                spec.detection
+                    .written()
+                    .filter(|d| *d.get_ref() != Detection::Default)
+                    .map(Spanned::span),
+                "detection",
+                "knows the default detection only",
+            ),
+            (
+                spec.fail_back
+                    .written()
+                    .filter(|f| *f.get_ref() != FailBack::Never)
+                    .map(Spanned::span),
+                "fail-back",
+                "never fails back",
+            ),
+            (
+                spec.conflict
+                    .written()
+                    .filter(|c| *c.get_ref() != Conflict::Defend)
+                    .map(Spanned::span),
+                "conflict",
+                "always defends its addresses",
+            ),
+        ];
+        for (span, key, what) in others {
+            if let Some(span) = span {
+                let text = clip(self.problems.text_at(span));
+                self.inactive
+                    .push(format!("[announce] {key} = {text}: this version {what}"));
+            }
+        }
+        Announce {
+            links: links.iter().map(|link| link.get_ref().clone()).collect(),
+        }
+    }
+
+    fn push(&mut self, spec: &Spanned<PushSpec>) {
+        let push = spec.get_ref();
+        self.not_yet("[push]", "brings nothing into the cluster");
+        for component in push.components.entries() {
+            let at = component.span();
+            let name = self.problems.text_at(at.clone());
+            let mut need = |key: &str, is_missing: bool| {
+                if is_missing {
+                    self.refuse(
+                        at.clone(),
+                        format!("[push] {key} is missing: {name} needs it"),
+                    );
+                }
+            };
+            match component.get_ref() {
+                Component::Rbac | Component::SecretCopies => {}
+                Component::Traefik | Component::Coredns => {
+                    need("domain", push.domain.is_missing());
+                }
+                Component::CertManager => {
+                    need("domain", push.domain.is_missing());
+                    need("acme-mail", push.acme_mail.is_missing());
+                    need(
+                        "cloudflare-token-file",
+                        push.cloudflare_token_file.is_missing(),
+                    );
+                }
+                Component::ExternalDns => {
+                    need("domain", push.domain.is_missing());
+                    need("owner-id", push.owner_id.is_missing());
+                    need(
+                        "cloudflare-token-file",
+                        push.cloudflare_token_file.is_missing(),
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Checks of `[[address]]`, `[[pool]]` and `[[reserve]]`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::Checker;
+use crate::config::problem::{Problems, Wrong, quote};
+use crate::config::range::AddressRange;
+use crate::config::spec::{AddressSpec, PoolSpec, ReserveSpec};
+use crate::config::{ADDRESSES_MAX, Purpose, StaticAddress};
+use crate::names::AddressKey;
+
+/// An address and its place.
+type Placed = (Range<usize>, IpAddr);
+
+impl Checker<'_, '_> {
+    /// Checks `[[address]]`; those that this version cannot announce are left out.
+    pub(super) fn addresses(&mut self, specs: &[Spanned<AddressSpec>]) -> Vec<StaticAddress> {
+        let mut addresses = Vec::new();
+        let mut placed = Vec::new();
+        for spec in specs {
+            let entry = spec.get_ref();
+            let what = "the key \"address\" of this [[address]]";
+            let Some(address) = entry.address.required(what, spec.span(), self.problems) else {
+                continue;
+            };
+            self.refuse_special("[[address]] address", address);
+            placed.push((address.span(), *address.get_ref()));
+            addresses.push(StaticAddress {
+                address: *address.get_ref(),
+                purpose: entry.purpose.value().copied().unwrap_or(Purpose::Host),
+            });
+        }
+        let places = placed.iter().map(|(span, address)| (span.clone(), address));
+        self.refuse_repeated("[[address]]", places);
+        refuse_equal_keys(self.problems, &placed, AddressKey::of);
+        if let Some(spec) = specs.get(ADDRESSES_MAX) {
+            let what = format!("more than {ADDRESSES_MAX} [[address]] entries are not possible");
+            self.refuse(spec.span(), what);
+        }
+        for entry in addresses.iter().filter(|entry| entry.address.is_ipv6()) {
+            let part = format!("[[address]] {}", entry.address);
+            self.inactive
+                .push(format!("{part}: this version announces IPv4 only"));
+        }
+        addresses.retain(|entry| entry.address.is_ipv4());
+        addresses
+    }
+
+    /// Checks `[[pool]]`.
+    pub(super) fn pools(&mut self, specs: &[Spanned<PoolSpec>]) {
+        let mut names = Vec::new();
+        let mut ranges: Vec<(String, &Spanned<AddressRange>)> = Vec::new();
+        for spec in specs {
+            let pool = spec.get_ref();
+            let what = "the key \"name\" of this [[pool]]";
+            let name = pool.name.required(what, spec.span(), self.problems);
+            let what = "the key \"addresses\" of this [[pool]]";
+            let list = pool.addresses.required(what, spec.span(), self.problems);
+            if let Some(empty) = list.filter(|list| self.is_written_empty(list)) {
+                self.refuse(
+                    empty.span(),
+                    "[[pool]] addresses: the list is empty".to_owned(),
+                );
+            }
+            let shown = name
+                .map_or("without a name", |name| &name.get_ref().0)
+                .to_owned();
+            let own = pool.addresses.entries();
+            self.note_pool(&shown, own);
+            names.extend(name.map(|name| (name.span(), &name.get_ref().0)));
+            ranges.extend(own.iter().map(|range| (shown.clone(), range)));
+        }
+        self.refuse_repeated("[[pool]] name", names);
+        self.refuse_overlaps(ranges);
+    }
+
+    /// Whether the list has no entry in the file, rather than none that reads well.
+    fn is_written_empty<T>(&self, list: &Spanned<Vec<T>>) -> bool {
+        let text = self.problems.text_at(list.span());
+        list.get_ref().is_empty() && !text.contains('"')
+    }
+
+    fn note_pool(&mut self, name: &str, ranges: &[Spanned<AddressRange>]) {
+        let shown: Vec<String> = ranges
+            .iter()
+            .map(|range| {
+                let written = self
+                    .problems
+                    .text_at(range.span())
+                    .trim_matches(['"', '\'']);
+                let meant = range.get_ref().to_string();
+                let count = match range.get_ref().count() {
+                    1 => "1 address".to_owned(),
+                    count => format!("{count} addresses"),
+                };
+                if written == meant {
+                    format!("{meant}, {count}")
+                } else {
+                    format!("{written} = {meant}, {count}")
+                }
+            })
+            .collect();
+        let part = format!("[[pool]] {name} ({})", shown.join("; "));
+        self.not_yet(&part, "does not give addresses to Services");
+    }
+
+    fn refuse_overlaps(&mut self, mut ranges: Vec<(String, &Spanned<AddressRange>)>) {
+        ranges.sort_by_key(|(_, range)| *range.get_ref());
+        let mut widest: Option<(String, &Spanned<AddressRange>)> = None;
+        for (name, range) in ranges {
+            if let Some((other_name, other)) = &widest
+                && other.get_ref().overlaps(range.get_ref())
+            {
+                let what = format!(
+                    "[[pool]] {name}: {} overlaps {} of [[pool]] {other_name}",
+                    range.get_ref(),
+                    other.get_ref(),
+                );
+                self.refuse_with_hint(range.span(), what, "an address is in one pool only");
+            }
+            let is_wider = widest.as_ref().is_none_or(|(_, other)| {
+                let other = other.get_ref();
+                range.get_ref().last() > other.last()
+            });
+            if is_wider {
+                widest = Some((name, range));
+            }
+        }
+    }
+
+    /// Checks `[[reserve]]` against itself and against `[[address]]`.
+    pub(super) fn reserves(
+        &mut self,
+        specs: &[Spanned<ReserveSpec>],
+        addresses: &[Spanned<AddressSpec>],
+    ) {
+        let mut placed = Vec::new();
+        for spec in specs {
+            let reserve = spec.get_ref();
+            let what = "the key \"service\" of this [[reserve]]";
+            let service = reserve.service.required(what, spec.span(), self.problems);
+            let what = "the key \"address\" of this [[reserve]]";
+            let Some(address) = reserve.address.required(what, spec.span(), self.problems) else {
+                continue;
+            };
+            self.refuse_special("[[reserve]] address", address);
+            let is_static = addresses
+                .iter()
+                .any(|entry| entry.get_ref().address.value() == Some(address.get_ref()));
+            if is_static {
+                let what = format!("[[reserve]] {} is an [[address]], too", address.get_ref());
+                let hint = "an [[address]] is never given to a Service: remove one of the two";
+                self.refuse_with_hint(address.span(), what, hint);
+            }
+            placed.push((address.span(), address.get_ref()));
+            let service = service.map_or(String::new(), |service| quote(&service.get_ref().0));
+            let part = format!("[[reserve]] {} for {service}", address.get_ref());
+            self.not_yet(&part, "does not give addresses to Services");
+        }
+        self.refuse_repeated("[[reserve]]", placed);
+    }
+}
+
+/// Peers name an address by its key (ELECTION section 2): two with one key are one to them.
+pub(in crate::config) fn refuse_equal_keys<K: Ord>(
+    problems: &mut Problems<'_>,
+    placed: &[Placed],
+    key: impl Fn(IpAddr) -> K,
+) {
+    let mut seen: BTreeMap<K, IpAddr> = BTreeMap::new();
+    for (span, address) in placed {
+        let other = *seen.entry(key(*address)).or_insert(*address);
+        if other != *address {
+            let what = format!("[[address]] {address} has the same short key as {other}");
+            let hint = "nodes could not tell the two apart: take another address";
+            problems.add(span.clone(), Wrong::new(what).hint(hint));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What stands in the way, in words: the problems that `decide` finds, each with its remedy.
+//!
+//! Codes are stable: scripts and docs name them.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{SegmentPlan, announcing, can_announce, own_addresses};
+use crate::config::Config;
+use crate::facts::{Link, LinkFacts};
+use crate::names::{LinkIndex, Subnet};
+use crate::report::{Problem, Severity};
+
+/// Interfaces that the config names but that do not exist or cannot announce.
+pub(super) fn about_names(config: &Config, links: &LinkFacts, problems: &mut Vec<Problem>) {
+    for name in &config.announce.links {
+        let mut named = links.links.values().filter(|link| link.name == *name);
+        match named.next() {
+            None => problems.push(Problem {
+                severity: Severity::Degraded,
+                code: "interface-missing",
+                what: format!("there is no interface {name}, which [announce] links names"),
+                remedy: "correct the name (`ip link` lists them), or add the interface".to_owned(),
+            }),
+            Some(link) if !can_announce(link) => problems.push(Problem {
+                severity: Severity::Degraded,
+                code: "interface-cannot-announce",
+                what: format!("the interface {name}, which [announce] links names, has no ARP"),
+                remedy: "name an Ethernet interface that is not the port of a bridge or bond"
+                    .to_owned(),
+            }),
+            Some(_) => {}
+        }
+    }
+}
+
+/// No link has the address's subnet.
+pub(super) fn without_link(config: &Config, links: &LinkFacts, address: IpAddr) -> Problem {
+    let seen: BTreeSet<String> = announcing(config, links)
+        .flat_map(|(_, link)| {
+            own_addresses(link).map(|(_, subnet)| format!("{subnet} on {}", link.name))
+        })
+        .collect();
+    let seen: Vec<String> = seen.into_iter().collect();
+    let seen = match seen.as_slice() {
+        [] => "there is none with an IPv4 address".to_owned(),
+        seen => format!("there are {}", seen.join(", ")),
+    };
+    let elsewhere = links.links.values().find(|link| {
+        own_addresses(link)
+            .any(|(own, subnet)| IpAddr::V4(own) != address && subnet.contains(address))
+    });
+    let remedy = match elsewhere {
+        Some(link) if can_announce(link) => {
+            format!(
+                "add {} to [announce] links: its subnet holds the address",
+                link.name
+            )
+        }
+        Some(link) => format!(
+            "{} has the subnet, but cannot announce: put the subnet on an Ethernet interface",
+            link.name
+        ),
+        None => {
+            "correct the address, or give an interface an address in the same subnet".to_owned()
+        }
+    };
+    Problem {
+        severity: Severity::Unhealthy,
+        code: "address-without-link",
+        what: format!("{address} is in the subnet of no interface that announces; {seen}"),
+        remedy,
+    }
+}
+
+/// Two links lead to the same subnet.
+pub(super) fn shared_subnet(
+    links: &LinkFacts,
+    subnet: Subnet,
+    chosen: LinkIndex,
+    other: LinkIndex,
+) -> Problem {
+    let name = |index| {
+        links
+            .links
+            .get(&index)
+            .map_or("?", |link| link.name.as_str())
+    };
+    let (chosen, other) = (name(chosen), name(other));
+    Problem {
+        severity: Severity::Note,
+        code: "subnet-on-two-links",
+        what: format!(
+            "{subnet} is on {chosen} and on {other}; {chosen} announces, {other} does not"
+        ),
+        remedy: "name the interface to use in [announce] links".to_owned(),
+    }
+}
+
+/// A link has addresses of more than one subnet to announce.
+pub(super) fn second_subnet(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Problem {
+    let name = &link.name;
+    Problem {
+        severity: Severity::Unhealthy,
+        code: "address-in-second-subnet",
+        what: format!("{address} is withheld: {name} announces addresses of {subnet} only"),
+        remedy: format!("take an address of {subnet}, or give the other subnet its own interface"),
+    }
+}
+
+/// Why an address must not be served on this link; none if it can be.
+pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option<Problem> {
+    let is_own = link
+        .addresses
+        .iter()
+        .any(|own| own.address == IpAddr::V4(address));
+    let is_network = subnet.prefix() <= 30 && subnet.network() == IpAddr::V4(address);
+    let (code, what) = if is_own {
+        let what = format!("is this node's own address on {}", link.name);
+        ("address-is-own", what)
+    } else if link.gateway == Some(address) {
+        let what = format!("is the gateway's address on {}", link.name);
+        ("address-is-gateway", what)
+    } else if is_network {
+        (
+            "address-is-network",
+            format!("names the network {subnet} as a whole"),
+        )
+    } else if subnet.broadcast() == Some(address) {
+        (
+            "address-is-broadcast",
+            format!("is the broadcast address of {subnet}"),
+        )
+    } else {
+        return None;
+    };
+    let remedy = if is_own {
+        format!("take another address, or remove it from {}", link.name)
+    } else {
+        "take another address".to_owned()
+    };
+    Some(Problem {
+        severity: Severity::Unhealthy,
+        code,
+        what: format!("{address} is withheld: it {what}"),
+        remedy,
+    })
+}
+
+/// The link cannot carry anything now.
+pub(super) fn link_down(link: &Link, plan: &SegmentPlan) -> Problem {
+    let count = match plan.addresses.len() {
+        1 => "1 address".to_owned(),
+        count => format!("{count} addresses"),
+    };
+    Problem {
+        severity: Severity::Degraded,
+        code: "link-down",
+        what: format!(
+            "{} is down: this node cannot serve {count} there",
+            link.name
+        ),
+        remedy: if link.is_wireless {
+            "check that it is connected to its wireless network".to_owned()
+        } else {
+            let name = &link.name;
+            format!("check the cable and the switch, or run `ip link set {name} up`")
+        },
+    }
+}

@@ -1,0 +1,160 @@
+//! The only bridge from the core's report to the message of the control interface: a change of the
+//! core's types stops here, and shows in the tests before it breaks a script.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sovnet_control::status as message;
+use sovnet_core::config::Purpose;
+use sovnet_core::report::{
+    AddressReport, DnsReport, Holder, PeerReport, Problem, Report, SegmentReport, Severity,
+    UpstreamReport,
+};
+use sovnet_core::time::Moment;
+
+/// The document, with every duration counted back from `now`.
+pub(super) fn status(
+    report: &Report,
+    counters: &BTreeMap<&'static str, u64>,
+    now: Moment,
+) -> message::Status {
+    let node = &report.node;
+    let segments = report.segments.iter();
+    message::Status {
+        schema: message::SCHEMA.to_owned(),
+        version: node.version.clone(),
+        node: node.name.to_string(),
+        id: node.id.to_string(),
+        health: report.health.to_string(),
+        health_reason: report.health_reason.clone(),
+        config_file: node.config_file.clone(),
+        uptime_ms: millis(now.since(node.started_at)),
+        segments: segments.map(|s| segment(report, s, now)).collect(),
+        dns: report.dns.as_ref().map(dns),
+        problems: report.problems.iter().map(problem).collect(),
+        control_counters: counts(counters),
+    }
+}
+
+fn segment(report: &Report, segment: &SegmentReport, now: Moment) -> message::Segment {
+    let addresses = segment.addresses.iter();
+    message::Segment {
+        link: segment.link.to_string(),
+        mac: segment.mac.to_string(),
+        own_address: segment
+            .own_address
+            .map_or_else(String::new, |own| own.to_string()),
+        state: segment.state.to_string(),
+        state_reason: segment.state_reason.clone(),
+        state_for_ms: millis(now.since(segment.state_since)),
+        addresses: addresses.map(|a| address(report, a, now)).collect(),
+        peers: segment.peers.iter().map(|p| peer(p, now)).collect(),
+        counters: counts(&segment.counters),
+    }
+}
+
+fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Address {
+    let purpose = match report.purpose_of(address.address) {
+        Some(Purpose::Dns) => "dns",
+        Some(Purpose::Host) => "host",
+        None => "unknown",
+    };
+    message::Address {
+        address: address.address.to_string(),
+        purpose: purpose.to_owned(),
+        holder: holder(report, address),
+        is_held_here: address.holder == Holder::This,
+        holder_mac: address.holder_mac.map(|mac| mac.to_string()),
+        term: count(address.term),
+        ability: i64::from(address.ability),
+        is_local: address.is_local,
+        held_for_ms: millis(now.since(address.since)),
+        reason: address.reason.clone(),
+    }
+}
+
+/// The holder's name; its identity where the name is not known.
+fn holder(report: &Report, address: &AddressReport) -> Option<String> {
+    let name = address.holder_name.as_ref().map(ToString::to_string);
+    match address.holder {
+        Holder::Nobody => None,
+        Holder::This => Some(name.unwrap_or_else(|| report.node.name.to_string())),
+        Holder::Peer(id) => Some(name.unwrap_or_else(|| id.to_string())),
+    }
+}
+
+fn peer(peer: &PeerReport, now: Moment) -> message::Peer {
+    message::Peer {
+        name: peer.name.as_ref().map(ToString::to_string),
+        id: peer.id.map(|id| id.to_string()),
+        address: peer.address.to_string(),
+        mac: peer.mac.map(|mac| mac.to_string()),
+        liveness: peer.liveness.to_string(),
+        reason: peer.reason.clone(),
+        liveness_for_ms: millis(now.since(peer.since)),
+        state: peer.state.map(|state| state.to_string()),
+        claims: i64::try_from(peer.claims).unwrap_or(i64::MAX),
+        heard_ms_ago: peer.last_heard.map(|heard| millis(now.since(heard))),
+        threshold_ms: millis(peer.threshold),
+        version: peer.version.clone(),
+    }
+}
+
+fn dns(dns: &DnsReport) -> message::Dns {
+    let listeners = dns.listeners.iter().map(|listener| message::Listener {
+        address: listener.address.to_string(),
+        transport: listener.transport.to_owned(),
+        is_bound: listener.is_bound,
+    });
+    let zones = dns.zones.iter().map(|(name, names)| message::Zone {
+        name: name.clone(),
+        names: i64::try_from(*names).unwrap_or(i64::MAX),
+    });
+    message::Dns {
+        listeners: listeners.collect(),
+        zones: zones.collect(),
+        upstreams: dns.upstreams.iter().map(upstream).collect(),
+        counters: counts(&dns.counters),
+    }
+}
+
+fn upstream(upstream: &UpstreamReport) -> message::Upstream {
+    message::Upstream {
+        address: upstream.address.to_string(),
+        state: upstream.state.to_owned(),
+        reason: upstream.reason.clone(),
+        last_rtt_ms: upstream.last_rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+    }
+}
+
+fn problem(problem: &Problem) -> message::Problem {
+    let severity = match problem.severity {
+        Severity::Note => "note",
+        Severity::Degraded => "degraded",
+        Severity::Unhealthy => "unhealthy",
+    };
+    message::Problem {
+        severity: severity.to_owned(),
+        code: problem.code.to_owned(),
+        what: problem.what.clone(),
+        remedy: problem.remedy.clone(),
+    }
+}
+
+fn counts(counters: &BTreeMap<&'static str, u64>) -> BTreeMap<String, i64> {
+    let pairs = counters.iter();
+    pairs
+        .map(|(name, value)| ((*name).to_owned(), count(*value)))
+        .collect()
+}
+
+fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! One connection's service: the three methods, with the rights of the peer at its other end.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use sovnet_control::message::{CommandReply, ControlError, StatusReply};
+use sovnet_control::status::{
+    Address, Dns, Listener, Peer as PeerStatus, Problem, Segment, Status, Upstream, Zone,
+};
+use sovnet_core::member::Command;
+use sovnet_core::time::Moment;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use zlink::{ReadyListener, Server};
+
+use super::counters::{Counter, Counters};
+use super::guard::Guarded;
+use super::rights::{self, Peer, Right};
+use super::{CommandRequest, Sources, render};
+use crate::clock;
+
+/// How long a command's answer may take.
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
+
+/// At most one line per this time about denied commands: anybody on the machine can cause them.
+const DENIAL_LOG: Duration = Duration::from_secs(10);
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    sources: Sources,
+    commands: mpsc::Sender<CommandRequest>,
+    own_uid: u32,
+    denial_logged_at: Cell<Option<Moment>>,
+    pub(super) counters: Rc<Counters>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        sources: Sources,
+        commands: mpsc::Sender<CommandRequest>,
+        own_uid: u32,
+    ) -> Shared {
+        Shared {
+            sources,
+            commands,
+            own_uid,
+            denial_logged_at: Cell::new(None),
+            counters: Rc::default(),
+        }
+    }
+}
+
+/// Serves one connection to its end; the result is the peer's user.
+pub(super) async fn serve(socket: Guarded, desk: Desk) -> u32 {
+    let verdict = socket.verdict();
+    let uid = desk.peer.uid;
+    if let Err(error) = Server::new(ReadyListener::new(socket), desk).run().await {
+        log::debug!(uid = uid, error:% = error; "control connection failed");
+    }
+    verdict.handle_end();
+    uid
+}
+
+/// One connection's service.
+#[derive(Debug)]
+pub(super) struct Desk {
+    shared: Rc<Shared>,
+    peer: Peer,
+}
+
+/// Status of, and commands to, a node of sovnet.
+#[zlink::service(
+    interface = "internal.sovnet.Control",
+    types = [Status, Segment, Address, PeerStatus, Dns, Listener, Zone, Upstream, Problem],
+    vendor = "sovnet",
+    product = "sovnetd",
+    version = env!("CARGO_PKG_VERSION")
+)]
+impl Desk {
+    /// The status of this node. Anybody may ask.
+    async fn status(&self) -> StatusReply {
+        self.shared.counters.add(Counter::Calls);
+        let now = clock::now();
+        let report = self.shared.sources.report(now);
+        let counters = self.shared.counters.snapshot();
+        StatusReply {
+            status: render::status(&report, &counters, now),
+        }
+    }
+
+    /// Hand over every address that another node can serve.
+    async fn drain(&self) -> Result<CommandReply, ControlError> {
+        self.command(Command::Drain, "drain").await
+    }
+
+    /// Take part again.
+    async fn undrain(&self) -> Result<CommandReply, ControlError> {
+        self.command(Command::Undrain, "undrain").await
+    }
+}
+
+impl Desk {
+    pub(super) fn new(shared: Rc<Shared>, peer: Peer) -> Desk {
+        Desk { shared, peer }
+    }
+
+    async fn command(
+        &self,
+        command: Command,
+        name: &'static str,
+    ) -> Result<CommandReply, ControlError> {
+        self.shared.counters.add(Counter::Calls);
+        self.authorise(name).await?;
+        if let Some(reason) = &self.shared.sources.node.idle {
+            return Err(ControlError::Idle {
+                reason: reason.clone(),
+            });
+        }
+        let done = self.pass_on(command).await?;
+        Ok(CommandReply { done })
+    }
+
+    /// The decision is logged either way.
+    async fn authorise(&self, name: &'static str) -> Result<(), ControlError> {
+        let uid = self.peer.uid;
+        let right = rights::right_of(&self.peer, self.shared.own_uid, rights::admin_group()).await;
+        let why = match right {
+            Right::Root => "root",
+            Right::OwnUser => "own user",
+            Right::Admin => "admin group",
+            Right::None => return Err(self.deny(name).await),
+        };
+        log::info!(uid = uid, command = name, right = why; "command accepted");
+        Ok(())
+    }
+
+    async fn deny(&self, name: &'static str) -> ControlError {
+        let uid = self.peer.uid;
+        self.shared.counters.add(Counter::Denied);
+        let now = clock::now();
+        let last = self.shared.denial_logged_at.get();
+        if last.is_none_or(|last| now.since(last) >= DENIAL_LOG) {
+            self.shared.denial_logged_at.set(Some(now));
+            log::warn!(uid = uid, command = name; "command denied");
+        }
+        ControlError::PermissionDenied {
+            user: rights::user_name(uid).await,
+            needs: rights::needed(),
+        }
+    }
+
+    async fn pass_on(&self, command: Command) -> Result<String, ControlError> {
+        let unavailable = |reason: &str| ControlError::Unavailable {
+            reason: reason.to_owned(),
+        };
+        let (answer_tx, answer) = oneshot::channel();
+        let sent = self.shared.commands.try_send((command, answer_tx));
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => unavailable("too many commands wait already: try again"),
+            TrySendError::Closed(_) => unavailable("the daemon is stopping"),
+        })?;
+        match tokio::time::timeout(ANSWER, answer).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_dropped)) => Err(unavailable("the daemon is stopping")),
+            Err(_elapsed) => Err(unavailable(
+                "the daemon took the command but did not confirm it within 5 s",
+            )),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The snapshots that a status is made of.
+
+use std::sync::Arc;
+
+use sovnet_core::report::{DnsReport, LanReport, NodeInfo, Parts, Problem, Report, build};
+use sovnet_core::time::Moment;
+use tokio::sync::watch;
+
+/// The latest snapshot of every shell. Cloning it clones the receivers, not the snapshots.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    /// What does not change.
+    pub(crate) node: Arc<NodeInfo>,
+    /// The LAN side.
+    pub(crate) lan: watch::Receiver<Arc<LanReport>>,
+    /// DNS; none if it is switched off.
+    pub(crate) dns: Option<watch::Receiver<Arc<DnsReport>>>,
+    /// What others found: the decision, the kernel, the store.
+    pub(crate) others: Vec<watch::Receiver<Arc<Vec<Problem>>>>,
+}
+
+impl Sources {
+    /// The status as of now.
+    pub(crate) fn report(&self, now: Moment) -> Report {
+        let lan = Arc::clone(&self.lan.borrow());
+        let dns = self.dns.as_ref().map(|dns| Arc::clone(&dns.borrow()));
+        let others: Vec<Arc<Vec<Problem>>> = self
+            .others
+            .iter()
+            .map(|o| Arc::clone(&o.borrow()))
+            .collect();
+        let parts = Parts {
+            lan: &lan,
+            dns: dns.as_deref(),
+            others: &others,
+        };
+        build(&self.node, &parts, now)
+    }
+}

@@ -1,0 +1,58 @@
+//! What counts as test code, and which files a place holds.
+
+use super::*;
+
+fn tree(files: &[(&str, &str)]) -> Tree {
+    let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
+    Tree::of(files.iter().map(owned).collect())
+}
+
+#[test]
+fn a_module_behind_cfg_test_is_test_code_with_all_below_it() {
+    let tree = tree(&[
+        (
+            "daemon/src/dns.rs",
+            "#[cfg(test)]\nmod fixtures;\nmod server;",
+        ),
+        ("daemon/src/dns/fixtures.rs", ""),
+        ("daemon/src/dns/fixtures/names.rs", ""),
+        ("daemon/src/dns/server.rs", ""),
+    ]);
+    let is_test: Vec<bool> = tree.files.iter().map(|file| file.is_test).collect();
+    assert_eq!(is_test, [false, true, true, false]);
+}
+
+#[test]
+fn a_module_of_main_lies_beside_it() {
+    let tree = tree(&[
+        ("ctl/src/main.rs", "#[cfg(test)] pub(crate) mod golden;"),
+        ("ctl/src/golden.rs", ""),
+    ]);
+    assert!(
+        tree.file("ctl/src/golden.rs")
+            .expect("it was given")
+            .is_test
+    );
+}
+
+#[test]
+fn integration_tests_are_test_code() {
+    let tree = tree(&[
+        ("daemon/core/tests/lan_simulation/lan.rs", ""),
+        ("tests/src/lab.rs", ""),
+    ]);
+    assert!(tree.files.iter().all(|file| file.is_test));
+}
+
+#[test]
+fn a_place_is_a_file_with_its_folder() {
+    let file = |path: &str| File {
+        path: path.to_owned(),
+        text: String::new(),
+        is_test: false,
+    };
+    assert!(file("daemon/src/dns.rs").is_in("daemon/src/dns"));
+    assert!(file("daemon/src/dns/server.rs").is_in("daemon/src/dns"));
+    assert!(file("daemon/src/dns/server.rs").is_in("daemon/src/"));
+    assert!(!file("daemon/src/dnssec.rs").is_in("daemon/src/dns"));
+}

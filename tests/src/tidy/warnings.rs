@@ -1,0 +1,172 @@
+//! Every warning has an operator's action in `docs/warnings.md` (I13).
+//!
+//! Three kinds of warning are found in the source: the code of a `Problem`, the text of a
+//! `log::warn!` or `log::error!`, and the text of a `LogLine` with `is_warning: true`. Each stands
+//! in the document as a heading in backticks, and below it a line that begins with `Do:`.
+
+use std::collections::BTreeMap;
+
+use super::files::is_text;
+use super::tokens::{Kind, Token, code};
+use super::tree::{File, Tree};
+use super::{House, Rule, Violation};
+
+#[cfg(test)]
+mod tests;
+
+/// The document.
+const FILE: &str = "docs/warnings.md";
+
+/// The rule.
+pub const DOCUMENTED: Rule = Rule {
+    name: "warnings",
+    sentence: "Every warning of the program, and nothing else, has a section in docs/warnings.md (I13).",
+    instead: "add or remove a section \"### `code or text`\" with a line \"Do: ...\"; a text that is put \
+              together elsewhere gets a row in the table of exceptions",
+    check: documented,
+};
+
+fn documented(house: &House) -> Vec<Violation> {
+    let sections = sections(&house.tree);
+    let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+    for section in &sections {
+        known.insert(&section.title, false);
+    }
+    let mut found = Vec::new();
+    for place in ["daemon", "ctl"] {
+        for file in house.tree.shipped(place) {
+            for (line, text) in warnings(file) {
+                if let Some(is_used) = known.get_mut(text.as_str()) {
+                    *is_used = true;
+                } else {
+                    found.push(Violation::new(&file.path, line, text));
+                }
+            }
+        }
+    }
+    for section in &sections {
+        if !known[section.title.as_str()] {
+            let text = format!("nothing in the program says `{}`", section.title);
+            found.push(Violation::new(FILE, section.line, text));
+        }
+        if !section.has_action {
+            let text = format!("`{}` has no line \"Do:\"", section.title);
+            found.push(Violation::new(FILE, section.line, text));
+        }
+    }
+    found
+}
+
+/// A section of the document.
+struct Section {
+    title: String,
+    line: usize,
+    has_action: bool,
+}
+
+fn sections(tree: &Tree) -> Vec<Section> {
+    let text = tree.file(FILE).map_or("", |file| file.text.as_str());
+    let mut found: Vec<Section> = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if let Some(title) = line.strip_prefix("### ") {
+            found.push(Section {
+                title: title.trim().trim_matches('`').to_owned(),
+                line: at + 1,
+                has_action: false,
+            });
+        } else if let Some(last) = found.last_mut() {
+            let action = line.strip_prefix("Do:").map_or("", str::trim);
+            last.has_action |= !action.is_empty();
+        }
+    }
+    found
+}
+
+/// The warnings of a file, with their lines.
+fn warnings(file: &File) -> Vec<(usize, String)> {
+    let tokens = code(&file.text);
+    let mut found = Vec::new();
+    for at in 0..tokens.len() {
+        let rest = &tokens[at..];
+        let text = problem_code(rest)
+            .or_else(|| severity_and_code(rest))
+            .or_else(|| macro_text(rest))
+            .or_else(|| log_line_text(rest));
+        if let Some(token) = text {
+            found.push((token.line, token.text.to_owned()));
+        }
+    }
+    found
+}
+
+/// `code: "port-taken"`
+fn problem_code<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
+    let is_code = rest[0].is_word("code") && rest.get(1)?.is_sign(":") && is_text(rest.get(2));
+    is_code.then(|| rest[2])
+}
+
+/// `Severity::Degraded, "port-taken"`
+fn severity_and_code<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
+    let is_code = rest[0].is_word("Severity")
+        && rest.get(1)?.is_sign("::")
+        && rest.get(3)?.is_sign(",")
+        && is_text(rest.get(4));
+    is_code.then(|| rest[4])
+}
+
+/// The message of `warn!(..)` and `error!(..)`: the first text after the key-values.
+fn macro_text<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
+    let is_call = (rest[0].is_word("warn") || rest[0].is_word("error"))
+        && rest.get(1)?.is_sign("!")
+        && rest.get(2)?.is_sign("(");
+    if !is_call {
+        return None;
+    }
+    let inside = &rest[3..3 + closing(&rest[3..])];
+    let message = outer_semicolon(inside).map_or(inside, |at| &inside[at + 1..]);
+    let literal = message.iter().find(|token| token.kind == Kind::Text);
+    literal.copied().or(Some(rest[0]))
+}
+
+/// The text of a struct literal in which `is_warning: true` stands.
+fn log_line_text<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
+    let is_warning =
+        rest[0].is_word("is_warning") && rest.get(1)?.is_sign(":") && rest.get(2)?.is_word("true");
+    if !is_warning {
+        return None;
+    }
+    let inside = &rest[..closing(rest)];
+    let field = inside
+        .windows(2)
+        .position(|pair| pair[0].is_word("text") && !pair[1].is_sign("::"));
+    let after = field.map_or(&inside[..0], |at| &inside[at..]);
+    let literal = after.iter().find(|token| token.kind == Kind::Text);
+    literal.copied().or(Some(rest[0]))
+}
+
+/// The place of the bracket that closes what `tokens` stand in.
+fn closing(tokens: &[Token<'_>]) -> usize {
+    at_depth_zero(tokens, |_token, depth| depth < 0).unwrap_or(tokens.len())
+}
+
+/// The place of the first semicolon that stands in no inner bracket.
+fn outer_semicolon(tokens: &[Token<'_>]) -> Option<usize> {
+    at_depth_zero(tokens, |token, depth| depth == 0 && token.is_sign(";"))
+}
+
+fn at_depth_zero(tokens: &[Token<'_>], is_it: impl Fn(&Token<'_>, i32) -> bool) -> Option<usize> {
+    let mut depth = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        if token.kind == Kind::Sign {
+            match token.text {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth -= 1,
+                _ => {}
+            }
+        }
+        if is_it(token, depth) {
+            return Some(at);
+        }
+    }
+    None
+}

@@ -1,0 +1,80 @@
+//! Warnings without a section, and sections without a warning.
+
+use super::super::tests::{found, house};
+use super::*;
+
+const SOURCE: &str = r#"
+fn problems() {
+    let one = Problem { severity: x, code: "port-taken", what: y };
+    two(Severity::Degraded, "no-key", z);
+    let three: Problem { code: String };
+}
+fn logs() {
+    log::warn!(address:% = a, error:% = error_chain("not this one"); "address withheld");
+    log::info!("not a warning");
+    warn!("plain; text");
+    error!(path:? = p; "cannot go on");
+}
+fn lines() {
+    log(LogLine { is_warning: true, address: None, text: format!("key of {peer} differs") });
+    log(LogLine { is_warning: false, text: "fine".into() });
+}
+"#;
+
+fn section(title: &str) -> String {
+    format!("### `{title}`\n\nWhy.\n\nDo: something.\n\n")
+}
+
+#[test]
+fn every_kind_of_warning_needs_a_section() {
+    let house = house(&[("daemon/src/dns.rs", SOURCE)]);
+    assert_eq!(
+        found(&DOCUMENTED, &house),
+        [
+            "daemon/src/dns.rs:3: port-taken",
+            "daemon/src/dns.rs:4: no-key",
+            "daemon/src/dns.rs:8: address withheld",
+            "daemon/src/dns.rs:10: plain; text",
+            "daemon/src/dns.rs:11: cannot go on",
+            "daemon/src/dns.rs:14: key of {peer} differs",
+        ]
+    );
+}
+
+#[test]
+fn a_documented_program_is_fine_and_a_section_too_many_is_not() {
+    let titles = [
+        "port-taken",
+        "no-key",
+        "address withheld",
+        "plain; text",
+        "cannot go on",
+    ];
+    let mut text: String = titles.into_iter().map(section).collect();
+    text.push_str(&section("key of {peer} differs"));
+    let fine = house(&[("daemon/src/dns.rs", SOURCE), (FILE, &text)]);
+    assert_eq!(found(&DOCUMENTED, &fine), Vec::<String>::new());
+
+    let extra = format!("{text}### `never-said`\n\nDo: nothing.\n");
+    let house = house(&[("daemon/src/dns.rs", SOURCE), (FILE, &extra)]);
+    assert_eq!(
+        found(&DOCUMENTED, &house),
+        ["docs/warnings.md:37: nothing in the program says `never-said`"]
+    );
+}
+
+#[test]
+fn a_section_without_an_action_is_found() {
+    let text = "### `port-taken`\n\nDo:\n";
+    let house = house(&[("daemon/src/a.rs", "code: \"port-taken\""), (FILE, text)]);
+    assert_eq!(
+        found(&DOCUMENTED, &house),
+        ["docs/warnings.md:1: `port-taken` has no line \"Do:\""]
+    );
+}
+
+#[test]
+fn a_text_that_is_put_together_elsewhere_is_shown_by_its_macro() {
+    let house = house(&[("daemon/src/a.rs", "log::warn!(line.text)")]);
+    assert_eq!(found(&DOCUMENTED, &house), ["daemon/src/a.rs:1: warn"]);
+}
