@@ -43,6 +43,8 @@ pub(super) struct Pursuit {
 pub(super) struct Own {
     pub(super) address: Ipv4Addr,
     pub(super) key: AddressKey,
+    /// This node's rendezvous score for it.
+    pub(super) score: u64,
     pub(super) ability: Ability,
     pub(super) unable_until: Option<Moment>,
     pub(super) claim: Claim,
@@ -69,16 +71,14 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub(super) fn new(
-        address: Ipv4Addr,
-        claim: Claim,
-        highest: u64,
-        patience: Duration,
-        now: Moment,
-    ) -> Own {
+    /// An address of which nothing is known yet but what this node remembers.
+    pub(super) fn new(address: Ipv4Addr, me: NodeId, memory: (Claim, u64), now: Moment) -> Own {
+        let key = AddressKey::of(address.into());
+        let (claim, highest) = memory;
         Own {
             address,
-            key: AddressKey::of(address.into()),
+            key,
+            score: placement::score(key, me, DEFAULT_WEIGHT),
             ability: Ability::Cannot,
             unable_until: None,
             claim,
@@ -91,7 +91,7 @@ impl Own {
             ask_again_at: None,
             linger_until: None,
             vacant_since: None,
-            patience,
+            patience: Duration::ZERO,
             taken_by_patience_at: None,
             contested: BTreeSet::new(),
             rival: None,
@@ -184,7 +184,7 @@ impl Member {
 
     /// R5, R6, R7 for an address that this node speaks for.
     fn defend_claim(&mut self, own: &mut Own, term: u64, view: &View, now: Moment) -> bool {
-        let mine = self.order(own.key, term);
+        let mine = self.order(own, term);
         if let Some(best) = view.best.filter(|best| *best > mine) {
             let winner = self.peers.get(&best.node).map(super::peer::Peer::label);
             let winner = winner.unwrap_or_default();
@@ -404,8 +404,14 @@ impl Member {
     }
 
     /// The order of a claim or wish of this node.
-    pub(super) fn order(&self, key: AddressKey, term: u64) -> Order {
-        Order::of(key, term, self.settings.identity.id, self.session)
+    pub(super) fn order(&self, own: &Own, term: u64) -> Order {
+        let node = self.settings.identity.id;
+        Order {
+            term,
+            score: own.score,
+            node,
+            session: self.session,
+        }
     }
 
     pub(super) fn view(&self, key: AddressKey) -> View {
@@ -415,8 +421,7 @@ impl Member {
                 continue;
             };
             view.highest = view.highest.max(entry.term).max(entry.highest);
-            let session = peer.session.verified.unwrap_or(peer.session.last);
-            let order = Order::of(key, entry.term, peer.id, session);
+            let order = peer.order(entry);
             match entry.claim {
                 ClaimKind::Active => {
                     view.claimants.insert(peer.id);

@@ -118,9 +118,17 @@ impl Member {
                     }
                 }
             }
+            // It may be a peer whose MAC is being asked for.
+            (None, _) if self.has_faceless_peer() => self.count("unknown-mac-while-asking"),
             (None, claim) => self.meet_foreigner(&mut own, heard.mac, claim, now),
         }
         self.addresses.insert(heard.sender, own);
+    }
+
+    fn has_faceless_peer(&self) -> bool {
+        self.peers
+            .values()
+            .any(|peer| peer.stands() && peer.mac.is_none())
     }
 
     /// R14: a peer that I do not hear announces my address.

@@ -46,7 +46,7 @@ impl Member {
             }
             self.double = Some(double);
         }
-        self.send_hellos(now);
+        self.send_hellos(is_beat, now);
     }
 
     /// The heartbeat interval with the nodes that are known.
@@ -54,35 +54,26 @@ impl Member {
         self.timers.beat_for(self.peers.len() + 1)
     }
 
-    fn send_hellos(&mut self, now: Moment) {
+    /// By broadcast while joining or isolated and now and then afterwards; by unicast with every
+    /// beat to configured peers that were never heard, so that a heal is noticed as fast as any.
+    fn send_hellos(&mut self, is_beat: bool, now: Moment) {
+        let hello = self.header(Kind::Hello, None);
+        if is_beat {
+            for to in self.expected.clone() {
+                self.transmit(to, &hello);
+            }
+        }
         if now < self.next_hello {
             return;
         }
         let is_settled = !matches!(self.state, NodeState::Joining | NodeState::Isolated);
-        let is_complete = self.expected.is_empty();
         let pause = if is_settled {
             self.timers.hello
         } else {
             self.timers.hello_joining
         };
-        // Peers that were never heard are called by name more often than everyone is woken.
-        let pause = if is_complete {
-            pause
-        } else {
-            pause.min(self.timers.challenge)
-        };
         self.next_hello = now + pause;
-        let hello = self.header(Kind::Hello, None);
-        let is_broadcast_due = !is_settled
-            || self
-                .watch
-                .broadcast_at
-                .is_none_or(|at| now.since(at) >= self.timers.hello);
-        if is_broadcast_due && let Some(to) = self.plan.subnet.broadcast() {
-            self.watch.broadcast_at = Some(now);
-            self.transmit(to, &hello);
-        }
-        for to in self.expected.clone() {
+        if let Some(to) = self.plan.subnet.broadcast() {
             self.transmit(to, &hello);
         }
     }

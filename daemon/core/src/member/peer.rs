@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::detector::Detector;
+use super::placement::{DEFAULT_WEIGHT, Order, score};
 use super::timers::REPLIES_PER_SECOND;
 use super::window::Window;
 use super::wire::{AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, ListedPeer, MAX_SEQUENCE};
@@ -87,6 +88,8 @@ pub(crate) struct Stated {
     pub(crate) default_level: u8,
     pub(crate) listed: Vec<ListedPeer>,
     pub(crate) entries: BTreeMap<AddressKey, Entry>,
+    /// Its rendezvous scores for the addresses it stated, which would be costly to hash each time.
+    pub(crate) scores: BTreeMap<AddressKey, u64>,
 }
 
 impl Stated {
@@ -99,6 +102,7 @@ impl Stated {
             default_level: 0,
             listed: Vec::new(),
             entries: BTreeMap::new(),
+            scores: BTreeMap::new(),
         }
     }
 }
@@ -205,6 +209,16 @@ impl Peer {
         (entry.claim == ClaimKind::Active).then_some(entry.term)
     }
 
+    /// The order of its claim or wish, if it stands.
+    pub(crate) fn order(&self, entry: &Entry) -> Order {
+        Order {
+            term: entry.term,
+            score: self.stated.scores.get(&entry.key).copied().unwrap_or(0),
+            node: self.id,
+            session: self.session.verified.unwrap_or(self.session.last),
+        }
+    }
+
     /// Its stated level for an address.
     pub(crate) fn level(&self, key: AddressKey) -> u8 {
         self.stated
@@ -239,6 +253,13 @@ impl Peer {
             .into_iter()
             .map(|entry| (entry.key, entry))
             .collect();
+        let id = self.id;
+        for key in self.stated.entries.keys() {
+            self.stated
+                .scores
+                .entry(*key)
+                .or_insert_with(|| score(*key, id, DEFAULT_WEIGHT));
+        }
         self.is_owed_ack = true;
     }
 

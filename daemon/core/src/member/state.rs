@@ -36,7 +36,6 @@ pub(super) struct Watch {
     pub(super) stated: Option<(NodeState, bool)>,
     /// A new version of the facts waits to be sent.
     pub(super) is_unsent: bool,
-    pub(super) broadcast_at: Option<Moment>,
     /// When the node began to leave (R16, R17), and again when it was done with handing over.
     pub(super) leave_at: Option<Moment>,
     /// Nothing is decided or sent any more.
@@ -77,7 +76,6 @@ impl Watch {
             question: None,
             stated: None,
             is_unsent: false,
-            broadcast_at: None,
             leave_at: None,
             is_finished: false,
             wrong_key: None,
@@ -134,7 +132,7 @@ impl Member {
     /// Takes over a plan: new addresses appear, gone ones are let go.
     pub(super) fn take_plan(&mut self, plan: SegmentPlan, remembered: &Remembered, now: Moment) {
         for (address, ability) in &plan.abilities {
-            let patience = self.timers.patience;
+            let (me, patience) = (self.settings.identity.id, self.timers.patience);
             let own = self.addresses.entry(*address).or_insert_with(|| {
                 let (highest, was_held) =
                     remembered.terms.get(address).copied().unwrap_or((0, false));
@@ -144,7 +142,9 @@ impl Member {
                 } else {
                     Claim::None
                 };
-                Own::new(*address, claim, highest, patience, now)
+                let mut own = Own::new(*address, me, (claim, highest), now);
+                own.patience = patience;
+                own
             });
             own.ability = *ability;
         }

@@ -52,7 +52,7 @@ impl Member {
             let Claim::Wish(term) = own.claim else {
                 continue;
             };
-            let mine = self.order(own.key, term);
+            let mine = self.order(own, term);
             let is_first = views[&own.address].best_wish.is_none_or(|best| best < mine);
             if is_first && self.level(own, now) > 0 {
                 let reason = "held it before and nobody took it meanwhile".to_owned();
