@@ -8,6 +8,8 @@ mod control;
 mod dns;
 mod journal;
 mod link;
+#[cfg(test)]
+mod netns;
 mod ready;
 mod store;
 mod tasks;

@@ -1,0 +1,144 @@
+//! Two network namespaces, one cable; the far end is a plain socket, or none.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::{HeartbeatError, HeartbeatSocket};
+use crate::netns::{Far, in_netns, ip};
+
+const PORT: u16 = 7_946;
+const OWN: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 222);
+const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 218);
+
+fn cable() -> (HeartbeatSocket, Far) {
+    let far = Far::at(("near", "192.168.8.9/24"), ("far", "192.168.8.218/24"));
+    // Not the first address of the link: the kernel would not choose it by itself.
+    ip("address add 192.168.8.222/24 dev near");
+    let socket = HeartbeatSocket::open(&"near".parse().unwrap(), OWN, PORT).unwrap();
+    (socket, far)
+}
+
+fn peer_socket(far: &Far) -> UdpSocket {
+    far.run(|| {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        socket
+    })
+}
+
+async fn refused(socket: &HeartbeatSocket) -> Ipv4Addr {
+    loop {
+        if let Some(peer) = socket.next_refused() {
+            return peer;
+        }
+        socket.readable().await.unwrap();
+        assert_eq!(socket.recv(&mut [0; 64]), None);
+    }
+}
+
+#[test]
+fn netns_a_datagram_carries_the_nodes_own_address_and_the_answer_arrives() {
+    in_netns(async || {
+        let (socket, far) = cable();
+        let peer = peer_socket(&far);
+        for to in [PEER, Ipv4Addr::new(192, 168, 8, 255)] {
+            socket.send(to, b"hello").unwrap();
+            let mut buffer = [0; 64];
+            let (length, source) = peer.recv_from(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"hello");
+            assert_eq!(source, SocketAddr::from((OWN, PORT)));
+        }
+        peer.send_to(b"well met", (OWN, PORT)).unwrap();
+        socket.readable().await.unwrap();
+        let mut buffer = [0; 64];
+        let (source, length) = socket.recv(&mut buffer).unwrap();
+        assert_eq!((*source.ip(), source.port()), (PEER, PORT));
+        assert_eq!(&buffer[..length], b"well met");
+        assert_eq!(socket.recv(&mut buffer), None);
+    });
+}
+
+#[test]
+fn netns_a_peer_whose_kernel_refuses_the_port_is_named() {
+    in_netns(async || {
+        let (socket, _far) = cable();
+        socket.send(PEER, b"ping").unwrap();
+        assert_eq!(refused(&socket).await, PEER);
+        assert_eq!(socket.next_refused(), None);
+    });
+}
+
+#[test]
+fn netns_a_refusal_of_one_peer_does_not_cost_a_datagram_to_another() {
+    in_netns(async || {
+        let (socket, far) = cable();
+        far.run(|| ip("address add 192.168.8.217/24 dev far"));
+        let other = far.run(|| UdpSocket::bind(("192.168.8.217", PORT)).unwrap());
+        other
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        // The far kernel sends six refusals in a row, then one each second.
+        for _ in 0..5 {
+            socket.send(PEER, b"refused").unwrap();
+            socket.readable().await.unwrap();
+            // The refusal is pending now, and was not taken.
+            socket
+                .send(Ipv4Addr::new(192, 168, 8, 217), b"heard")
+                .unwrap();
+            let mut buffer = [0; 64];
+            let (length, _) = other.recv_from(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"heard");
+            assert_eq!(socket.next_refused(), Some(PEER));
+        }
+    });
+}
+
+#[test]
+fn netns_draining_leaves_neither_datagrams_nor_refusals() {
+    in_netns(async || {
+        let (socket, far) = cable();
+        socket.send(PEER, b"refused").unwrap();
+        socket.readable().await.unwrap();
+        let peer = peer_socket(&far);
+        for _ in 0..3 {
+            peer.send_to(b"old", (OWN, PORT)).unwrap();
+        }
+        let mut drained = 0;
+        while drained < 3 {
+            socket.readable().await.unwrap();
+            drained += socket.drain();
+        }
+        assert_eq!(drained, 3);
+        assert_eq!(socket.recv(&mut [0; 64]), None);
+        assert_eq!(socket.next_refused(), None);
+    });
+}
+
+#[test]
+fn netns_what_cannot_be_sent_is_named_and_lost() {
+    in_netns(async || {
+        let (socket, _far) = cable();
+        ip("link set near down");
+        assert_eq!(socket.send(PEER, b"x"), Err("heartbeat-send-unreachable"));
+        ip("link set near up");
+        assert_eq!(socket.send(PEER, b"x"), Ok(()));
+        // The own address is gone, too.
+        ip("address del 192.168.8.222/24 dev near");
+        assert_eq!(socket.send(PEER, b"x"), Err("heartbeat-send-unreachable"));
+    });
+}
+
+#[test]
+fn netns_a_port_that_is_taken_is_named() {
+    in_netns(async || {
+        let (_socket, _far) = cable();
+        let error = HeartbeatSocket::open(&"near".parse().unwrap(), OWN, PORT).unwrap_err();
+        assert!(matches!(error, HeartbeatError::Taken { .. }));
+        assert_eq!(
+            error.to_string(),
+            "UDP port 7946 on near is in use by another program"
+        );
+    });
+}

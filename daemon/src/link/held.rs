@@ -1,0 +1,126 @@
+//! What the kernel holds for us, and the steps from there to what is wished.
+//!
+//! Pure: compares, and says what to do in which order. Nothing is asked for twice, and nothing is
+//! removed that was not put there by us.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use sovnet_core::facts::KernelWish;
+use sovnet_core::names::{LinkIndex, Mac};
+
+use super::table::LinkTable;
+
+/// How a link's kernel speaks ARP. What counts is the larger one of this and the setting for all
+/// links (`net.ipv4.conf.all`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ArpModes {
+    /// `arp_ignore`: 1 = answer only for addresses of the link that was asked.
+    pub(super) ignore: u32,
+    /// `arp_announce`: 2 = ask only with an address of the link.
+    pub(super) announce: u32,
+}
+
+impl ArpModes {
+    /// The kernel neither answers for an address of the loopback link nor asks with it.
+    pub(super) const QUIET: ArpModes = ArpModes {
+        ignore: 1,
+        announce: 2,
+    };
+}
+
+/// What the kernel holds for us.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Local addresses, acknowledged by the kernel.
+    pub(super) local: BTreeSet<Ipv4Addr>,
+    /// Links that are quiet, with what they had before.
+    pub(super) quiet: BTreeMap<LinkIndex, ArpModes>,
+    /// Permanent neighbours.
+    pub(super) neighbours: BTreeMap<(LinkIndex, Ipv4Addr), Mac>,
+}
+
+/// One change of the kernel's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Take a local address away.
+    RemoveLocal(Ipv4Addr),
+    /// Give a link back what it had.
+    Restore(LinkIndex, ArpModes),
+    /// Make a link quiet.
+    Quiet(LinkIndex),
+    /// Make an address local, or renew it.
+    AddLocal(Ipv4Addr),
+    /// Take a neighbour away.
+    RemoveNeighbour(LinkIndex, Ipv4Addr),
+    /// Set a neighbour.
+    PutNeighbour(LinkIndex, Ipv4Addr, Mac),
+}
+
+/// What is put again although it is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Again {
+    /// Nothing.
+    Nothing,
+    /// Local addresses: their lifetime is renewed.
+    Local,
+    /// Neighbours as well: somebody may have removed them.
+    All,
+}
+
+impl Held {
+    /// The steps to what is wished.
+    ///
+    /// A link becomes quiet before an address becomes local, and an address is gone before a link
+    /// may speak again: otherwise the kernel would answer ARP for it in between.
+    pub(super) fn steps(&self, wish: &KernelWish, table: &LinkTable, again: Again) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let unwished = self.local.iter().filter(|held| !wish.local.contains(held));
+        steps.extend(unwished.map(|address| Step::RemoveLocal(*address)));
+        for (index, before) in &self.quiet {
+            if !wish.announcing.contains(index) {
+                steps.push(Step::Restore(*index, *before));
+            }
+        }
+        let loud = wish
+            .announcing
+            .iter()
+            .filter(|index| table.has_link(**index) && !self.quiet.contains_key(index));
+        steps.extend(loud.map(|index| Step::Quiet(*index)));
+        let missing = wish.local.iter().filter(|address| {
+            (again >= Again::Local || !self.local.contains(address))
+                && !table.has_lasting_local(**address)
+        });
+        steps.extend(missing.map(|address| Step::AddLocal(*address)));
+        self.neighbour_steps(wish, table, again, &mut steps);
+        steps
+    }
+
+    fn neighbour_steps(
+        &self,
+        wish: &KernelWish,
+        table: &LinkTable,
+        again: Again,
+        steps: &mut Vec<Step>,
+    ) {
+        for (index, address) in self.neighbours.keys() {
+            if !wish.neighbours.contains_key(&(*index, *address)) {
+                steps.push(Step::RemoveNeighbour(*index, *address));
+            }
+        }
+        for ((index, address), mac) in &wish.neighbours {
+            let is_held = self.neighbours.get(&(*index, *address)) == Some(mac);
+            if (!is_held || again == Again::All) && table.is_admin_up(*index) {
+                steps.push(Step::PutNeighbour(*index, *address, *mac));
+            }
+        }
+    }
+
+    /// The kernel has dropped the neighbours of this link by itself.
+    pub(super) fn forget_neighbours(&mut self, link: LinkIndex) {
+        self.neighbours.retain(|(index, _), _| *index != link);
+    }
+}
+
+#[cfg(test)]
+mod tests;

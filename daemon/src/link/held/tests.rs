@@ -1,0 +1,120 @@
+//! Steps from what is held to what is wished, and their order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
+use sovnet_core::facts::KernelWish;
+use sovnet_core::names::{LinkIndex, Mac};
+
+use super::{Again, ArpModes, Held, Step};
+use crate::link::table::LinkTable;
+
+const LAN: LinkIndex = LinkIndex(2);
+const GONE: LinkIndex = LinkIndex(9);
+const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
+const WEB: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 240);
+const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 218);
+const MAC: Mac = Mac([2, 0, 0, 0, 0, 2]);
+const BEFORE: ArpModes = ArpModes {
+    ignore: 0,
+    announce: 0,
+};
+
+fn table(flags: LinkFlags) -> LinkTable {
+    let mut message = LinkMessage::default();
+    message.header.index = LAN.0;
+    message.header.link_layer_type = LinkLayerType::Ether;
+    message.header.flags = flags;
+    message.attributes = vec![LinkAttribute::IfName("lan".to_owned())];
+    let mut table = LinkTable::default();
+    table.apply(&RouteNetlinkMessage::NewLink(message));
+    table
+}
+
+fn wish() -> KernelWish {
+    KernelWish {
+        local: vec![VIP],
+        announcing: vec![LAN],
+        neighbours: BTreeMap::from([((LAN, PEER), MAC)]),
+    }
+}
+
+fn held() -> Held {
+    Held {
+        local: BTreeSet::from([VIP]),
+        quiet: BTreeMap::from([(LAN, BEFORE)]),
+        neighbours: BTreeMap::from([((LAN, PEER), MAC)]),
+    }
+}
+
+#[test]
+fn a_link_is_quiet_before_an_address_is_local() {
+    let steps = Held::default().steps(&wish(), &table(LinkFlags::Up), Again::Nothing);
+    assert_eq!(
+        steps,
+        [
+            Step::Quiet(LAN),
+            Step::AddLocal(VIP),
+            Step::PutNeighbour(LAN, PEER, MAC)
+        ]
+    );
+}
+
+#[test]
+fn an_address_is_gone_before_a_link_may_speak_again() {
+    let steps = held().steps(&KernelWish::default(), &table(LinkFlags::Up), Again::All);
+    assert_eq!(
+        steps,
+        [
+            Step::RemoveLocal(VIP),
+            Step::Restore(LAN, BEFORE),
+            Step::RemoveNeighbour(LAN, PEER)
+        ]
+    );
+}
+
+#[test]
+fn what_is_held_is_put_again_only_when_it_has_to_be() {
+    let table = table(LinkFlags::Up);
+    assert_eq!(held().steps(&wish(), &table, Again::Nothing), []);
+    assert_eq!(
+        held().steps(&wish(), &table, Again::Local),
+        [Step::AddLocal(VIP)]
+    );
+    assert_eq!(
+        held().steps(&wish(), &table, Again::All),
+        [Step::AddLocal(VIP), Step::PutNeighbour(LAN, PEER, MAC)]
+    );
+}
+
+#[test]
+fn one_address_for_another_is_one_step_each() {
+    let mut wish = wish();
+    wish.local = vec![WEB];
+    let steps = held().steps(&wish, &table(LinkFlags::Up), Again::Nothing);
+    assert_eq!(steps, [Step::RemoveLocal(VIP), Step::AddLocal(WEB)]);
+}
+
+#[test]
+fn a_link_that_is_down_gets_no_neighbours_and_one_that_is_gone_nothing() {
+    let mut wish = wish();
+    wish.announcing.push(GONE);
+    wish.neighbours.insert((GONE, PEER), MAC);
+    let steps = Held::default().steps(&wish, &table(LinkFlags::empty()), Again::All);
+    assert_eq!(steps, [Step::Quiet(LAN), Step::AddLocal(VIP)]);
+}
+
+#[test]
+fn neighbours_that_the_kernel_dropped_are_put_again() {
+    let mut held = held();
+    held.forget_neighbours(GONE);
+    assert_eq!(
+        held.steps(&wish(), &table(LinkFlags::Up), Again::Nothing),
+        []
+    );
+    held.forget_neighbours(LAN);
+    let steps = held.steps(&wish(), &table(LinkFlags::Up), Again::Nothing);
+    assert_eq!(steps, [Step::PutNeighbour(LAN, PEER, MAC)]);
+}

@@ -1,0 +1,291 @@
+//! Brings the kernel to what is wished, step by step, and knows what it holds.
+//!
+//! The state of `link`, and what each event does to it. Waits for nothing but the kernel's answers,
+//! which have time limits; called by the loop of `link` alone.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::{FutureExt, StreamExt};
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use sovnet_core::facts::{KernelWish, LinkFacts};
+use sovnet_core::names::LinkIndex;
+use sovnet_core::report::Problem;
+
+use super::Events;
+use super::held::{Again, ArpModes, Held, Step};
+use super::kernel::{Kernel, KernelError};
+use super::table::{Effects, LinkTable};
+use super::troubles::Troubles;
+use crate::clock;
+
+/// Each so many renewals, what the kernel tells no event of is looked at.
+const AUDIT_EVERY: u32 = 5;
+
+/// Events that are taken before anything is done about them.
+const BATCH: usize = 512;
+
+type Message = NetlinkMessage<RouteNetlinkMessage>;
+
+/// What is known, what is held and what is wished.
+pub(super) struct Keeper {
+    kernel: Kernel,
+    /// Our requests carry this port, and so do the events that they cause.
+    port: u32,
+    table: LinkTable,
+    wish: Arc<KernelWish>,
+    held: Held,
+    troubles: Troubles,
+    renewals: u32,
+    /// Events were lost, or reading failed: everything has to be read.
+    is_stale: bool,
+}
+
+impl Keeper {
+    /// Knows and holds nothing yet; `port` is the netlink port of `kernel`.
+    pub(super) fn new(kernel: Kernel, port: u32) -> Keeper {
+        Keeper {
+            kernel,
+            port,
+            table: LinkTable::default(),
+            wish: Arc::default(),
+            held: Held::default(),
+            troubles: Troubles::default(),
+            renewals: 0,
+            is_stale: false,
+        }
+    }
+
+    /// Something else is wished.
+    pub(super) async fn handle_wish(&mut self, wish: Arc<KernelWish>) {
+        self.wish = wish;
+        self.converge(Again::Nothing).await;
+    }
+
+    /// The kernel has told something, and perhaps more of it waits.
+    pub(super) async fn handle_events(&mut self, first: Message, events: &mut Events) {
+        let (mut next, mut are_routes_stale) = (Some(first), false);
+        for _ in 0..BATCH {
+            let Some(message) = next else { break };
+            let is_ours = message.header.port_number == self.port;
+            if let NetlinkPayload::InnerMessage(inner) = &message.payload {
+                let effects = self.table.apply(inner);
+                are_routes_stale |= effects.are_routes_stale;
+                self.follow(effects, is_ours);
+            } else if matches!(message.payload, NetlinkPayload::Overrun(_)) {
+                self.is_stale = true;
+            }
+            next = events.next().now_or_never().flatten();
+        }
+        let again = self.refresh(are_routes_stale).await;
+        self.converge(again).await;
+    }
+
+    /// It is time to renew what has a lifetime, and to try again what failed.
+    pub(super) async fn handle_renewal(&mut self) {
+        self.renewals = self.renewals.wrapping_add(1);
+        self.troubles.forget_old(clock::now());
+        let is_audit = self.renewals.is_multiple_of(AUDIT_EVERY);
+        if is_audit {
+            self.audit().await;
+        }
+        self.refresh(false).await;
+        self.converge(if is_audit { Again::All } else { Again::Local })
+            .await;
+    }
+
+    /// The facts for everyone else.
+    pub(super) fn facts(&self) -> LinkFacts {
+        self.table.facts()
+    }
+
+    /// The wished addresses that are local, by whomever.
+    pub(super) fn local(&self) -> BTreeSet<Ipv4Addr> {
+        let wished = self.wish.local.iter().copied();
+        let lasting = wished.filter(|address| self.table.has_lasting_local(*address));
+        self.held.local.iter().copied().chain(lasting).collect()
+    }
+
+    /// What stands in the way.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        self.troubles.problems()
+    }
+
+    /// Reads everything; also what is held is compared with it.
+    pub(super) async fn read_all(&mut self) -> Result<(), KernelError> {
+        let messages = self.kernel.links_and_addresses().await?;
+        self.table = LinkTable::default();
+        for message in &messages {
+            self.table.apply(message);
+        }
+        for index in self.table.indices() {
+            self.look_for_radio(index);
+        }
+        let table = &self.table;
+        self.held.local.retain(|address| table.has_local(*address));
+        self.held.quiet.retain(|index, _| table.has_link(*index));
+        self.table.set_routes(&self.kernel.routes().await?);
+        Ok(())
+    }
+
+    /// Reads again what is known to be out of date; what then may have to be put again.
+    async fn refresh(&mut self, are_routes_stale: bool) -> Again {
+        let was_stale = self.is_stale;
+        let result = if self.is_stale {
+            self.read_all().await
+        } else if are_routes_stale {
+            self.read_routes().await
+        } else {
+            Ok(())
+        };
+        // After a failure everything is read at the next renewal.
+        self.is_stale = result.is_err();
+        if let Err(error) = result {
+            log::warn!(error:% = error; "failed to read the kernel's state; it is tried again");
+        }
+        if was_stale {
+            Again::All
+        } else {
+            Again::Nothing
+        }
+    }
+
+    async fn read_routes(&mut self) -> Result<(), KernelError> {
+        self.table.set_routes(&self.kernel.routes().await?);
+        Ok(())
+    }
+
+    /// Takes an event's consequences over; [`Keeper::converge`] does something about them.
+    fn follow(&mut self, effects: Effects, is_ours: bool) {
+        if let Some(index) = effects.new_link {
+            self.held.quiet.remove(&index);
+            self.look_for_radio(index);
+        }
+        if let Some(index) = effects.lost_neighbours {
+            self.held.forget_neighbours(index);
+        }
+        if let Some(index) = effects.gone_link {
+            self.held.quiet.remove(&index);
+        }
+        // Our own removals are known by the port of our requests.
+        if let Some(address) = effects.gone_local.filter(|_| !is_ours)
+            && self.held.local.remove(&address)
+        {
+            self.troubles.address_removed(address, clock::now());
+        }
+    }
+
+    /// Carries out what is missing. What fails is a problem, and is tried again at each renewal.
+    async fn converge(&mut self, again: Again) {
+        let before = self.troubles.open();
+        for step in self.held.steps(&self.wish, &self.table, again) {
+            match self.carry_out(step).await {
+                Ok(()) => self.note_done(step),
+                Err(error) if error.is_gone() => {
+                    log::debug!(error:% = error; "nothing there for {step:?}");
+                    self.note_gone(step);
+                }
+                Err(error) => {
+                    let link = self.link_of(step);
+                    self.troubles.fail(step, &link, &error);
+                }
+            }
+        }
+        for address in &self.wish.local {
+            if self.table.has_lasting_local(*address) {
+                self.troubles.lasting_local(*address);
+            }
+        }
+        self.troubles.settle(&before);
+    }
+
+    async fn carry_out(&mut self, step: Step) -> Result<(), KernelError> {
+        if let Step::Quiet(link) = step {
+            let before = self.kernel.arp_modes(link).await?;
+            self.held.quiet.entry(link).or_insert(before);
+        }
+        let loopback = self.table.loopback().unwrap_or(LinkIndex(1));
+        let result = self.kernel.carry_out(step, loopback).await;
+        if let (Step::Quiet(link), Err(_)) = (step, &result) {
+            self.held.quiet.remove(&link);
+        }
+        result
+    }
+
+    fn note_done(&mut self, step: Step) {
+        match step {
+            Step::AddLocal(address) => {
+                if self.held.local.insert(address) {
+                    log::info!(address:% = address; "address is local");
+                }
+            }
+            Step::RemoveLocal(address) => {
+                self.held.local.remove(&address);
+                log::info!(address:% = address; "address is not local any more");
+            }
+            Step::Quiet(link) => {
+                log::info!(link = self.table.name(link); "the kernel speaks ARP only for its own");
+            }
+            Step::PutNeighbour(link, address, mac) => {
+                self.held.neighbours.insert((link, address), mac);
+            }
+            Step::Restore(..) | Step::RemoveNeighbour(..) => self.note_gone(step),
+        }
+    }
+
+    fn note_gone(&mut self, step: Step) {
+        match step {
+            Step::RemoveLocal(address) => {
+                self.held.local.remove(&address);
+            }
+            Step::Restore(link, _) => {
+                self.held.quiet.remove(&link);
+            }
+            Step::RemoveNeighbour(link, address) => {
+                self.held.neighbours.remove(&(link, address));
+            }
+            Step::AddLocal(_) | Step::Quiet(_) | Step::PutNeighbour(..) => {}
+        }
+    }
+
+    /// Of ARP settings and neighbours that others change there are no events.
+    async fn audit(&mut self) {
+        let links: Vec<LinkIndex> = self.held.quiet.keys().copied().collect();
+        for link in links {
+            let is_changed = match self.kernel.arp_modes(link).await {
+                Ok(modes) => modes != ArpModes::QUIET,
+                Err(_gone) => false,
+            };
+            if is_changed
+                && self
+                    .kernel
+                    .set_arp_modes(link, ArpModes::QUIET)
+                    .await
+                    .is_ok()
+            {
+                self.troubles
+                    .arp_changed(&self.table.name(link), clock::now());
+            }
+        }
+    }
+
+    fn look_for_radio(&mut self, index: LinkIndex) {
+        let devices = Path::new("/sys/class/net").join(self.table.name(index));
+        if devices.join("phy80211").exists() || devices.join("wireless").exists() {
+            self.table.set_wireless(index);
+        }
+    }
+
+    fn link_of(&self, step: Step) -> String {
+        match step {
+            Step::AddLocal(_) | Step::RemoveLocal(_) => "lo".to_owned(),
+            Step::Quiet(link)
+            | Step::Restore(link, _)
+            | Step::PutNeighbour(link, _, _)
+            | Step::RemoveNeighbour(link, _) => self.table.name(link),
+        }
+    }
+}
