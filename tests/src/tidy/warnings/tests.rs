@@ -18,6 +18,9 @@ fn logs() {
 fn lines() {
     log(LogLine { is_warning: true, address: None, text: format!("key of {peer} differs") });
     log(LogLine { is_warning: false, text: "fine".into() });
+    let text = format!("{peer} is dead");
+    log(LogLine { is_warning, address: None, text });
+    if line.is_warning { let is_warning: bool = x; }
 }
 "#;
 
@@ -52,6 +55,7 @@ fn a_documented_program_is_fine_and_a_section_too_many_is_not() {
     ];
     let mut text: String = titles.into_iter().map(section).collect();
     text.push_str(&section("key of {peer} differs"));
+    text.push_str(&section("{peer} is dead"));
     let fine = house(&[("daemon/src/dns.rs", SOURCE), (FILE, &text)]);
     assert_eq!(found(&DOCUMENTED, &fine), Vec::<String>::new());
 
@@ -59,7 +63,7 @@ fn a_documented_program_is_fine_and_a_section_too_many_is_not() {
     let house = house(&[("daemon/src/dns.rs", SOURCE), (FILE, &extra)]);
     assert_eq!(
         found(&DOCUMENTED, &house),
-        ["docs/warnings.md:37: nothing in the program says `never-said`"]
+        ["docs/warnings.md:43: nothing in the program says `never-said`"]
     );
 }
 
