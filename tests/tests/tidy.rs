@@ -1,20 +1,16 @@
 //! The rules of the house, held to this workspace; each rule's own tests stand beside it in
 //! `tests/src/tidy/`.
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use sovnet_tests::tidy::{
     House, Rule, Violation, documents, files, needless_exceptions, purity, report, shells, values,
     violations, walls, warnings, workspace,
 };
+use sovnet_tests::workspace_root;
 
-static HOUSE: LazyLock<House> = LazyLock::new(|| {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests lie in the workspace");
-    House::load(root).expect("the workspace can be read")
-});
+static HOUSE: LazyLock<House> =
+    LazyLock::new(|| House::load(&workspace_root()).expect("the workspace can be read"));
 
 fn hold(rule: &Rule) {
     let report = report(rule, &violations(rule, &HOUSE));

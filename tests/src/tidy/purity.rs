@@ -68,12 +68,12 @@ const FORBIDDEN_PATHS: [&str; 18] = [
     "std::thread",
     "std::process",
     "std::os",
-    "std::sync",
+    "std::sync::atomic",
     "std::io::stdin",
     "std::io::stdout",
     "std::io::stderr",
     "std::net::ToSocketAddrs",
-    "core::sync",
+    "std::sync::mpsc",
     "tokio",
     "rand",
     "getrandom",
@@ -84,7 +84,7 @@ const FORBIDDEN_PATHS: [&str; 18] = [
 ];
 
 /// The same by their last words, however they were imported.
-const FORBIDDEN_WORDS: [&str; 16] = [
+const FORBIDDEN_WORDS: [&str; 18] = [
     "Instant",
     "SystemTime",
     "UdpSocket",
@@ -100,7 +100,9 @@ const FORBIDDEN_WORDS: [&str; 16] = [
     "println",
     "eprintln",
     "OnceLock",
+    "LazyLock",
     "Mutex",
+    "RwLock",
 ];
 
 /// The core's own text.
@@ -115,9 +117,9 @@ fn source(house: &House) -> Vec<Violation> {
     let files = house.tree.shipped(CORE_SOURCE);
     files
         .flat_map(|file| {
-            let paths = file.paths().into_iter();
+            let paths = file.paths.iter();
             paths
-                .filter(is_impure)
+                .filter(|path| is_impure(path))
                 .map(|path| Violation::new(&file.path, path.line, path.text()))
                 .collect::<Vec<_>>()
         })

@@ -85,7 +85,7 @@ fn sections(tree: &Tree) -> Vec<Section> {
 /// The warnings of a file, with their lines.
 fn warnings(file: &File) -> Vec<(usize, String)> {
     let tokens = code(&file.text);
-    let mut found = Vec::new();
+    let mut found = passed_codes(&tokens);
     for at in 0..tokens.len() {
         let rest = &tokens[at..];
         let text = problem_code(rest)
@@ -96,7 +96,28 @@ fn warnings(file: &File) -> Vec<(usize, String)> {
             found.push((token.line, token.text.to_owned()));
         }
     }
+    found.sort();
+    found.dedup();
     found
+}
+
+/// In a file that hands codes from one function to another (`Problem { code, .. }`), every text
+/// that looks like a code is one.
+fn passed_codes(tokens: &[Token<'_>]) -> Vec<(usize, String)> {
+    let is_passed = tokens
+        .windows(2)
+        .any(|pair| pair[0].is_word("code") && pair[1].is_sign(","));
+    let texts = tokens
+        .iter()
+        .filter(|token| is_passed && token.kind == Kind::Text && is_kebab(token.text));
+    texts
+        .map(|token| (token.line, token.text.to_owned()))
+        .collect()
+}
+
+fn is_kebab(text: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
+    text.contains('-') && text.split('-').all(is_part)
 }
 
 /// `code: "port-taken"`

@@ -40,6 +40,7 @@ fn every_kind_of_warning_needs_a_section() {
             "daemon/src/dns.rs:10: plain; text",
             "daemon/src/dns.rs:11: cannot go on",
             "daemon/src/dns.rs:14: key of {peer} differs",
+            "daemon/src/dns.rs:16: {peer} is dead",
         ]
     );
 }
@@ -81,4 +82,15 @@ fn a_section_without_an_action_is_found() {
 fn a_text_that_is_put_together_elsewhere_is_shown_by_its_macro() {
     let house = house(&[("daemon/src/a.rs", "log::warn!(line.text)")]);
     assert_eq!(found(&DOCUMENTED, &house), ["daemon/src/a.rs:1: warn"]);
+}
+
+#[test]
+fn codes_that_are_handed_on_are_found() {
+    let text =
+        "fn a() { b(\"own-address\", \"some text\") }\nfn b(code: &str) { Problem { code, what } }";
+    let house = house(&[("daemon/src/a.rs", text)]);
+    assert_eq!(
+        found(&DOCUMENTED, &house),
+        ["daemon/src/a.rs:1: own-address"]
+    );
 }
