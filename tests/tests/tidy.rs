@@ -7,10 +7,9 @@ use sovnet_tests::tidy::{
     House, Rule, Violation, documents, files, needless_exceptions, purity, report, shells, values,
     violations, walls, warnings, workspace,
 };
-use sovnet_tests::workspace_root;
 
 static HOUSE: LazyLock<House> =
-    LazyLock::new(|| House::load(&workspace_root()).expect("the workspace can be read"));
+    LazyLock::new(|| House::load(&workspace::root()).expect("the workspace can be read"));
 
 fn hold(rule: &Rule) {
     let report = report(rule, &violations(rule, &HOUSE));
@@ -35,6 +34,11 @@ fn the_core_links_nothing_impure() {
 #[test]
 fn the_core_does_no_io_and_reads_no_clock() {
     hold(&purity::SOURCE);
+}
+
+#[test]
+fn the_core_repeats_the_lints_of_the_root() {
+    hold(&purity::LINTS);
 }
 
 #[test]

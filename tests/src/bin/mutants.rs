@@ -5,11 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use sovnet_tests::mutants::run;
-use sovnet_tests::tidy::workspace::Workspace;
-use sovnet_tests::workspace_root;
+use sovnet_tests::tidy::workspace::{self, Workspace};
 
 fn main() -> anyhow::Result<ExitCode> {
-    let root = workspace_root();
+    let root = workspace::root();
     let target_dir = Workspace::load(&root)?.target_dir;
     let filter = std::env::args().nth(1).unwrap_or_default();
     let is_fine = run::run(&root, Path::new(&target_dir), &filter, &mut io::stdout())?;

@@ -133,3 +133,24 @@ fn is_impure(path: &NamedPath) -> bool {
             .iter()
             .any(|word| FORBIDDEN_WORDS.contains(&word.as_str()))
 }
+
+/// Clippy reads one file only, the nearest.
+pub const LINTS: Rule = Rule {
+    name: "core-lints",
+    sentence: "The core's clippy.toml repeats every line of the root's: clippy reads only the nearest.",
+    instead: "copy the line to daemon/core/clippy.toml",
+    check: lints,
+};
+
+fn lints(house: &House) -> Vec<Violation> {
+    let lines = |path: &str| {
+        let file = house.tree.file(path);
+        file.map_or("", |file| file.text.as_str()).lines()
+    };
+    let repeated: Vec<&str> = lines("daemon/core/clippy.toml").collect();
+    lines("clippy.toml")
+        .enumerate()
+        .filter(|(_at, line)| !line.starts_with('#') && !repeated.contains(line))
+        .map(|(at, line)| Violation::new("clippy.toml", at + 1, line))
+        .collect()
+}
