@@ -82,11 +82,12 @@ pub struct Rule {
 }
 
 /// All rules.
-pub const RULES: [Rule; 20] = [
+pub const RULES: [Rule; 21] = [
     workspace::EDGES,
     walls::CRATES,
     purity::CLOSURE,
     purity::SOURCE,
+    purity::LINTS,
     shells::SIBLINGS,
     shells::SPAWNS,
     files::LENGTH,

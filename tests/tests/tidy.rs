@@ -1,7 +1,6 @@
 //! The rules of the house, held to this workspace; each rule's own tests stand beside it in
 //! `tests/src/tidy/`.
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use sovnet_tests::tidy::{
@@ -9,12 +8,8 @@ use sovnet_tests::tidy::{
     violations, walls, warnings, workspace,
 };
 
-static HOUSE: LazyLock<House> = LazyLock::new(|| {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests lie in the workspace");
-    House::load(root).expect("the workspace can be read")
-});
+static HOUSE: LazyLock<House> =
+    LazyLock::new(|| House::load(&workspace::root()).expect("the workspace can be read"));
 
 fn hold(rule: &Rule) {
     let report = report(rule, &violations(rule, &HOUSE));
@@ -39,6 +34,11 @@ fn the_core_links_nothing_impure() {
 #[test]
 fn the_core_does_no_io_and_reads_no_clock() {
     hold(&purity::SOURCE);
+}
+
+#[test]
+fn the_core_repeats_the_lints_of_the_root() {
+    hold(&purity::LINTS);
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn sleeps(file: &File) -> Vec<(usize, String)> {
     if !file.is_test {
         return Vec::new();
     }
-    let paths = file.paths().into_iter();
+    let paths = file.paths.iter();
     paths
         .filter(|path| {
             let last = path.segments.last().map_or("", String::as_str);

@@ -68,12 +68,12 @@ const FORBIDDEN_PATHS: [&str; 18] = [
     "std::thread",
     "std::process",
     "std::os",
-    "std::sync",
+    "std::sync::atomic",
     "std::io::stdin",
     "std::io::stdout",
     "std::io::stderr",
     "std::net::ToSocketAddrs",
-    "core::sync",
+    "std::sync::mpsc",
     "tokio",
     "rand",
     "getrandom",
@@ -84,7 +84,7 @@ const FORBIDDEN_PATHS: [&str; 18] = [
 ];
 
 /// The same by their last words, however they were imported.
-const FORBIDDEN_WORDS: [&str; 16] = [
+const FORBIDDEN_WORDS: [&str; 18] = [
     "Instant",
     "SystemTime",
     "UdpSocket",
@@ -100,7 +100,9 @@ const FORBIDDEN_WORDS: [&str; 16] = [
     "println",
     "eprintln",
     "OnceLock",
+    "LazyLock",
     "Mutex",
+    "RwLock",
 ];
 
 /// The core's own text.
@@ -115,9 +117,9 @@ fn source(house: &House) -> Vec<Violation> {
     let files = house.tree.shipped(CORE_SOURCE);
     files
         .flat_map(|file| {
-            let paths = file.paths().into_iter();
+            let paths = file.paths.iter();
             paths
-                .filter(is_impure)
+                .filter(|path| is_impure(path))
                 .map(|path| Violation::new(&file.path, path.line, path.text()))
                 .collect::<Vec<_>>()
         })
@@ -130,4 +132,25 @@ fn is_impure(path: &NamedPath) -> bool {
             .segments
             .iter()
             .any(|word| FORBIDDEN_WORDS.contains(&word.as_str()))
+}
+
+/// Clippy reads one file only, the nearest.
+pub const LINTS: Rule = Rule {
+    name: "core-lints",
+    sentence: "The core's clippy.toml repeats every line of the root's: clippy reads only the nearest.",
+    instead: "copy the line to daemon/core/clippy.toml",
+    check: lints,
+};
+
+fn lints(house: &House) -> Vec<Violation> {
+    let lines = |path: &str| {
+        let file = house.tree.file(path);
+        file.map_or("", |file| file.text.as_str()).lines()
+    };
+    let repeated: Vec<&str> = lines("daemon/core/clippy.toml").collect();
+    lines("clippy.toml")
+        .enumerate()
+        .filter(|(_at, line)| !line.starts_with('#') && !repeated.contains(line))
+        .map(|(at, line)| Violation::new("clippy.toml", at + 1, line))
+        .collect()
 }

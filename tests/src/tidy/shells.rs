@@ -51,8 +51,8 @@ fn siblings(house: &House) -> Vec<Violation> {
             .iter()
             .filter(|file| module(&file.path) == Some(*name));
         for file in own {
-            for path in file.paths() {
-                if let Some(other) = sibling(&file.path, &path)
+            for path in &file.paths {
+                if let Some(other) = sibling(&file.path, path)
                     && other != *name
                     && modules.contains(other.as_str())
                     && !allowed.contains(&other)
@@ -148,8 +148,8 @@ fn spawns_in(file: &File) -> Vec<Violation> {
         is_call.then(|| Violation::new(&file.path, name.line, name.text))
     });
     let imports = file
-        .paths()
-        .into_iter()
+        .paths
+        .iter()
         .filter(|path| path.is_import && SPAWNING.iter().any(|name| path.ends_with(name)));
     let imports = imports.map(|path| Violation::new(&file.path, path.line, path.text()));
     calls.chain(imports).collect()

@@ -22,6 +22,8 @@ pub struct File {
     pub text: String,
     /// Whether nothing of it is in a program that ships.
     pub is_test: bool,
+    /// The paths that it names; none if it is not Rust.
+    pub paths: Vec<NamedPath>,
 }
 
 impl File {
@@ -30,19 +32,19 @@ impl File {
         self.path.ends_with(".rs")
     }
 
-    /// The paths that it names.
-    pub fn paths(&self) -> Vec<NamedPath> {
-        paths(&code(&self.text))
-    }
-
-    /// Whether it is `place` or lies below it: `daemon/src/dns` is `daemon/src/dns.rs` with all of
-    /// `daemon/src/dns/`.
+    /// Whether it is `place` or lies below it, as [`is_in`] says.
     pub fn is_in(&self, place: &str) -> bool {
-        let place = place.trim_end_matches('/');
-        self.path == place
-            || self.path.strip_suffix(".rs") == Some(place)
-            || self.path.starts_with(&format!("{place}/"))
+        is_in(&self.path, place)
     }
+}
+
+/// Whether a path is `place` or lies below it: `daemon/src/dns` is `daemon/src/dns.rs` with all of
+/// `daemon/src/dns/`.
+pub fn is_in(path: &str, place: &str) -> bool {
+    let place = place.trim_end_matches('/');
+    path == place
+        || path.strip_suffix(".rs") == Some(place)
+        || path.starts_with(&format!("{place}/"))
 }
 
 /// All files.
@@ -68,6 +70,11 @@ impl Tree {
             .into_iter()
             .map(|(path, text)| File {
                 is_test: is_test(&path, &modules),
+                paths: if path.ends_with(".rs") {
+                    paths(&code(&text))
+                } else {
+                    Vec::new()
+                },
                 path,
                 text,
             })
@@ -170,13 +177,8 @@ fn module_dir(path: &str) -> &str {
 }
 
 fn is_test(path: &str, modules: &[String]) -> bool {
-    let file = File {
-        path: path.to_owned(),
-        text: String::new(),
-        is_test: false,
-    };
     path.starts_with("tests/")
         || path.starts_with("vm-tests/")
         || path.contains("/tests/")
-        || modules.iter().any(|module| file.is_in(module))
+        || modules.iter().any(|module| is_in(path, module))
 }

@@ -59,7 +59,7 @@ fn breaches(house: &House, name: &str, row: &Row) -> Vec<Violation> {
     let files = house.tree.rust().filter(|file| !is_allowed(file, row));
     files
         .flat_map(|file| {
-            let paths = file.paths().into_iter();
+            let paths = file.paths.iter();
             paths
                 .filter(|path| path.first() == word && (path.segments.len() > 1 || path.is_import))
                 .map(|path| Violation::new(&file.path, path.line, path.text()))

@@ -1,7 +1,7 @@
 //! Every warning has an operator's action in `docs/warnings.md` (I13).
 //!
 //! Three kinds of warning are found in the source: the code of a `Problem`, the text of a
-//! `log::warn!` or `log::error!`, and the text of a `LogLine` with `is_warning: true`. Each stands
+//! `log::warn!` or `log::error!`, and the text of a `LogLine` whose `is_warning` is not `false`. Each stands
 //! in the document as a heading in backticks, and below it a line that begins with `Do:`.
 
 use std::collections::BTreeMap;
@@ -85,18 +85,39 @@ fn sections(tree: &Tree) -> Vec<Section> {
 /// The warnings of a file, with their lines.
 fn warnings(file: &File) -> Vec<(usize, String)> {
     let tokens = code(&file.text);
-    let mut found = Vec::new();
+    let mut found = passed_codes(&tokens);
     for at in 0..tokens.len() {
         let rest = &tokens[at..];
         let text = problem_code(rest)
             .or_else(|| severity_and_code(rest))
             .or_else(|| macro_text(rest))
-            .or_else(|| log_line_text(rest));
+            .or_else(|| log_line_text(&tokens, at));
         if let Some(token) = text {
             found.push((token.line, token.text.to_owned()));
         }
     }
+    found.sort();
+    found.dedup();
     found
+}
+
+/// In a file that hands codes from one function to another (`Problem { code, .. }`), every text
+/// that looks like a code is one.
+fn passed_codes(tokens: &[Token<'_>]) -> Vec<(usize, String)> {
+    let is_passed = tokens
+        .windows(2)
+        .any(|pair| pair[0].is_word("code") && pair[1].is_sign(","));
+    let texts = tokens
+        .iter()
+        .filter(|token| is_passed && token.kind == Kind::Text && is_kebab(token.text));
+    texts
+        .map(|token| (token.line, token.text.to_owned()))
+        .collect()
+}
+
+fn is_kebab(text: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
+    text.contains('-') && text.split('-').all(is_part)
 }
 
 /// `code: "port-taken"`
@@ -128,19 +149,30 @@ fn macro_text<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
     literal.copied().or(Some(rest[0]))
 }
 
-/// The text of a struct literal in which `is_warning: true` stands.
-fn log_line_text<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
-    let is_warning =
-        rest[0].is_word("is_warning") && rest.get(1)?.is_sign(":") && rest.get(2)?.is_word("true");
-    if !is_warning {
+/// The text of a struct literal with `is_warning: true`, or with a condition there.
+fn log_line_text<'a>(tokens: &[Token<'a>], at: usize) -> Option<Token<'a>> {
+    let rest = &tokens[at..];
+    let is_field = rest[0].is_word("is_warning") && at > 0 && !tokens[at - 1].is_sign(".");
+    let may_warn = match (rest.get(1)?, rest.get(2)?) {
+        (sign, value) if sign.is_sign(":") => !value.is_word("false") && !value.is_word("bool"),
+        (sign, _value) => sign.is_sign(","),
+    };
+    if !is_field || !may_warn {
         return None;
     }
     let inside = &rest[..closing(rest)];
-    let field = inside
-        .windows(2)
-        .position(|pair| pair[0].is_word("text") && !pair[1].is_sign("::"));
-    let after = field.map_or(&inside[..0], |at| &inside[at..]);
-    let literal = after.iter().find(|token| token.kind == Kind::Text);
+    let field = inside.iter().position(|token| token.is_word("text"))?;
+    let is_shorthand = inside.get(field + 1).is_none_or(|token| token.is_sign(","));
+    let from = if is_shorthand {
+        let before = &tokens[..at];
+        before
+            .windows(2)
+            .rposition(|pair| pair[0].is_word("let") && pair[1].is_word("text"))
+            .map_or(&[][..], |start| &before[start..])
+    } else {
+        &inside[field..]
+    };
+    let literal = from.iter().find(|token| token.kind == Kind::Text);
     literal.copied().or(Some(rest[0]))
 }
 

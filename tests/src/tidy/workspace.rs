@@ -1,7 +1,7 @@
 //! The packages and what they depend on, from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -35,6 +35,15 @@ pub struct Workspace {
     pub links: BTreeMap<String, BTreeSet<String>>,
     /// Where cargo builds.
     pub target_dir: String,
+}
+
+/// The root of the workspace. Cargo says at run time where the package lies; a program that was
+/// built for another copy of the tree must not look at that one.
+pub fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    let mut root = package.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    root.pop();
+    root
 }
 
 impl Workspace {

@@ -52,3 +52,12 @@ fn tests_of_the_core_and_the_shells_may_do_it() {
     ]);
     assert_eq!(found(&SOURCE, &house), Vec::<String>::new());
 }
+
+#[test]
+fn a_lint_that_the_core_does_not_repeat_is_found() {
+    let house = house(&[
+        ("clippy.toml", "# why\na = 1\nb = 2\n"),
+        ("daemon/core/clippy.toml", "a = 1\nc = 3\n"),
+    ]);
+    assert_eq!(found(&LINTS, &house), ["clippy.toml:3: b = 2"]);
+}

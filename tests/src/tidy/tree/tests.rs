@@ -46,13 +46,8 @@ fn integration_tests_are_test_code() {
 
 #[test]
 fn a_place_is_a_file_with_its_folder() {
-    let file = |path: &str| File {
-        path: path.to_owned(),
-        text: String::new(),
-        is_test: false,
-    };
-    assert!(file("daemon/src/dns.rs").is_in("daemon/src/dns"));
-    assert!(file("daemon/src/dns/server.rs").is_in("daemon/src/dns"));
-    assert!(file("daemon/src/dns/server.rs").is_in("daemon/src/"));
-    assert!(!file("daemon/src/dnssec.rs").is_in("daemon/src/dns"));
+    assert!(is_in("daemon/src/dns.rs", "daemon/src/dns"));
+    assert!(is_in("daemon/src/dns/server.rs", "daemon/src/dns"));
+    assert!(is_in("daemon/src/dns/server.rs", "daemon/src/"));
+    assert!(!is_in("daemon/src/dnssec.rs", "daemon/src/dns"));
 }

@@ -18,6 +18,9 @@ fn logs() {
 fn lines() {
     log(LogLine { is_warning: true, address: None, text: format!("key of {peer} differs") });
     log(LogLine { is_warning: false, text: "fine".into() });
+    let text = format!("{peer} is dead");
+    log(LogLine { is_warning, address: None, text });
+    if line.is_warning { let is_warning: bool = x; }
 }
 "#;
 
@@ -37,6 +40,7 @@ fn every_kind_of_warning_needs_a_section() {
             "daemon/src/dns.rs:10: plain; text",
             "daemon/src/dns.rs:11: cannot go on",
             "daemon/src/dns.rs:14: key of {peer} differs",
+            "daemon/src/dns.rs:16: {peer} is dead",
         ]
     );
 }
@@ -52,6 +56,7 @@ fn a_documented_program_is_fine_and_a_section_too_many_is_not() {
     ];
     let mut text: String = titles.into_iter().map(section).collect();
     text.push_str(&section("key of {peer} differs"));
+    text.push_str(&section("{peer} is dead"));
     let fine = house(&[("daemon/src/dns.rs", SOURCE), (FILE, &text)]);
     assert_eq!(found(&DOCUMENTED, &fine), Vec::<String>::new());
 
@@ -59,7 +64,7 @@ fn a_documented_program_is_fine_and_a_section_too_many_is_not() {
     let house = house(&[("daemon/src/dns.rs", SOURCE), (FILE, &extra)]);
     assert_eq!(
         found(&DOCUMENTED, &house),
-        ["docs/warnings.md:37: nothing in the program says `never-said`"]
+        ["docs/warnings.md:43: nothing in the program says `never-said`"]
     );
 }
 
@@ -77,4 +82,15 @@ fn a_section_without_an_action_is_found() {
 fn a_text_that_is_put_together_elsewhere_is_shown_by_its_macro() {
     let house = house(&[("daemon/src/a.rs", "log::warn!(line.text)")]);
     assert_eq!(found(&DOCUMENTED, &house), ["daemon/src/a.rs:1: warn"]);
+}
+
+#[test]
+fn codes_that_are_handed_on_are_found() {
+    let text =
+        "fn a() { b(\"own-address\", \"some text\") }\nfn b(code: &str) { Problem { code, what } }";
+    let house = house(&[("daemon/src/a.rs", text)]);
+    assert_eq!(
+        found(&DOCUMENTED, &house),
+        ["daemon/src/a.rs:1: own-address"]
+    );
 }
