@@ -36,7 +36,7 @@ const UNPLANNED: Duration = Duration::from_millis(500);
 const SILENCE: Duration = Duration::from_secs(2);
 
 fn come_up(tour: &mut Tour<'_>) -> anyhow::Result<String> {
-    tour.show("civil", "cat /etc/sovnet/sovnet.toml")?;
+    tour.show("civil", "grep ^[^#] /etc/sovnet/sovnet.toml")?;
     tour.show("civil", "sovnetctl key new /etc/sovnet/cluster.key")?;
     let key = std::fs::read_to_string(tour.lan.node("civil").path("/etc/sovnet/cluster.key"))
         .context("no key was made")?;
