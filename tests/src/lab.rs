@@ -55,20 +55,22 @@ fn tour_and_stay() -> anyhow::Result<bool> {
     let signs = SharedSigns::default();
     leave_on_signal(&signs)?;
     let lab = std::env::current_exe().context("failed to find this program")?;
+    let programs = crate::lan::programs(&lab)?;
     let plan = Plan {
-        lab: lab.clone(),
+        lab,
+        programs: programs.clone(),
         with_services: true,
         clock_ahead: None,
     };
     let lan = Lan::build(&plan).context("failed to build the LAN")?;
     put_up(&signs, &lan)?;
-    let is_good = with_tour(&lan, lab);
+    let is_good = with_tour(&lan, programs);
     signs.lock().unwrap_or_else(PoisonError::into_inner).take();
     is_good
 }
 
-fn with_tour(lan: &Lan, lab: PathBuf) -> anyhow::Result<bool> {
-    let mut tour = Tour::prepare(lan, lab)?;
+fn with_tour(lan: &Lan, programs: PathBuf) -> anyhow::Result<bool> {
+    let mut tour = Tour::prepare(lan, programs)?;
     let is_good = tour.walk();
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         tour.bring_back()?;

@@ -51,6 +51,8 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 pub struct Plan {
     /// The lab program, which also holds namespaces.
     pub lab: PathBuf,
+    /// The directory of the product's programs.
+    pub programs: PathBuf,
     /// Whether nodes serve a page and the outside answers DNS.
     pub with_services: bool,
     /// A node whose clocks are ahead of the host's, by how many seconds.
@@ -139,7 +141,7 @@ impl Lan {
                 .and_then(|(node, secs)| (node == name).then_some(secs)),
         };
         let nursery = self.nursery.as_ref().context("the LAN is being removed")?;
-        let (node, holder) = Node::start(nursery, &plan.lab, &machine)?;
+        let (node, holder) = Node::start(nursery, plan, &machine)?;
         self.nodes.insert(name.to_owned(), node);
         self.holders.push(holder);
         Ok(())
@@ -205,16 +207,8 @@ impl Lan {
 
     fn start_services(&mut self) -> anyhow::Result<()> {
         for name in NODES {
-            let mut page = Command::new("python3");
-            page.args([
-                "-m",
-                "http.server",
-                "--bind",
-                "0.0.0.0",
-                "-d",
-                "/run/machine/www",
-                "80",
-            ]);
+            let mut page = Command::new("busybox");
+            page.args(["httpd", "-f", "-p", "0.0.0.0:80", "-h", "/run/machine/www"]);
             self.add_service(name, page)?;
         }
         for (address, port) in [("9.9.9.9", "9953"), ("1.1.1.1", "53"), ("8.8.8.8", "53")] {
@@ -329,17 +323,28 @@ fn public_dns(address: &str, port: &str) -> Command {
     command
 }
 
-/// Where the programs of this build are: beside the lab program.
+/// The directory of the product's programs: `SOVNET_BIN_DIR`, or where `SOVNETD` is, or beside the
+/// lab program.
 ///
 /// # Errors
-/// If one is missing, with the command that builds it.
-pub fn program(lab: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let path = lab.with_file_name(name);
-    if !path.exists() {
-        bail!(
-            "{} is not built: cargo build --workspace --bins",
-            path.display()
-        );
+/// If sovnetd or sovnetctl is not there, with the command that builds them.
+pub fn programs(lab: &Path) -> anyhow::Result<PathBuf> {
+    let named = std::env::var_os("SOVNET_BIN_DIR").map(PathBuf::from);
+    let of_daemon = std::env::var_os("SOVNETD").map(PathBuf::from);
+    let of_daemon = of_daemon.and_then(|path| Some(path.parent()?.to_owned()));
+    let beside = lab.parent().map(Path::to_owned);
+    let dir = named
+        .or(of_daemon)
+        .or(beside)
+        .context("the programs have a directory")?;
+    for name in ["sovnetd", "sovnetctl"] {
+        let path = dir.join(name);
+        if !path.exists() {
+            bail!(
+                "{} is not built: cargo build -p sovnetd -p sovnetctl",
+                path.display()
+            );
+        }
     }
-    Ok(path)
+    Ok(dir)
 }

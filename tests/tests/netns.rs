@@ -3,7 +3,6 @@
 //! with a sentence that says so, never silently pass.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a failed step is the failure of the test, and its story is printed"
 )]

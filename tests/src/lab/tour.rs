@@ -35,7 +35,7 @@ pub(super) type Step = (&'static str, fn(&mut Tour<'_>) -> anyhow::Result<String
 /// The tour's party.
 pub(super) struct Tour<'lan> {
     pub(super) lan: &'lan Lan,
-    pub(super) lab: PathBuf,
+    pub(super) programs: PathBuf,
     pub(super) daemons: Vec<Daemon>,
     pub(super) echo: Prober,
     pub(super) dns: Prober,
@@ -50,7 +50,7 @@ struct Walked {
 
 impl Tour<'_> {
     /// Puts key and config in place, and starts the probes.
-    pub(super) fn prepare(lan: &Lan, lab: PathBuf) -> anyhow::Result<Tour<'_>> {
+    pub(super) fn prepare(lan: &Lan, programs: PathBuf) -> anyhow::Result<Tour<'_>> {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE);
         let config = std::fs::read_to_string(&example)
             .with_context(|| format!("failed to read {}", example.display()))?;
@@ -60,7 +60,7 @@ impl Tour<'_> {
         let laptop = lan.node("laptop");
         Ok(Tour {
             lan,
-            lab,
+            programs,
             daemons: Vec::new(),
             echo: Prober::start(laptop, Question::Echo(PAGE), Duration::from_millis(2))?,
             dns: Prober::start(laptop, Question::Dns(DNS), Duration::from_millis(5))?,
@@ -93,7 +93,7 @@ impl Tour<'_> {
 
     pub(super) fn start_daemons(&mut self) -> anyhow::Result<()> {
         for name in NODES {
-            let daemon = Daemon::start(self.lan.node(name), &self.lab, &Start::default())?;
+            let daemon = Daemon::start(self.lan.node(name), &self.programs, &Start::default())?;
             self.daemons.push(daemon);
         }
         Ok(())

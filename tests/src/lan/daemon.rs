@@ -13,8 +13,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sovnet_control::status::Status;
 
+use super::control;
 use super::node::Node;
-use super::{control, program};
 use crate::clock::{TimedOut, wait_for};
 
 /// Lines of log kept.
@@ -44,12 +44,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts sovnetd on `node` with the config that is in place there.
+    /// Starts the sovnetd that is in the directory `programs` on `node`, with the config that is in place there.
     ///
     /// # Errors
-    /// If the program is not built or cannot be started.
-    pub fn start(node: &Node, lab: &Path, how: &Start) -> anyhow::Result<Daemon> {
-        let program = program(lab, "sovnetd")?;
+    /// If the program cannot be started.
+    pub fn start(node: &Node, programs: &Path, how: &Start) -> anyhow::Result<Daemon> {
+        let program = programs.join("sovnetd");
         let log = Arc::new(Mutex::new(Vec::new()));
         let child = launch(node, &program, how, &log)?;
         Ok(Daemon {

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -17,10 +17,11 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
+use super::Plan;
 use super::holder::Machine;
 use super::nursery::Nursery;
 
-/// Where programs of the system are looked up inside a machine, after those of this build.
+/// Where programs of the system are looked up inside a machine, after the product's.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// One machine.
@@ -40,11 +41,11 @@ impl Node {
     /// The step that failed.
     pub(super) fn start(
         nursery: &Arc<Nursery>,
-        lab: &Path,
+        plan: &Plan,
         machine: &Machine,
     ) -> anyhow::Result<(Node, Child)> {
         let name = machine.name.clone();
-        let mut command = Command::new(lab);
+        let mut command = Command::new(&plan.lab);
         command.arg("hold").arg("--name").arg(&name);
         if let Some(server) = &machine.resolver {
             command.arg("--resolver").arg(server);
@@ -69,7 +70,7 @@ impl Node {
         let node = Node {
             name,
             pid: holder.id(),
-            path: format!("{}:{PATH}", lab.parent().unwrap_or(lab).display()),
+            path: format!("{}:{PATH}", plan.programs.display()),
             nursery: Arc::clone(nursery),
             namespaces: Arc::new(namespaces),
         };

@@ -13,7 +13,7 @@ use sovnet_tests::lan::arp::{Ask, Mac, ask, link_mac};
 use sovnet_tests::lan::daemon::{CONFIG, Daemon, Start};
 use sovnet_tests::lan::probe::{Outcome, Prober, Question};
 use sovnet_tests::lan::sniff::Sniffer;
-use sovnet_tests::lan::{Lan, NODES, Plan, control};
+use sovnet_tests::lan::{Lan, NODES, Plan, control, programs};
 
 /// More at once would compete for the processor and measure that.
 const AT_ONCE: usize = 2;
@@ -52,8 +52,8 @@ impl Drop for Permit {
     }
 }
 
-/// The lab program of this build; the product's programs stand beside it.
-pub(crate) fn lab() -> PathBuf {
+/// The lab program of this build.
+fn lab() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_lab"))
 }
 
@@ -61,6 +61,7 @@ pub(crate) fn lab() -> PathBuf {
 pub(crate) fn plan() -> Plan {
     Plan {
         lab: lab(),
+        programs: programs(&lab()).expect("the product is built"),
         with_services: false,
         clock_ahead: None,
     }
@@ -131,7 +132,7 @@ impl Bench {
     /// Starts the daemon on a node.
     pub(crate) fn start(&mut self, name: &str, how: &Start) {
         self.daemons
-            .push(Daemon::start(self.lan.node(name), &lab(), how).unwrap());
+            .push(Daemon::start(self.lan.node(name), &plan().programs, how).unwrap());
     }
 
     pub(crate) fn daemon(&mut self, name: &str) -> &mut Daemon {
