@@ -7,6 +7,8 @@
     reason = "a failed step is the failure of the test, and its story is printed"
 )]
 
+#[path = "netns/cleaning.rs"]
+mod cleaning;
 #[path = "netns/garbage.rs"]
 mod garbage;
 #[path = "netns/ground.rs"]

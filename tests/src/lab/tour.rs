@@ -79,7 +79,12 @@ impl Tour<'_> {
             if outcome.is_err() {
                 self.print_logs();
             }
+            let is_over = index == 0 && outcome.is_err();
             walked.push(Walked { title, outcome });
+            if is_over {
+                show::line("\nWithout two nodes there is nothing more to show.");
+                break;
+            }
         }
         table(&walked, started_at);
         walked.iter().all(|one| one.outcome.is_ok())

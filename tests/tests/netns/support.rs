@@ -37,7 +37,7 @@ static ENDED: Condvar = Condvar::new();
 pub(crate) struct Permit;
 
 impl Permit {
-    fn get() -> Permit {
+    pub(crate) fn get() -> Permit {
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = ENDED.wait_while(running, |running| *running >= AT_ONCE);
         *waited.unwrap_or_else(PoisonError::into_inner) += 1;
