@@ -1,9 +1,12 @@
 //! A sovnetd on a machine of the LAN: the built program, its log, and the signals that it knows.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, PipeReader};
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -30,8 +33,8 @@ pub struct Start {
     pub wrapper: Vec<String>,
     /// Arguments after the default ones.
     pub arguments: Vec<String>,
-    /// Environment.
-    pub environment: Vec<(String, String)>,
+    /// Whether its standard error is to look like a stream to the journal, as systemd marks it.
+    pub with_journal: bool,
 }
 
 /// A daemon; dropping it kills it.
@@ -157,24 +160,30 @@ fn launch(
     let (first, rest) = words
         .split_first()
         .context("a command line has a program")?;
+    let (reader, writer) = io::pipe()?;
     let mut command = Command::new(first);
-    command.args(rest).envs(how.environment.iter().cloned());
     command
+        .args(rest)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = node.spawn(command)?;
-    if let Some(stderr) = child.stderr.take() {
-        let log = Arc::clone(log);
-        thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || keep(stderr, &log))?;
+        .stdout(Stdio::null());
+    if how.with_journal {
+        let stream = File::from(OwnedFd::from(writer.try_clone()?)).metadata()?;
+        command.env(
+            "JOURNAL_STREAM",
+            format!("{}:{}", stream.dev(), stream.ino()),
+        );
     }
+    command.stderr(writer);
+    let child = node.spawn(command)?;
+    let log = Arc::clone(log);
+    thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || keep(reader, &log))?;
     Ok(child)
 }
 
 /// Reads until the last writer is gone.
-fn keep(stderr: ChildStderr, log: &Mutex<Vec<String>>) {
+fn keep(stderr: PipeReader, log: &Mutex<Vec<String>>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         if log.len() < KEPT_LINES {

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::node::Node;
 use super::sniff::receive;
-use crate::clock::now;
+use crate::clock::{now, wait_for};
 
 /// How long an answer may take before its question counts as lost.
 pub const SETTLE: Duration = Duration::from_millis(300);
@@ -86,7 +86,12 @@ impl Prober {
     /// What became of all questions from `since` on.
     pub fn since(&self, since: Instant) -> Outcome {
         let until = now();
-        thread::sleep(SETTLE);
+        let is_settled = || {
+            let is_quick = self.between(since, until).lost == 0;
+            (is_quick || now().duration_since(until) > SETTLE).then_some(())
+        };
+        // Settled at the latest when the time is over, so that waiting cannot be in vain.
+        drop(wait_for("answers", SETTLE * 2, is_settled));
         self.between(since, until)
     }
 

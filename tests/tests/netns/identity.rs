@@ -37,11 +37,8 @@ fn two_nodes_with_one_name_are_told_apart_and_the_operator_is_told() {
         bench.start(name, &Start::default());
     }
     let told = |name: &str| {
-        bench
-            .status(name)
-            .problems
-            .iter()
-            .any(|one| one.code.contains("name"))
+        let problems = bench.status(name).problems;
+        problems.iter().any(|one| one.code == "identity-in-use")
     };
     sovnet_tests::clock::wait_for("a node to tell", SOON, || {
         NODES.into_iter().any(told).then_some(())

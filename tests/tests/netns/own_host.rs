@@ -117,14 +117,11 @@ fn journal_entries_carry_their_values_as_fields() {
     journal
         .set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
-    let arguments = ["--log", "journal"].map(str::to_owned).to_vec();
-    bench.start(
-        "civil",
-        &Start {
-            arguments,
-            ..Start::default()
-        },
-    );
+    let how = Start {
+        with_journal: true,
+        ..Start::default()
+    };
+    bench.start("civil", &how);
     let entry = wait_for("an entry about the page's address", SOON, || {
         let mut buffer = vec![0; 65_536];
         let length = journal.recv(&mut buffer).ok()?;
