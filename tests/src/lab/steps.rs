@@ -204,10 +204,14 @@ fn cut(tour: &mut Tour<'_>) -> anyhow::Result<String> {
 }
 
 fn heal(tour: &mut Tour<'_>) -> anyhow::Result<String> {
-    let cut_off = NODES
-        .into_iter()
-        .find(|name| tour.wait_holder(name, name).is_err());
-    let cut_off = cut_off.context("no node was cut off")?;
+    let is_isolated = |name: &&str| {
+        let status = tour.status(name);
+        status.is_ok_and(|status| {
+            control::segment(&status).is_some_and(|segment| segment.state == "isolated")
+        })
+    };
+    let cut_off = NODES.into_iter().find(is_isolated);
+    let cut_off = cut_off.context("no node says that it is isolated")?;
     let since = now();
     show::line(&format!("\nswitch# ip link set to-{cut_off} up"));
     tour.lan.heal(cut_off)?;

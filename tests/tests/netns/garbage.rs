@@ -1,18 +1,21 @@
 //! Ten thousand each of what nobody should send, while the probes go on: nothing is lost, nothing
 //! moves, and the counters tell.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddrV4, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use sovnet_control::status::Status;
-use sovnet_tests::clock::now;
+use sovnet_tests::clock::{now, wait_for};
 use sovnet_tests::lan::arp::{Arp, BROADCAST, Mac};
 use sovnet_tests::lan::probe::query;
 use sovnet_tests::lan::sniff::{bind_to_link, packet_socket};
-use sovnet_tests::lan::{NODES, control};
+use sovnet_tests::lan::{Lan, NODES, Node, control};
 
-use crate::support::{Bench, DNS, PAGE, other};
+use crate::support::{Bench, DNS, PAGE, SOON, bare_lan, other, plan};
 
 const MANY: u32 = 10_000;
 
@@ -122,7 +125,7 @@ fn ten_thousand_bad_arp_frames_change_nothing() {
 fn ten_thousand_bad_or_replayed_heartbeats_change_nothing() {
     let bench = Bench::up();
     let claims = bench.claims("civil");
-    let recorded = record_heartbeats(&bench);
+    let recorded = record_heartbeats(&bench.lan);
     assert!(!recorded.is_empty(), "no heartbeat was overheard");
     let since = now();
     let before = NODES.map(|name| counted(&bench.status(name)));
@@ -173,16 +176,12 @@ fn flood(to: SocketAddrV4, recorded: &[Vec<u8>]) {
 }
 
 /// Heartbeats as they pass the switch.
-fn record_heartbeats(bench: &Bench) -> Vec<Vec<u8>> {
-    let output = bench.lan.node("switch").must(&format!(
-        "tcpdump -i any -c 200 -w /run/machine/beats.pcap udp port {PORT}"
-    ));
-    output.expect("tcpdump is installed");
-    let path = bench.lan.node("switch").path("/run/machine/beats.pcap");
-    let mut file = std::fs::File::open(path).unwrap();
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).unwrap();
-    payloads(&bytes)
+fn record_heartbeats(lan: &Lan) -> Vec<Vec<u8>> {
+    let switch = lan.node("switch");
+    let file = "/run/machine/beats.pcap";
+    let line = format!("tcpdump -Z root -i any -c 200 -w {file} udp port {PORT}");
+    switch.must(&line).unwrap();
+    payloads(&std::fs::read(switch.path(file)).unwrap())
 }
 
 /// The UDP payloads of a capture on all links (pcap, Linux cooked headers).
@@ -204,6 +203,28 @@ fn payloads(capture: &[u8]) -> Vec<Vec<u8>> {
         at += 16 + length;
     }
     all
+}
+
+#[test]
+fn what_passes_the_switch_is_recorded_as_it_was_sent() {
+    let (lan, _permit) = bare_lan(&plan());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let sender = lan.node("civil").thread_in_network("beat", move || {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        while !over.load(Ordering::Relaxed) {
+            // box-01 refuses it, which the next call reports.
+            drop(socket.send_to(b"a beat of the heart", (address_of("box-01"), PORT)));
+        }
+    });
+    let recorded = record_heartbeats(&lan);
+    is_over.store(true, Ordering::Relaxed);
+    sender.unwrap().join().unwrap().unwrap();
+    assert!(!recorded.is_empty());
+    assert!(
+        recorded.iter().all(|bytes| bytes == b"a beat of the heart"),
+        "{recorded:?}"
+    );
 }
 
 #[test]
@@ -241,14 +262,35 @@ fn ten_thousand_bad_control_requests_change_nothing() {
     let civil = bench.lan.node("civil");
     let mut dice = Dice(0xc7a1);
     let good = br#"{"method":"internal.sovnet.Control.Status","parameters":{}}"#;
-    let mut stream = control::connect(civil).unwrap();
+    let mut stream = talk(civil);
     for _ in 0..MANY {
         let bytes = [dice.spoil(good, 4000), vec![0]].concat();
         // The daemon may close on garbage; then the next one comes on a new connection.
-        if stream.write_all(&bytes).is_err() {
-            stream = control::connect(civil).unwrap();
+        if stream.write_all(&bytes).is_err() || !is_open(&mut stream) {
+            stream = talk(civil);
         }
     }
-    drop(stream);
+    let endless = vec![b'{'; 4 << 20];
+    assert!(
+        stream.write_all(&endless).is_err(),
+        "a message without an end was read whole"
+    );
     assert_unmoved(&bench, since, &claims);
+}
+
+/// A connection, as soon as the daemon gives one.
+fn talk(node: &Node) -> UnixStream {
+    wait_for("a connection", SOON, || control::connect(node).ok()).unwrap()
+}
+
+/// Reads what has come back and forgets it; false once the daemon has closed.
+fn is_open(stream: &mut UnixStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 65_536];
+    let read = stream.read(&mut buffer);
+    stream.set_nonblocking(false).unwrap();
+    read.map_or_else(
+        |error| error.kind() == ErrorKind::WouldBlock,
+        |length| length > 0,
+    )
 }

@@ -1,6 +1,6 @@
 //! A host that is not as it should be: a clear message each, and the most useful rest.
 
-use std::process::{Command, Stdio};
+use std::net::{TcpListener, UdpSocket};
 
 use sovnet_tests::clock::{now, wait_for};
 use sovnet_tests::lan::NODES;
@@ -57,28 +57,14 @@ fn a_wrong_config_ends_the_start_with_line_column_and_text() {
 #[test]
 fn a_taken_port_53_is_told_and_the_other_address_is_served() {
     let mut bench = Bench::prepare(&plan());
-    let mut taker = Command::new("dnsmasq");
-    taker.args([
-        "--keep-in-foreground",
-        "--conf-file=/dev/null",
-        "--pid-file",
-        "--user=root",
-    ]);
-    taker.args(["--no-resolv", "--no-hosts", "--port=53"]);
-    taker
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut taker = bench.lan.node("civil").spawn(taker).unwrap();
-    wait_for("port 53 to be taken", SOON, || {
-        let taken = bench
-            .lan
-            .node("civil")
-            .must("ss -Hlnu sport = :53")
-            .unwrap();
-        (!taken.is_empty()).then_some(())
-    })
-    .unwrap();
+    let take = || {
+        (
+            UdpSocket::bind("0.0.0.0:53"),
+            TcpListener::bind("0.0.0.0:53"),
+        )
+    };
+    let (udp, tcp) = bench.lan.node("civil").in_network(take).unwrap();
+    let taken = (udp.unwrap(), tcp.unwrap());
     for name in NODES {
         bench.start(name, &Start::default());
     }
@@ -90,8 +76,7 @@ fn a_taken_port_53_is_told_and_the_other_address_is_served() {
         crate::support::holder_in(status, DNS).as_deref() == Some("box-01")
     });
     bench.wait_probes();
-    taker.kill().unwrap();
-    taker.wait().unwrap();
+    drop(taken);
 }
 
 #[test]
