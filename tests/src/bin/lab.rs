@@ -1,0 +1,47 @@
+//! `lab`: shows sovnet on a LAN of network namespaces. `make lab` runs the tour.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sovnet_tests::lab;
+use sovnet_tests::lan::holder::{self, Machine};
+
+/// A LAN of network namespaces with two real daemons, and a guided tour.
+#[derive(Debug, Parser)]
+#[command(name = "lab")]
+struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The guided tour (the default); stays up afterwards on a terminal.
+    Tour,
+    /// A shell, or a command, on a machine of the lab that is up.
+    Enter {
+        /// switch, router, internet, civil, box-01 or laptop.
+        node: String,
+        /// What to run instead of a shell.
+        #[arg(trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+    /// Holds the namespaces of one machine (the lab starts this itself).
+    #[command(hide = true)]
+    Hold(Machine),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().what {
+        None | Some(What::Tour) => return lab::run(),
+        Some(What::Enter { node, command }) => lab::enter::enter(&node, &command),
+        Some(What::Hold(machine)) => holder::hold(&machine),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            lab::show::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The control socket as a test speaks it: Varlink by hand (JSON, each message ended by a zero
+//! byte), so that a mistake of the product's own client is not repeated here.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+use sovnet_control::status::{Address, Problem, Segment, Status};
+use sovnet_control::{DEFAULT_SOCKET, INTERFACE};
+
+use super::node::Node;
+
+/// How long an answer may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Asks for the status of the daemon on `node`.
+///
+/// # Errors
+/// If nothing listens, the daemon refuses, or the answer is not the document.
+pub fn status(node: &Node) -> anyhow::Result<Status> {
+    let reply = call(node, "Status")?;
+    let document = reply.get("status").context("the reply has no status")?;
+    Ok(Status::deserialize(document)?)
+}
+
+/// Calls a method without parameters and gives the reply's parameters.
+///
+/// # Errors
+/// If nothing listens, or the daemon answers with an error.
+pub fn call(node: &Node, method: &str) -> anyhow::Result<Value> {
+    let request = json!({ "method": format!("{INTERFACE}.{method}"), "parameters": {} });
+    let reply = exchange(node, request.to_string().as_bytes())?;
+    let mut reply: Value = serde_json::from_slice(&reply)?;
+    if let Some(error) = reply.get("error") {
+        bail!(
+            "{method} on {}: {error} {}",
+            node.name(),
+            reply["parameters"]
+        );
+    }
+    Ok(reply["parameters"].take())
+}
+
+/// Sends raw bytes as one message and gives the raw reply, without its zero byte.
+///
+/// # Errors
+/// If nothing listens, or the daemon closes without a reply.
+pub fn exchange(node: &Node, message: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut stream = connect(node)?;
+    stream.write_all(message)?;
+    stream.write_all(&[0])?;
+    let mut reply = Vec::new();
+    BufReader::new(stream).read_until(0, &mut reply)?;
+    if reply.pop() != Some(0) {
+        bail!("{} closed without a reply", node.name());
+    }
+    Ok(reply)
+}
+
+/// Connects to the control socket of the daemon on `node`.
+///
+/// # Errors
+/// If nothing listens.
+pub fn connect(node: &Node) -> anyhow::Result<UnixStream> {
+    let stream = UnixStream::connect(node.path(DEFAULT_SOCKET))
+        .with_context(|| format!("nothing listens on {DEFAULT_SOCKET} of {}", node.name()))?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+    Ok(stream)
+}
+
+/// The LAN segment of a status: the only one on these machines.
+pub fn segment(status: &Status) -> Option<&Segment> {
+    status.segments.first()
+}
+
+/// One address of a status.
+pub fn address<'a>(status: &'a Status, address: &str) -> Option<&'a Address> {
+    segment(status)?
+        .addresses
+        .iter()
+        .find(|one| one.address == address)
+}
+
+/// The problem with that code.
+pub fn problem<'a>(status: &'a Status, code: &str) -> Option<&'a Problem> {
+    status.problems.iter().find(|one| one.code == code)
+}
+
+/// The sum of all counters of a status whose name contains `part`.
+pub fn counted(status: &Status, part: &str) -> i64 {
+    let segments = status.segments.iter().flat_map(|segment| &segment.counters);
+    let dns = status.dns.iter().flat_map(|dns| &dns.counters);
+    segments
+        .chain(dns)
+        .filter(|(name, _)| name.contains(part))
+        .map(|(_, count)| count)
+        .sum()
+}

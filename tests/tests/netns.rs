@@ -1,0 +1,27 @@
+//! The namespace tests: real daemons on a LAN of network namespaces, one LAN per test, in one
+//! binary. They need root and the Debian packages that the Makefile installs; without root they fail
+//! with a sentence that says so, never silently pass.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed step is the failure of the test, and its story is printed"
+)]
+
+#[path = "netns/cleaning.rs"]
+mod cleaning;
+#[path = "netns/garbage.rs"]
+mod garbage;
+#[path = "netns/ground.rs"]
+mod ground;
+#[path = "netns/identity.rs"]
+mod identity;
+#[path = "netns/own_host.rs"]
+mod own_host;
+#[path = "netns/planned.rs"]
+mod planned;
+#[path = "netns/support.rs"]
+mod support;
+#[path = "netns/takeover.rs"]
+mod takeover;
+#[path = "netns/trouble.rs"]
+mod trouble;

@@ -1,0 +1,296 @@
+//! Ten thousand each of what nobody should send, while the probes go on: nothing is lost, nothing
+//! moves, and the counters tell.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddrV4, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use sovnet_control::status::Status;
+use sovnet_tests::clock::{now, wait_for};
+use sovnet_tests::lan::arp::{Arp, BROADCAST, Mac};
+use sovnet_tests::lan::probe::query;
+use sovnet_tests::lan::sniff::{bind_to_link, packet_socket};
+use sovnet_tests::lan::{Lan, NODES, Node, control};
+
+use crate::support::{Bench, DNS, PAGE, SOON, bare_lan, other, plan};
+
+const MANY: u32 = 10_000;
+
+/// The port of heartbeats.
+const PORT: u16 = 5847;
+
+/// A small generator (xorshift): the same garbage in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.roll()).unwrap_or_default() % limit.max(1)
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.roll().to_le_bytes()[0]).collect()
+    }
+
+    /// Something like `good`: cut, prolonged, with some bytes changed, or random altogether.
+    fn spoil(&mut self, good: &[u8], longest: usize) -> Vec<u8> {
+        let mut bytes = good.to_vec();
+        match self.roll() % 4 {
+            0 => bytes.truncate(self.below(good.len())),
+            1 => {
+                let extra = self.below(longest - good.len());
+                bytes.extend(self.bytes(extra));
+            }
+            2 => {
+                for _ in 0..4 {
+                    let at = self.below(bytes.len());
+                    bytes[at] = self.roll().to_le_bytes()[0];
+                }
+            }
+            _ => {
+                let length = self.below(longest);
+                bytes = self.bytes(length);
+            }
+        }
+        bytes
+    }
+}
+
+/// Nothing was lost, and holders and terms are what they were.
+fn assert_unmoved(bench: &Bench, since: Instant, claims: &[(Option<String>, i64)]) {
+    for name in NODES {
+        assert_eq!(bench.claims(name), claims, "seen by {name}");
+    }
+    bench.assert_nothing_lost(since);
+}
+
+/// The sum of everything that was counted anywhere.
+fn counted(status: &Status) -> i64 {
+    control::counted(status, "")
+}
+
+#[test]
+fn ten_thousand_bad_arp_frames_change_nothing() {
+    let bench = Bench::up();
+    let claims = bench.claims("civil");
+    let since = now();
+    let own_mac = bench.mac("laptop");
+    let targets = NODES.map(|name| bench.mac(name));
+    bench
+        .lan
+        .node("laptop")
+        .in_network(move || {
+            let socket = packet_socket().unwrap();
+            bind_to_link(&socket, "eth0").unwrap();
+            let mut dice = Dice(0x5eed);
+            for count in 0..MANY {
+                let good = Arp {
+                    to: if count % 2 == 0 {
+                        BROADCAST
+                    } else {
+                        targets[dice.below(2)]
+                    },
+                    from: own_mac,
+                    operation: 1,
+                    sender_mac: own_mac,
+                    sender: "192.168.8.100".parse().unwrap(),
+                    target_mac: Mac([0; 6]),
+                    target: PAGE,
+                };
+                let mut frame = dice.spoil(&good.to_bytes(), 1500);
+                // The destination and the type stay, or the switch and the filter would take it.
+                frame.resize(frame.len().max(14), 0);
+                frame[..14].copy_from_slice(&good.to_bytes()[..14]);
+                // An impostor for our address is another test: here no frame claims it.
+                if Arp::parse(&frame).is_some_and(|arp| [PAGE, DNS].contains(&arp.sender)) {
+                    continue;
+                }
+                socket.send(&frame).unwrap();
+            }
+        })
+        .unwrap();
+    assert_unmoved(&bench, since, &claims);
+}
+
+#[test]
+fn ten_thousand_bad_or_replayed_heartbeats_change_nothing() {
+    let bench = Bench::up();
+    let claims = bench.claims("civil");
+    let recorded = record_heartbeats(&bench.lan);
+    assert!(!recorded.is_empty(), "no heartbeat was overheard");
+    let since = now();
+    let before = NODES.map(|name| counted(&bench.status(name)));
+    let recorded_again = recorded.clone();
+    for name in NODES {
+        let recorded = recorded_again.clone();
+        let to: SocketAddrV4 = format!("{}:{PORT}", address_of(other(name)))
+            .parse()
+            .unwrap();
+        // From the peer's own address, as a replayed datagram would come; and from the laptop's.
+        for sender in [name, "laptop"] {
+            let recorded = recorded.clone();
+            bench
+                .lan
+                .node(sender)
+                .in_network(move || flood(to, &recorded))
+                .unwrap();
+        }
+    }
+    assert_unmoved(&bench, since, &claims);
+    for (name, before) in NODES.into_iter().zip(before) {
+        let after = counted(&bench.status(name));
+        assert!(after > before, "{name} counted nothing");
+    }
+}
+
+fn address_of(name: &str) -> &'static str {
+    if name == "civil" {
+        "192.168.8.222"
+    } else {
+        "192.168.8.218"
+    }
+}
+
+fn flood(to: SocketAddrV4, recorded: &[Vec<u8>]) {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let mut dice = Dice(0xbea7);
+    for count in 0..MANY / 4 {
+        let good = &recorded[dice.below(recorded.len())];
+        let bytes = if count % 2 == 0 {
+            good.clone()
+        } else {
+            dice.spoil(good, 1400)
+        };
+        // A refused datagram is as good as a dropped one.
+        drop(socket.send_to(&bytes, to));
+    }
+}
+
+/// Heartbeats as they pass the switch.
+fn record_heartbeats(lan: &Lan) -> Vec<Vec<u8>> {
+    let switch = lan.node("switch");
+    let file = "/run/machine/beats.pcap";
+    let line = format!("tcpdump -Z root -i any -c 200 -w {file} udp port {PORT}");
+    switch.must(&line).unwrap();
+    payloads(&std::fs::read(switch.path(file)).unwrap())
+}
+
+/// The UDP payloads of a capture on all links (pcap, Linux cooked headers).
+fn payloads(capture: &[u8]) -> Vec<Vec<u8>> {
+    let word = |at: usize| {
+        Some(u32::from_le_bytes(
+            capture.get(at..at + 4)?.try_into().ok()?,
+        ))
+    };
+    let cooked = if word(20) == Some(276) { 20 } else { 16 };
+    let mut all = Vec::new();
+    let mut at = 24;
+    while let Some(length) = word(at + 8).and_then(|length| usize::try_from(length).ok()) {
+        let packet = capture.get(at + 16..at + 16 + length).unwrap_or_default();
+        // IPv4 without options, and UDP.
+        if let Some(payload) = packet.get(cooked + 28..) {
+            all.push(payload.to_vec());
+        }
+        at += 16 + length;
+    }
+    all
+}
+
+#[test]
+fn what_passes_the_switch_is_recorded_as_it_was_sent() {
+    let (lan, _permit) = bare_lan(&plan());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let sender = lan.node("civil").thread_in_network("beat", move || {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        while !over.load(Ordering::Relaxed) {
+            // box-01 refuses it, which the next call reports.
+            drop(socket.send_to(b"a beat of the heart", (address_of("box-01"), PORT)));
+        }
+    });
+    let recorded = record_heartbeats(&lan);
+    is_over.store(true, Ordering::Relaxed);
+    sender.unwrap().join().unwrap().unwrap();
+    assert!(!recorded.is_empty());
+    assert!(
+        recorded.iter().all(|bytes| bytes == b"a beat of the heart"),
+        "{recorded:?}"
+    );
+}
+
+#[test]
+fn ten_thousand_bad_dns_messages_change_nothing() {
+    let bench = Bench::up();
+    let claims = bench.claims("civil");
+    let since = now();
+    let holder = bench.holder("civil", DNS).unwrap();
+    let before = counted(&bench.status(&holder));
+    bench
+        .lan
+        .node("laptop")
+        .in_network(|| {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            let mut dice = Dice(0xd175);
+            let good = query(7, "router.internal.cloud.payne.io", 1);
+            for _ in 0..MANY {
+                let bytes = dice.spoil(&good, 1400);
+                socket.send_to(&bytes, (DNS, 53)).unwrap();
+            }
+        })
+        .unwrap();
+    assert_unmoved(&bench, since, &claims);
+    assert!(
+        counted(&bench.status(&holder)) > before,
+        "{holder} counted nothing"
+    );
+}
+
+#[test]
+fn ten_thousand_bad_control_requests_change_nothing() {
+    let bench = Bench::up();
+    let claims = bench.claims("civil");
+    let since = now();
+    let civil = bench.lan.node("civil");
+    let mut dice = Dice(0xc7a1);
+    let good = br#"{"method":"internal.sovnet.Control.Status","parameters":{}}"#;
+    let mut stream = talk(civil);
+    for _ in 0..MANY {
+        let bytes = [dice.spoil(good, 4000), vec![0]].concat();
+        // The daemon may close on garbage; then the next one comes on a new connection.
+        if stream.write_all(&bytes).is_err() || !is_open(&mut stream) {
+            stream = talk(civil);
+        }
+    }
+    let endless = vec![b'{'; 4 << 20];
+    assert!(
+        stream.write_all(&endless).is_err(),
+        "a message without an end was read whole"
+    );
+    assert_unmoved(&bench, since, &claims);
+}
+
+/// A connection, as soon as the daemon gives one.
+fn talk(node: &Node) -> UnixStream {
+    wait_for("a connection", SOON, || control::connect(node).ok()).unwrap()
+}
+
+/// Reads what has come back and forgets it; false once the daemon has closed.
+fn is_open(stream: &mut UnixStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 65_536];
+    let read = stream.read(&mut buffer);
+    stream.set_nonblocking(false).unwrap();
+    read.map_or_else(
+        |error| error.kind() == ErrorKind::WouldBlock,
+        |length| length > 0,
+    )
+}
