@@ -1,6 +1,286 @@
-//! The latency loop: one loop that owns member and speaker, with their sockets.
+//! The latency loop: one loop that owns the member and the speaker of every segment, with their
+//! sockets.
+//!
+//! One loop, because after a pause of the process no ARP frame may be answered before the member
+//! has noticed the pause (R2). It decides nothing itself: it reads what has arrived, hands it to
+//! the machines, and carries out what they say. `app` runs it on the latency thread.
 
 mod filter;
 mod heartbeat;
 mod packet;
 mod readiness;
+mod segment;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::select_all;
+use sovnet_core::decide::Decision;
+use sovnet_core::facts::KernelWish;
+use sovnet_core::member::memory::Memories;
+use sovnet_core::member::{Command, Settings};
+use sovnet_core::names::LinkIndex;
+use sovnet_core::report::LanReport;
+use sovnet_core::time::Moment;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock;
+use segment::Segment;
+
+/// The status is renewed at least this often, so that "heard 20 ms ago" means something.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// With no segment to care for, the loop still shows that it lives.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// Why the loop ended.
+#[derive(Debug, Error)]
+pub(crate) enum AnnounceError {
+    /// No randomness: sessions and challenges would be guessable.
+    #[error("the kernel gives no randomness")]
+    Randomness(#[source] getrandom::Error),
+}
+
+/// Snapshots in and out of the loop.
+pub(crate) struct Wires {
+    /// What this node could serve; changes with the kernel's facts.
+    pub(crate) decision: watch::Receiver<Arc<Decision>>,
+    /// Addresses that the kernel holds for us.
+    pub(crate) local: watch::Receiver<Arc<BTreeSet<Ipv4Addr>>>,
+    /// Orders of an operator or the service manager, each with the place for its answer.
+    pub(crate) commands: mpsc::Receiver<(Command, oneshot::Sender<String>)>,
+    /// What the kernel shall hold.
+    pub(crate) wish: watch::Sender<Arc<KernelWish>>,
+    /// The LAN side of the status.
+    pub(crate) report: watch::Sender<Arc<LanReport>>,
+    /// What to keep on disk.
+    pub(crate) memories: watch::Sender<Arc<Memories>>,
+    /// Grows with every turn.
+    pub(crate) progress: Arc<AtomicU64>,
+}
+
+/// The loop.
+pub(crate) struct Announce {
+    settings: Settings,
+    wires: Wires,
+    segments: BTreeMap<LinkIndex, Segment>,
+    /// The order to leave, once it was given.
+    leaving: Option<Command>,
+    reported_at: Option<Moment>,
+}
+
+enum Event {
+    /// Input waits, or a deadline has passed: the turn finds out.
+    Due,
+    Decision,
+    Command(Command, oneshot::Sender<String>),
+    /// Nobody can command any more: the process is ending.
+    Closed,
+}
+
+impl Announce {
+    /// A loop that knows nothing yet. Memories are in `wires.memories` beforehand.
+    pub(crate) fn new(settings: Settings, wires: Wires) -> Announce {
+        Announce {
+            settings,
+            wires,
+            segments: BTreeMap::new(),
+            leaving: None,
+            reported_at: None,
+        }
+    }
+
+    /// Runs until every segment has left after a stop or restart.
+    ///
+    /// # Errors
+    /// The kernel gives no randomness.
+    pub(crate) async fn run(mut self) -> Result<(), AnnounceError> {
+        self.follow_decision()?;
+        loop {
+            let event = self.wait_for_event().await;
+            self.wires.progress.fetch_add(1, Ordering::Relaxed);
+            // R1: what has arrived comes before every deadline and every order.
+            self.take_turn()?;
+            match event {
+                Event::Due => {}
+                Event::Decision => self.follow_decision()?,
+                Event::Command(command, answer) => {
+                    let said = self.obey(command);
+                    // Whoever asked may be gone; the order stands.
+                    let _asker_is_gone = answer.send(said);
+                    self.take_turn()?;
+                }
+                Event::Closed => return Ok(()),
+            }
+            self.publish();
+            if self.leaving.is_some() && self.segments.values().all(Segment::is_finished) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The only wait. Every branch is cancel-safe: readiness, watches and channels lose nothing
+    /// when another branch wins.
+    async fn wait_for_event(&mut self) -> Event {
+        let now = clock::now();
+        let next = self
+            .segments
+            .values()
+            .filter_map(Segment::next_timeout)
+            .min();
+        let pause = next.map_or(IDLE, |at| at.since(now).min(IDLE));
+        let readable = self.segments.values().flat_map(Segment::readable);
+        let readable: Vec<_> = readable.collect();
+        let has_sockets = !readable.is_empty();
+        let input = async {
+            if has_sockets {
+                select_all(readable).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            command = self.wires.commands.recv() => match command {
+                Some((command, answer)) => Event::Command(command, answer),
+                None => Event::Closed,
+            },
+            changed = self.wires.decision.changed() => match changed {
+                Ok(()) => Event::Decision,
+                Err(_closed) => Event::Closed,
+            },
+            changed = self.wires.local.changed() => match changed {
+                Ok(()) => Event::Due,
+                Err(_closed) => Event::Closed,
+            },
+            () = input => Event::Due,
+            () = tokio::time::sleep(pause) => Event::Due,
+        }
+    }
+
+    /// One turn of every segment: wake, read, decide, carry out.
+    fn take_turn(&mut self) -> Result<(), AnnounceError> {
+        let local = Arc::clone(&self.wires.local.borrow_and_update());
+        let mut is_claims_changed = false;
+        let mut is_to_remember = false;
+        for segment in self.segments.values_mut() {
+            let did = segment.take_turn(&self.settings, &local, clock::now())?;
+            is_claims_changed |= did.kernel_changed;
+            is_to_remember |= did.remember;
+        }
+        if is_claims_changed {
+            self.wish();
+        }
+        if is_to_remember {
+            self.remember();
+        }
+        if is_claims_changed || is_to_remember {
+            self.reported_at = None;
+        }
+        Ok(())
+    }
+
+    /// Segments appear, change and vanish with the kernel's links.
+    fn follow_decision(&mut self) -> Result<(), AnnounceError> {
+        let decision = Arc::clone(&self.wires.decision.borrow_and_update());
+        let now = clock::now();
+        let is_gone = |index: &LinkIndex| !decision.segments.contains_key(index);
+        if self.segments.keys().any(is_gone) {
+            self.remember();
+            self.segments
+                .retain(|index, _| decision.segments.contains_key(index));
+        }
+        for (index, plan) in &decision.segments {
+            if let Some(segment) = self.segments.get_mut(index) {
+                segment.handle_plan(plan, now);
+            } else if self.leaving.is_none() {
+                let remembered = self.wires.memories.borrow().get(&plan.link).cloned();
+                let remembered = remembered.unwrap_or_default();
+                let segment = Segment::new(*index, plan.clone(), remembered);
+                self.segments.insert(*index, segment);
+            }
+        }
+        self.take_turn()?;
+        self.wish();
+        self.reported_at = None;
+        Ok(())
+    }
+
+    fn obey(&mut self, command: Command) -> String {
+        let now = clock::now();
+        let spoken: usize = self.segments.values().map(Segment::spoken_for).sum();
+        if matches!(command, Command::Stop | Command::Restart) {
+            self.leaving = Some(command);
+            self.wish();
+        }
+        for segment in self.segments.values_mut() {
+            segment.handle_command(command, now);
+        }
+        self.reported_at = None;
+        let addresses = if spoken == 1 { "address" } else { "addresses" };
+        match command {
+            Command::Drain => {
+                format!("draining: {spoken} {addresses} held here go to nodes that can serve them")
+            }
+            Command::Undrain => {
+                format!("takes part again, and keeps the {spoken} {addresses} that it holds")
+            }
+            Command::Stop => format!("stopping: {spoken} {addresses} held here are handed over"),
+            Command::Restart => format!("restarting: peers hold the {spoken} {addresses} for it"),
+        }
+    }
+
+    fn wish(&self) {
+        let mut wish = KernelWish {
+            is_kept_on_exit: self.leaving == Some(Command::Restart),
+            ..KernelWish::default()
+        };
+        for (index, segment) in &self.segments {
+            wish.announcing.push(*index);
+            segment.wish(&mut wish);
+        }
+        wish.local.sort_unstable();
+        self.wires.wish.send_if_modified(|current| {
+            let is_news = **current != wish;
+            if is_news {
+                *current = Arc::new(wish);
+            }
+            is_news
+        });
+    }
+
+    /// Memories of links that are gone for now stay.
+    fn remember(&self) {
+        self.wires.memories.send_if_modified(|current| {
+            let mut memories = Memories::clone(current);
+            for segment in self.segments.values() {
+                if let Some(remembered) = segment.remembered() {
+                    memories.insert(segment.link().clone(), remembered);
+                }
+            }
+            let is_news = memories != **current;
+            *current = Arc::new(memories);
+            is_news
+        });
+    }
+
+    fn publish(&mut self) {
+        let now = clock::now();
+        if self
+            .reported_at
+            .is_some_and(|at| now.since(at) < REPORT_EVERY)
+        {
+            return;
+        }
+        self.reported_at = Some(now);
+        let mut report = LanReport::default();
+        for segment in self.segments.values() {
+            segment.report(&mut report, now);
+        }
+        self.wires.report.send_replace(Arc::new(report));
+    }
+}

@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::config::{Config, StaticAddress};
 use crate::facts::{Link, LinkAddress, LinkFacts};
-use crate::names::{LinkIndex, Mac, Subnet};
+use crate::names::{LinkIndex, LinkName, Mac, Subnet};
 use crate::report::{ConfiguredAddress, Problem};
 
 /// How able a node is to serve an address (ELECTION section 1).
@@ -56,6 +56,8 @@ pub struct Decision {
 /// One announcing link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentPlan {
+    /// The link's name.
+    pub link: LinkName,
     /// This node's own address on the link.
     pub own: Ipv4Addr,
     /// The subnet of that address.
@@ -163,6 +165,7 @@ fn plan(
 ) -> Option<SegmentPlan> {
     let (own, subnet) = own_address(config, link, addresses)?;
     let mut plan = SegmentPlan {
+        link: link.name.clone(),
         own,
         subnet,
         mac: link.mac?,

@@ -14,6 +14,7 @@ mod join;
 pub mod keys;
 mod leave;
 mod liveness;
+pub mod memory;
 mod outbox;
 mod peer;
 pub mod placement;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Member;
 use super::claims::{Claim, Own};
 use super::peer::Peer;
-use crate::names::LinkName;
 use crate::report::{
     AddressReport, Holder, Liveness, NodeState, PeerReport, Problem, SegmentReport, Severity,
 };
@@ -16,9 +15,9 @@ const LATELY: Duration = Duration::from_secs(60);
 
 impl Member {
     /// What this segment looks like. The speaker's counters are added by the driver.
-    pub fn report(&self, link: LinkName, now: Moment) -> SegmentReport {
+    pub fn report(&self, now: Moment) -> SegmentReport {
         SegmentReport {
-            link,
+            link: self.plan.link.clone(),
             mac: self.plan.mac,
             own_address: Some(self.plan.own.into()),
             state: self.state,

@@ -148,6 +148,7 @@ impl Host {
         };
         let abilities = self.abilities.iter();
         SegmentPlan {
+            link: "eth0".parse().expect("eth0 is a link name"),
             own: self.address,
             subnet: subnet(),
             mac: self.mac,
@@ -211,8 +212,7 @@ impl Host {
 
     /// What the daemon says of itself.
     pub(crate) fn report(&self, now: Moment) -> Option<SegmentReport> {
-        let link = "eth0".parse().expect("eth0 is a link name");
-        Some(self.daemon.as_ref()?.member.report(link, self.clock(now)))
+        Some(self.daemon.as_ref()?.member.report(self.clock(now)))
     }
 
     /// What the kernel does with a packet that arrived, and what it sends back.

@@ -1,0 +1,118 @@
+//! What a node remembers, as text for the disk: versioned, checksummed, and never believed as a
+//! claim (ELECTION idea 3).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::Remembered;
+use super::timers::MAX_PEERS;
+use super::wire::{MAX_ADDRESSES, MAX_TERM};
+use crate::names::{LinkName, NodeId};
+
+const FIRST_LINE: &str = "sovnet-state 1";
+/// A file is read up to this many bytes; a full one is far below.
+pub const MAX_FILE_LENGTH: usize = 256 * 1024;
+
+/// What is remembered of each segment.
+pub type Memories = BTreeMap<LinkName, Remembered>;
+
+/// Why a text is not what was once written.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MemoryError {
+    /// Not one of ours, or of a later version.
+    #[error("it does not begin with \"{FIRST_LINE}\"")]
+    Version,
+    /// Damaged.
+    #[error("its checksum does not match")]
+    Checksum,
+    /// The checksum is right and a line is not: written by another program.
+    #[error("line {0} is not understood")]
+    Line(usize),
+}
+
+/// The text to write.
+pub fn to_text(memories: &Memories) -> String {
+    let mut text = format!("{FIRST_LINE}\n");
+    for (link, remembered) in memories {
+        let lines = render(link, remembered);
+        text.push_str(&lines);
+    }
+    let checksum = checksum(&text);
+    text.push_str(&checksum);
+    text
+}
+
+/// What was written.
+///
+/// # Errors
+/// Another version, damage, or lines that this program does not write.
+pub fn from_text(text: &str) -> Result<Memories, MemoryError> {
+    if text.lines().next() != Some(FIRST_LINE) {
+        return Err(MemoryError::Version);
+    }
+    let start = text.rfind("checksum ").ok_or(MemoryError::Checksum)?;
+    let (body, sum) = text.split_at(start);
+    if checksum(body) != sum {
+        return Err(MemoryError::Checksum);
+    }
+    let mut memories = Memories::new();
+    let mut link = None;
+    for (number, line) in body.lines().enumerate().skip(1) {
+        parse_line(line, &mut memories, &mut link).ok_or(MemoryError::Line(number + 1))?;
+    }
+    Ok(memories)
+}
+
+fn render(link: &LinkName, remembered: &Remembered) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _infallible = writeln!(text, "link {link}");
+    for (address, (term, is_held)) in &remembered.terms {
+        let held = if *is_held { "held" } else { "seen" };
+        let _infallible = writeln!(text, "address {address} {term} {held}");
+    }
+    for (id, (address, silence)) in &remembered.peers {
+        let _infallible = writeln!(text, "peer {id} {address} {}", silence.as_millis());
+    }
+    text
+}
+
+fn checksum(text: &str) -> String {
+    format!("checksum {}\n", blake3::hash(text.as_bytes()).to_hex())
+}
+
+fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) -> Option<()> {
+    let words: Vec<&str> = line.split(' ').collect();
+    if let ["link", name] = words.as_slice() {
+        let name: LinkName = name.parse().ok()?;
+        memories.entry(name.clone()).or_default();
+        *link = Some(name);
+        return Some(());
+    }
+    let remembered = memories.get_mut(link.as_ref()?)?;
+    match words.as_slice() {
+        ["address", address, term, held @ ("held" | "seen")] => {
+            let address: Ipv4Addr = address.parse().ok()?;
+            let term: u64 = term.parse().ok().filter(|term| *term <= MAX_TERM)?;
+            remembered.terms.insert(address, (term, *held == "held"));
+            (remembered.terms.len() <= MAX_ADDRESSES).then_some(())
+        }
+        ["peer", id, address, silence] => {
+            let id = u64::from_str_radix(id, 16)
+                .ok()
+                .filter(|_| id.len() == 16)?;
+            let silence = Duration::from_millis(silence.parse().ok()?);
+            let peer = (address.parse().ok()?, silence);
+            remembered.peers.insert(NodeId(id.to_be_bytes()), peer);
+            (remembered.peers.len() <= MAX_PEERS).then_some(())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

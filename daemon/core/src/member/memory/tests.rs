@@ -1,0 +1,60 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn sample() -> Memories {
+    let mut remembered = Remembered::default();
+    remembered
+        .terms
+        .insert(Ipv4Addr::new(192, 0, 2, 240), (7, true));
+    remembered
+        .terms
+        .insert(Ipv4Addr::new(192, 0, 2, 241), (9, false));
+    let peer = (Ipv4Addr::new(192, 0, 2, 2), Duration::from_millis(230));
+    remembered
+        .peers
+        .insert(NodeId([1, 2, 3, 4, 5, 6, 7, 8]), peer);
+    Memories::from([("eth0".parse().unwrap(), remembered)])
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    assert_eq!(from_text(&to_text(&sample())), Ok(sample()));
+}
+
+#[test]
+fn every_damaged_byte_is_noticed() {
+    let text = to_text(&sample());
+    for position in 0..text.len() {
+        let mut bytes = text.clone().into_bytes();
+        bytes[position] ^= 1;
+        if let Ok(damaged) = String::from_utf8(bytes) {
+            assert!(from_text(&damaged).is_err(), "byte {position}");
+        }
+    }
+}
+
+#[test]
+fn a_later_version_is_not_guessed_at() {
+    let text = to_text(&sample()).replace("sovnet-state 1", "sovnet-state 2");
+    assert_eq!(from_text(&text), Err(MemoryError::Version));
+}
+
+#[test]
+fn a_term_beyond_the_limit_is_refused_even_with_a_right_checksum() {
+    let body = format!(
+        "{FIRST_LINE}\nlink eth0\naddress 192.0.2.1 {} held\n",
+        MAX_TERM + 1
+    );
+    let text = format!("{body}{}", checksum(&body));
+    assert_eq!(from_text(&text), Err(MemoryError::Line(3)));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in ".*") {
+        let _read_or_refused = from_text(&text);
+        let body = format!("{FIRST_LINE}\n{text}");
+        let _read_or_refused = from_text(&format!("{body}{}", checksum(&body)));
+    }
+}

@@ -1,0 +1,345 @@
+//! One announcing link: its member, its speaker and their two sockets.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use sovnet_core::decide::{Ability, SegmentPlan};
+use sovnet_core::facts::KernelWish;
+use sovnet_core::member::{Command, LogLine, Member, Output, Remembered, Settings, Wake};
+use sovnet_core::names::{LinkIndex, LinkName};
+use sovnet_core::report::{LanReport, Problem, Severity};
+use sovnet_core::speaker::{Handled, Speaker};
+use sovnet_core::time::Moment;
+
+use super::AnnounceError;
+use super::heartbeat::HeartbeatSocket;
+use super::packet::PacketSocket;
+use crate::tasks::error_chain;
+
+/// What is read from one socket in one turn at most: beyond that a flood would keep deadlines from
+/// being looked at, and what is left is read in the next turn.
+const READS_PER_TURN: usize = 512;
+/// Sockets that could not be opened are tried again after this.
+const RETRY: Duration = Duration::from_secs(1);
+/// Longer than any frame and datagram that is of interest; longer ones are cut and do not parse.
+const BUFFER: usize = 2048;
+
+/// What one turn means for others.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Did {
+    /// What the kernel shall hold has changed.
+    pub(super) kernel_changed: bool,
+    /// What the disk shall hold has changed.
+    pub(super) remember: bool,
+}
+
+/// A segment; without sockets until they could be opened.
+pub(super) struct Segment {
+    index: LinkIndex,
+    plan: SegmentPlan,
+    remembered: Remembered,
+    running: Option<Running>,
+    trouble: Option<String>,
+    retry_at: Option<Moment>,
+    is_finished: bool,
+    /// An order that came before the sockets were open.
+    order: Option<Command>,
+}
+
+struct Running {
+    member: Member,
+    speaker: Speaker,
+    packets: PacketSocket,
+    heartbeats: HeartbeatSocket,
+    send_faults: std::collections::BTreeMap<&'static str, u64>,
+    speaking: BTreeSet<Ipv4Addr>,
+}
+
+type Readable<'a> = Pin<Box<dyn Future<Output = io::Result<()>> + 'a>>;
+
+impl Segment {
+    pub(super) fn new(index: LinkIndex, plan: SegmentPlan, remembered: Remembered) -> Segment {
+        Segment {
+            index,
+            plan,
+            remembered,
+            running: None,
+            trouble: None,
+            retry_at: None,
+            is_finished: false,
+            order: None,
+        }
+    }
+
+    pub(super) fn link(&self) -> &LinkName {
+        &self.plan.link
+    }
+
+    /// Whether it has left after a stop or restart.
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_finished || self.running.is_none()
+    }
+
+    pub(super) fn spoken_for(&self) -> usize {
+        self.running
+            .as_ref()
+            .map_or(0, |running| running.speaking.len())
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Moment> {
+        let Some(running) = &self.running else {
+            return self.retry_at;
+        };
+        let member = running.member.next_timeout().map(|(at, _)| at);
+        let speaker = running.speaker.next_timeout().map(|(at, _)| at);
+        member.into_iter().chain(speaker).min()
+    }
+
+    /// Futures that end when a socket has input.
+    pub(super) fn readable(&self) -> Vec<Readable<'_>> {
+        let Some(running) = &self.running else {
+            return Vec::new();
+        };
+        vec![
+            Box::pin(running.packets.readable()),
+            Box::pin(running.heartbeats.readable()),
+        ]
+    }
+
+    pub(super) fn handle_plan(&mut self, plan: &SegmentPlan, now: Moment) {
+        if *plan == self.plan {
+            return;
+        }
+        let is_up = |plan: &SegmentPlan| plan.abilities.values().any(|a| *a > Ability::Cannot);
+        let is_back = is_up(plan) && !is_up(&self.plan);
+        let is_elsewhere = plan.own != self.plan.own || plan.subnet != self.plan.subnet;
+        let is_moved = is_elsewhere || plan.mac != self.plan.mac;
+        self.plan.clone_from(plan);
+        if is_elsewhere {
+            // The sockets are bound to the old place; the member's peers and terms stay.
+            self.reopen(now);
+        }
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        running.member.handle_plan(plan.clone(), now);
+        if is_back || is_moved {
+            running.member.handle_link_up(now);
+            running.speaker.set_link(plan.mac, plan.own, now);
+        }
+    }
+
+    pub(super) fn handle_command(&mut self, command: Command, now: Moment) {
+        match &mut self.running {
+            Some(running) => running.member.handle_command(command, now),
+            None => self.order = Some(command),
+        }
+    }
+
+    /// One turn (see the core's `member` for the order).
+    pub(super) fn take_turn(
+        &mut self,
+        settings: &Settings,
+        local: &BTreeSet<Ipv4Addr>,
+        now: Moment,
+    ) -> Result<Did, AnnounceError> {
+        if self.running.is_none() {
+            self.try_open(settings, now)?;
+        }
+        let Some(running) = &mut self.running else {
+            return Ok(Did::default());
+        };
+        running.read(now);
+        running.member.handle_local(local, now);
+        running.member.handle_timeout(now);
+        let mut did = Did::default();
+        while let Some(output) = running.member.next_output() {
+            match output {
+                Output::Send { to, bytes } => running.send(to, &bytes),
+                Output::Ask { target, mac } => running.speaker.ask(target, mac),
+                Output::Announce(address) => running.speaker.announce_again(address, now),
+                Output::ClaimsChanged | Output::NeighboursChanged => did.kernel_changed = true,
+                Output::Remember => did.remember = true,
+                Output::Log(line) => write_log(&self.plan.link, &line),
+                Output::Finished => self.is_finished = true,
+            }
+        }
+        running.speak(now);
+        Ok(did)
+    }
+
+    /// Adds what the kernel shall hold for this segment.
+    pub(super) fn wish(&self, wish: &mut KernelWish) {
+        let Some(running) = &self.running else { return };
+        wish.local.extend(running.member.wanted_local());
+        let neighbours = running.member.neighbours().into_iter();
+        wish.neighbours
+            .extend(neighbours.map(|(peer, mac)| ((self.index, peer), mac)));
+    }
+
+    pub(super) fn remembered(&self) -> Option<Remembered> {
+        self.running
+            .as_ref()
+            .map(|running| running.member.remembered())
+    }
+
+    pub(super) fn report(&self, report: &mut LanReport, now: Moment) {
+        if let Some(trouble) = &self.trouble {
+            report.problems.push(Problem {
+                severity: Severity::Unhealthy,
+                code: "segment-without-sockets",
+                what: format!("nothing is announced on {}: {trouble}", self.plan.link),
+                remedy: "give the service CAP_NET_RAW and CAP_NET_ADMIN (its unit does), and look \
+                         for another program on the heartbeat port; it is tried again each second"
+                    .to_owned(),
+            });
+        }
+        let Some(running) = &self.running else { return };
+        let mut segment = running.member.report(now);
+        segment.counters.extend(running.speaker.counters());
+        segment.counters.extend(
+            running
+                .send_faults
+                .iter()
+                .map(|(name, count)| (*name, *count)),
+        );
+        report.segments.push(segment);
+    }
+
+    fn try_open(&mut self, settings: &Settings, now: Moment) -> Result<(), AnnounceError> {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return Ok(());
+        }
+        match self.open_sockets(settings) {
+            Ok((packets, heartbeats)) => {
+                let mut seed = [0; 32];
+                getrandom::fill(&mut seed).map_err(AnnounceError::Randomness)?;
+                let plan = self.plan.clone();
+                let speaker = Speaker::new(plan.mac, plan.own);
+                let mut member = Member::new(settings.clone(), plan, &self.remembered, seed, now);
+                if let Some(command) = self.order.take() {
+                    member.handle_command(command, now);
+                }
+                self.running = Some(Running {
+                    member,
+                    speaker,
+                    packets,
+                    heartbeats,
+                    send_faults: std::collections::BTreeMap::new(),
+                    speaking: BTreeSet::new(),
+                });
+                self.trouble = None;
+                self.retry_at = None;
+                log::info!(link:% = self.plan.link, own:% = self.plan.own; "segment open");
+            }
+            Err(trouble) => {
+                if self.trouble.as_ref() != Some(&trouble) {
+                    log::warn!(link:% = self.plan.link, error:% = trouble; "segment does not open");
+                }
+                self.trouble = Some(trouble);
+                self.retry_at = Some(now + RETRY);
+            }
+        }
+        Ok(())
+    }
+
+    fn open_sockets(&self, settings: &Settings) -> Result<(PacketSocket, HeartbeatSocket), String> {
+        let packets = PacketSocket::open(self.index, self.plan.subnet)
+            .map_err(|error| error_chain(&error))?;
+        let heartbeats = HeartbeatSocket::open(&self.plan.link, self.plan.own, settings.port)
+            .map_err(|error| error_chain(&error))?;
+        Ok((packets, heartbeats))
+    }
+
+    /// The own address changed: a new life with what this one remembers.
+    fn reopen(&mut self, now: Moment) {
+        if let Some(running) = self.running.take() {
+            self.remembered = running.member.remembered();
+        }
+        self.retry_at = Some(now);
+    }
+}
+
+impl Running {
+    /// R2, then everything that has arrived.
+    fn read(&mut self, now: Moment) {
+        if self.member.handle_wake(now) == Wake::ThrowQueuesAway {
+            let thrown = self.packets.drain() + self.heartbeats.drain();
+            self.speaker.reset();
+            self.speaking.clear();
+            log::warn!(thrown = thrown; "was not run for too long: starts over");
+        }
+        let mut buffer = [0; BUFFER];
+        for _ in 0..READS_PER_TURN {
+            let Some(length) = self.packets.recv(&mut buffer) else {
+                break;
+            };
+            match self.speaker.handle_frame(&buffer[..length], now) {
+                Handled::Heard(heard) => self.member.handle_heard(heard, now),
+                Handled::Answered | Handled::Ignored(_) => {}
+            }
+        }
+        for _ in 0..READS_PER_TURN {
+            let Some((source, length)) = self.heartbeats.recv(&mut buffer) else {
+                break;
+            };
+            self.member
+                .handle_datagram(*source.ip(), &buffer[..length], now);
+        }
+        for _ in 0..READS_PER_TURN {
+            let Some(peer) = self.heartbeats.next_refused() else {
+                break;
+            };
+            self.member.handle_refused(peer, now);
+        }
+    }
+
+    fn send(&mut self, to: Ipv4Addr, bytes: &[u8]) {
+        if let Err(fault) = self.heartbeats.send(to, bytes) {
+            *self.send_faults.entry(fault).or_default() += 1;
+        }
+    }
+
+    /// The speaker learns what it speaks for, and its frames go out.
+    fn speak(&mut self, now: Moment) {
+        let speaking = self.member.speaking();
+        if speaking != self.speaking {
+            self.speaker.set_speaking(&speaking, now);
+            self.speaking = speaking;
+        }
+        self.speaker.handle_timeout(now);
+        while let Some(frame) = self.speaker.next_frame() {
+            if let Err(fault) = self.packets.send(&frame) {
+                *self.send_faults.entry(fault).or_default() += 1;
+            }
+        }
+    }
+}
+
+fn write_log(link: &LinkName, line: &LogLine) {
+    let address = line
+        .address
+        .map(|address| address.to_string())
+        .unwrap_or_default();
+    let peer = line
+        .peer
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let level = if line.is_warning {
+        log::Level::Warn
+    } else {
+        log::Level::Info
+    };
+    match (address.is_empty(), peer.is_empty()) {
+        (true, true) => log::log!(level, link:% = link; "{}", line.text),
+        (false, true) => log::log!(level, link:% = link, address = address; "{}", line.text),
+        (true, false) => log::log!(level, link:% = link, peer = peer; "{}", line.text),
+        (false, false) => {
+            log::log!(level, link:% = link, address = address, peer = peer; "{}", line.text);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use std::net::Ipv4Addr;
+
+use sovnet_core::member::Remembered;
+
+use super::*;
+
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Dir {
+        let dir = std::env::temp_dir().join(format!("sovnet-store-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Dir(dir)
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _left_behind = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn memories() -> Memories {
+    let mut remembered = Remembered::default();
+    remembered
+        .terms
+        .insert(Ipv4Addr::new(192, 0, 2, 1), (3, true));
+    Memories::from([("eth0".parse().unwrap(), remembered)])
+}
+
+#[test]
+fn no_file_is_no_memory_and_no_problem() {
+    let dir = Dir::new("none");
+    assert_eq!(load(&dir.0), (Memories::new(), Vec::new()));
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_named() {
+    let dir = Dir::new("damaged");
+    let text = to_text(&memories()).replace(" 3 ", " 4 ");
+    fs::write(file_in(&dir.0), text).unwrap();
+    let (found, problems) = load(&dir.0);
+    assert_eq!(found, Memories::new());
+    assert_eq!(problems[0].code, "state-unreadable");
+    assert!(!file_in(&dir.0).exists() && dir.0.join("lan.damaged").exists());
+}
+
+#[tokio::test]
+async fn what_changes_is_on_disk_when_the_store_stops() {
+    let dir = Dir::new("write");
+    let (memories_tx, memories_rx) = watch::channel(Arc::new(Memories::new()));
+    let (problems_tx, _problems_rx) = watch::channel(Arc::default());
+    let store = Store::new(&dir.0, memories_rx, problems_tx, Vec::new());
+    memories_tx.send_replace(Arc::new(memories()));
+    let stop = CancellationToken::new();
+    stop.cancel();
+    store.run(stop).await.unwrap();
+    assert_eq!(load(&dir.0), (memories(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_directory_that_is_missing_is_a_problem_and_nothing_worse() {
+    let dir = Dir::new("missing");
+    let (_memories_tx, memories_rx) = watch::channel(Arc::new(memories()));
+    let (problems_tx, problems_rx) = watch::channel(Arc::default());
+    let store = Store::new(&dir.0.join("nowhere"), memories_rx, problems_tx, Vec::new());
+    let stop = CancellationToken::new();
+    stop.cancel();
+    store.run(stop).await.unwrap();
+    assert_eq!(problems_rx.borrow()[0].code, "state-unwritable");
+}
