@@ -180,13 +180,14 @@ impl Host {
                 id: self.id(),
                 name: self.name.parse().expect("hosts have names of nodes"),
                 version: "simulated".to_owned(),
+                config_hash: 0,
             },
             key,
             port: 5847,
             peers,
         };
         let clock = self.clock(now);
-        let member = Member::new(settings, self.plan(), self.disk.clone(), seed, clock);
+        let member = Member::new(settings, self.plan(), &self.disk, seed, clock);
         self.life += 1;
         self.daemon = Some(Daemon {
             member,
@@ -210,7 +211,8 @@ impl Host {
 
     /// What the daemon says of itself.
     pub(crate) fn report(&self, now: Moment) -> Option<SegmentReport> {
-        self.daemon.as_ref()?.member.report(self.clock(now))
+        let link = "eth0".parse().expect("eth0 is a link name");
+        Some(self.daemon.as_ref()?.member.report(link, self.clock(now)))
     }
 
     /// What the kernel does with a packet that arrived, and what it sends back.
