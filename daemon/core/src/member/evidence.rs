@@ -88,6 +88,14 @@ impl Member {
 
     /// An ARP frame that carries one of the announced addresses as sender.
     fn hear_address(&mut self, heard: Heard, now: Moment) {
+        // Whose frame it is can't be told before every peer's MAC is known.
+        if self
+            .peers
+            .values()
+            .any(|peer| peer.stands() && peer.mac.is_none())
+        {
+            return self.count("claims-heard-too-early");
+        }
         let sender = self.peers.values().find(|peer| peer.mac == Some(heard.mac));
         let sender = sender.map(|peer| (peer.id, peer.liveness));
         let Some(mut own) = self.addresses.remove(&heard.sender) else {

@@ -70,7 +70,22 @@ impl Member {
         }
     }
 
+    /// A kernel that still knows its neighbours asks for nobody, so the MAC of a peer that is heard
+    /// may never be seen: asked for until it is.
+    fn ask_mac(&mut self, peer: &mut Peer, now: Moment) {
+        let pause = self.timers.challenge;
+        let is_recent = peer.mac_asked_at.is_some_and(|at| now.since(at) < pause);
+        if peer.mac.is_none() && !is_recent {
+            peer.mac_asked_at = Some(now);
+            self.outputs.push_back(Output::Ask {
+                target: peer.address,
+                mac: None,
+            });
+        }
+    }
+
     fn watch_alive(&mut self, peer: &mut Peer, now: Moment) {
+        self.ask_mac(peer, now);
         let quiet = now.since(peer.heard_at.unwrap_or(peer.since));
         if quiet >= self.threshold(peer) {
             let reason = format!("silent for {} ms", quiet.as_millis());

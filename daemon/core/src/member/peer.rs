@@ -20,6 +20,8 @@ pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) address: Ipv4Addr,
     pub(crate) mac: Option<Mac>,
+    /// When its MAC was last asked for while it was not known.
+    pub(crate) mac_asked_at: Option<Moment>,
     pub(crate) name: Option<NodeName>,
     pub(crate) version: Option<String>,
     pub(crate) session: Session,
@@ -110,6 +112,7 @@ impl Peer {
             id,
             address,
             mac: None,
+            mac_asked_at: None,
             name: None,
             version: None,
             session: Session {
