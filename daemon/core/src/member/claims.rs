@@ -349,7 +349,11 @@ impl Member {
             if !own.is_active() {
                 continue;
             }
-            let floor = if is_stopping { 0 } else { self.level(own, now) };
+            let floor = if is_stopping {
+                0
+            } else {
+                self.level_to_offer(own, now)
+            };
             for peer in self.peers.values() {
                 let can_take = peer.liveness == Liveness::Alive
                     && peer.lists(self.settings.identity.id)

@@ -150,6 +150,12 @@ impl Member {
     }
 
     pub(super) fn watch_gateway(&mut self, now: Moment) {
+        let is_behind = !self.gateway_seen(now)
+            && self
+                .peers
+                .values()
+                .any(|peer| peer.liveness == Liveness::Alive && peer.stated.flags.gateway_seen);
+        self.watch.behind_since = is_behind.then(|| self.watch.behind_since.unwrap_or(now));
         let Some(gateway) = self.plan.gateway else {
             return;
         };

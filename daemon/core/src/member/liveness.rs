@@ -79,7 +79,8 @@ impl Member {
             self.ask_host(peer, self.timers.ask_step, now);
         } else {
             peer.probe.asking_since = None;
-            // Without its MAC its frames could not be told from a stranger's.
+            // Kernels that know each other ask for nobody, and without its MAC a peer's frames could
+            // not be told from a stranger's.
             if peer.mac.is_none() {
                 self.ask_host(peer, SLOW_ASK, now);
             }

@@ -26,6 +26,8 @@ pub(super) struct Watch {
     pub(super) gateway_asked_at: Option<Moment>,
     pub(super) gateway_first_asked_at: Option<Moment>,
     pub(super) gateway_mac: Option<Mac>,
+    /// Since when a live peer sees the gateway that this node misses.
+    pub(super) behind_since: Option<Moment>,
     /// LAN hosts heard last, newest first (R3).
     pub(super) hosts: VecDeque<(Ipv4Addr, Mac)>,
     /// When a witness last answered a question of ours.
@@ -71,6 +73,7 @@ impl Watch {
             gateway_asked_at: None,
             gateway_first_asked_at: None,
             gateway_mac: None,
+            behind_since: None,
             hosts: VecDeque::new(),
             witness_at: None,
             question: None,
@@ -251,18 +254,35 @@ impl Member {
         }
     }
 
-    /// R1's level: the own ability, capped by the node's state and the gateway.
+    /// The level that is stated: the own ability, capped by the node's state and the gateway.
     pub(super) fn level(&self, own: &Own, now: Moment) -> u8 {
+        let path = if self.gateway_seen(now) {
+            Ability::Serves
+        } else {
+            Ability::LastResort
+        };
+        self.ability(own, now).min(path).level()
+    }
+
+    /// The level that a better one is compared with (R8). A router that reboots is missed and
+    /// found again by one node after the other: only a lasting difference moves addresses.
+    pub(super) fn level_to_offer(&self, own: &Own, now: Moment) -> u8 {
+        let lasting = self.timers.gateway_ask * 2;
+        let is_lasting = |since| now.since(since) >= lasting;
+        if self.watch.behind_since.is_some_and(is_lasting) {
+            self.level(own, now)
+        } else {
+            self.ability(own, now).level()
+        }
+    }
+
+    /// The own ability, capped by the node's state.
+    fn ability(&self, own: &Own, now: Moment) -> Ability {
         let cap = match self.state {
             NodeState::Joining | NodeState::Active | NodeState::Restarting => Ability::Serves,
             NodeState::Draining => Ability::LastResort,
             NodeState::Stopping => Ability::Going,
             NodeState::Gone | NodeState::Isolated | NodeState::Mute => Ability::Cannot,
-        };
-        let path = if self.gateway_seen(now) {
-            Ability::Serves
-        } else {
-            Ability::LastResort
         };
         let is_unable = own.unable_until.is_some_and(|until| now < until);
         let ability = if is_unable {
@@ -270,6 +290,6 @@ impl Member {
         } else {
             own.ability
         };
-        ability.min(cap).min(path).level()
+        ability.min(cap)
     }
 }

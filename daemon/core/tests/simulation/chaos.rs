@@ -94,6 +94,11 @@ fn peace(lan: &mut Lan) {
     lan.heal();
     let gateway = lan.gateway();
     lan.hosts[gateway].is_powered = lan.setup.has_gateway;
+    let network = format!(
+        "loss was {}, delay {:?}",
+        lan.setup.loss_per_mille, lan.setup.delay
+    );
+    lan.note(gateway, &network);
     lan.setup.loss_per_mille = lan.setup.loss_per_mille.min(10);
     lan.setup.delay.1 = lan.setup.delay.1.min(ms(5));
     for node in lan.nodes() {
