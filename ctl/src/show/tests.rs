@@ -1,3 +1,5 @@
+//! Screens and documents of four nodes, compared as a whole.
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect, expect_file};

@@ -1,5 +1,6 @@
+//! The message of a whole report, compared as a whole.
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect_file;
@@ -102,7 +103,7 @@ fn every_part_of_a_report_has_its_place_in_the_message() {
     let parts = Parts {
         lan: &lan,
         dns: Some(&dns),
-        others: &[Arc::default()],
+        others: &[],
     };
     let report = build(&node(), &parts, NOW);
     let counters = BTreeMap::from([("calls", 3)]);
