@@ -1,4 +1,139 @@
 //! `sovnetctl`: asks and commands a running sovnetd.
+//!
+//! Data goes to stdout, sentences about failures to stderr; the exit code says which it was (see
+//! [`failure::Failure`] and docs/control.md). It never reads the daemon's files and depends on
+//! nothing of the daemon but the control messages.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod ask;
+mod failure;
+mod key;
+mod show;
+mod table;
+mod words;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::ask::Daemon;
+use crate::failure::Failure;
+
+/// Ask and command the sovnetd of this machine.
+#[derive(Debug, Parser)]
+#[command(name = "sovnetctl", version, arg_required_else_help = true)]
+#[command(after_help = "\
+Exit codes: 0 healthy or done, 1 other failure, 2 usage, 3 degraded or idle, 4 unhealthy, \
+5 daemon not reachable, 6 denied.")]
+struct Cli {
+    /// The daemon's control socket.
+    #[arg(long, global = true, value_name = "PATH", default_value = sovnet_control::DEFAULT_SOCKET)]
+    socket: PathBuf,
+    /// How long to wait for the daemon, such as 500ms, 5s or 1m.
+    #[arg(long, global = true, value_name = "TIME", default_value = "5s")]
+    #[arg(value_parser = words::parse_duration)]
+    timeout: Duration,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show addresses, nodes, DNS and problems; the exit code is the health.
+    Status {
+        /// Print the status document as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand over every address that another node can serve.
+    Drain,
+    /// Take part again after a drain.
+    Undrain,
+    /// The key that the nodes share.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a new key file; never overwrites one, never prints the key.
+    New {
+        /// Where.
+        #[arg(default_value = "/etc/sovnet/cluster.key")]
+        file: PathBuf,
+    },
+}
+
+/// What goes to stdout, and the exit code.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    text: String,
+    code: u8,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = run(&cli, terminal_width()).and_then(print);
+    ExitCode::from(result.unwrap_or_else(|failure| {
+        // Nobody is left to tell if stderr is gone.
+        let _gone = writeln!(io::stderr(), "sovnetctl: {failure}");
+        failure.exit_code()
+    }))
+}
+
+fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
+    let daemon = Daemon {
+        socket: &cli.socket,
+        timeout: cli.timeout,
+    };
+    let done = |sentence: String| Outcome {
+        text: sentence + "\n",
+        code: 0,
+    };
+    match &cli.command {
+        Command::Status { json } => {
+            let status = daemon.status()?;
+            let text = if *json {
+                show::json(&status)
+            } else {
+                show::table(&status, width)
+            };
+            let code = show::exit_code(&status);
+            Ok(Outcome { text, code })
+        }
+        Command::Drain => daemon.drain().map(done),
+        Command::Undrain => daemon.undrain().map(done),
+        Command::Key {
+            command: KeyCommand::New { file },
+        } => key::make(file).map(done),
+    }
+}
+
+/// A reader that went away has what it wanted: the exit code stays the answer.
+fn print(outcome: Outcome) -> Result<u8, Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(outcome.text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Print(error)),
+        Ok(()) | Err(_) => Ok(outcome.code),
+    }
+}
+
+/// None if stdout is no terminal: then nothing is shortened or wrapped.
+fn terminal_width() -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+    // A serial console reports 0.
+    (size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+#[cfg(test)]
+mod tests;

@@ -105,8 +105,9 @@ impl Link {
         }
     }
 
-    /// Runs until stopped; then takes everything of ours out of the kernel again. If it is dropped
-    /// instead, the kernel drops the addresses itself when their lifetime ends.
+    /// Runs until stopped; then takes everything of ours out of the kernel again, unless the last
+    /// wish says otherwise. If it is dropped instead, the kernel drops the addresses itself when
+    /// their lifetime ends, and its next life finds the neighbours.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), LinkError> {
         let mut tasks = JoinSet::new();
         // Events come first, so that nothing happens unseen between reading and listening. They
@@ -134,8 +135,10 @@ impl Link {
                 Event::Renew => keeper.handle_renewal().await,
             }
         }
-        keeper.handle_wish(Arc::default()).await;
-        self.publish(&keeper);
+        if !self.wish().is_kept_on_exit {
+            keeper.handle_wish(Arc::default()).await;
+            self.publish(&keeper);
+        }
         Ok(())
     }
 

@@ -46,6 +46,18 @@ pub(crate) fn block_on(future: impl Future<Output = ()>) {
     });
 }
 
+/// Takes root's rights from this thread; the other threads keep theirs.
+#[expect(
+    unsafe_code,
+    reason = "the C library's function changes every thread, only the system call one"
+)]
+pub(crate) fn become_nobody() {
+    const NOBODY: libc::uid_t = 65_534;
+    // SAFETY: it takes three numbers and touches no memory.
+    let result = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+    assert_eq!(result, 0, "root may become somebody else");
+}
+
 /// Runs `ip` with these arguments; what it printed.
 pub(crate) fn ip(arguments: &str) -> String {
     let output = Command::new("ip")

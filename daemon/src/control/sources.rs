@@ -24,11 +24,9 @@ impl Sources {
     pub(crate) fn report(&self, now: Moment) -> Report {
         let lan = Arc::clone(&self.lan.borrow());
         let dns = self.dns.as_ref().map(|dns| Arc::clone(&dns.borrow()));
-        let others: Vec<Arc<Vec<Problem>>> = self
-            .others
-            .iter()
-            .map(|o| Arc::clone(&o.borrow()))
-            .collect();
+        let others = self.others.iter().map(|other| Arc::clone(&other.borrow()));
+        let others: Vec<Arc<Vec<Problem>>> = others.collect();
+        let others: Vec<&[Problem]> = others.iter().map(|other| other.as_slice()).collect();
         let parts = Parts {
             lan: &lan,
             dns: dns.as_deref(),

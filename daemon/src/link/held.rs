@@ -57,23 +57,17 @@ pub(super) enum Step {
     PutNeighbour(LinkIndex, Ipv4Addr, Mac),
 }
 
-/// What is put again although it is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Again {
-    /// Nothing.
-    Nothing,
-    /// Local addresses: their lifetime is renewed.
-    Local,
-    /// Neighbours as well: somebody may have removed them.
-    All,
-}
-
 impl Held {
-    /// The steps to what is wished.
+    /// The steps to what is wished. A renewal puts addresses that are held again.
     ///
     /// A link becomes quiet before an address becomes local, and an address is gone before a link
     /// may speak again: otherwise the kernel would answer ARP for it in between.
-    pub(super) fn steps(&self, wish: &KernelWish, table: &LinkTable, again: Again) -> Vec<Step> {
+    pub(super) fn steps(
+        &self,
+        wish: &KernelWish,
+        table: &LinkTable,
+        is_renewal: bool,
+    ) -> Vec<Step> {
         let mut steps = Vec::new();
         let unwished = self.local.iter().filter(|held| !wish.local.contains(held));
         steps.extend(unwished.map(|address| Step::RemoveLocal(*address)));
@@ -88,21 +82,14 @@ impl Held {
             .filter(|index| table.has_link(**index) && !self.quiet.contains_key(index));
         steps.extend(loud.map(|index| Step::Quiet(*index)));
         let missing = wish.local.iter().filter(|address| {
-            (again >= Again::Local || !self.local.contains(address))
-                && !table.has_lasting_local(**address)
+            (is_renewal || !self.local.contains(address)) && !table.has_lasting_local(**address)
         });
         steps.extend(missing.map(|address| Step::AddLocal(*address)));
-        self.neighbour_steps(wish, table, again, &mut steps);
+        self.neighbour_steps(wish, table, &mut steps);
         steps
     }
 
-    fn neighbour_steps(
-        &self,
-        wish: &KernelWish,
-        table: &LinkTable,
-        again: Again,
-        steps: &mut Vec<Step>,
-    ) {
+    fn neighbour_steps(&self, wish: &KernelWish, table: &LinkTable, steps: &mut Vec<Step>) {
         for (index, address) in self.neighbours.keys() {
             if !wish.neighbours.contains_key(&(*index, *address)) {
                 steps.push(Step::RemoveNeighbour(*index, *address));
@@ -110,7 +97,7 @@ impl Held {
         }
         for ((index, address), mac) in &wish.neighbours {
             let is_held = self.neighbours.get(&(*index, *address)) == Some(mac);
-            if (!is_held || again == Again::All) && table.is_admin_up(*index) {
+            if !is_held && table.is_admin_up(*index) {
                 steps.push(Step::PutNeighbour(*index, *address, *mac));
             }
         }

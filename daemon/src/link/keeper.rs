@@ -16,7 +16,7 @@ use sovnet_core::names::LinkIndex;
 use sovnet_core::report::Problem;
 
 use super::Events;
-use super::held::{Again, ArpModes, Held, Step};
+use super::held::{ArpModes, Held, Step};
 use super::kernel::{Kernel, KernelError};
 use super::table::{Effects, LinkTable};
 use super::troubles::Troubles;
@@ -62,7 +62,7 @@ impl Keeper {
     /// Something else is wished.
     pub(super) async fn handle_wish(&mut self, wish: Arc<KernelWish>) {
         self.wish = wish;
-        self.converge(Again::Nothing).await;
+        self.converge(false).await;
     }
 
     /// The kernel has told something, and perhaps more of it waits.
@@ -80,21 +80,19 @@ impl Keeper {
             }
             next = events.next().now_or_never().flatten();
         }
-        let again = self.refresh(are_routes_stale).await;
-        self.converge(again).await;
+        self.refresh(are_routes_stale).await;
+        self.converge(false).await;
     }
 
     /// It is time to renew what has a lifetime, and to try again what failed.
     pub(super) async fn handle_renewal(&mut self) {
         self.renewals = self.renewals.wrapping_add(1);
         self.troubles.forget_old(clock::now());
-        let is_audit = self.renewals.is_multiple_of(AUDIT_EVERY);
-        if is_audit {
+        if self.renewals.is_multiple_of(AUDIT_EVERY) {
             self.audit().await;
         }
         self.refresh(false).await;
-        self.converge(if is_audit { Again::All } else { Again::Local })
-            .await;
+        self.converge(true).await;
     }
 
     /// The facts for everyone else.
@@ -127,13 +125,13 @@ impl Keeper {
         let table = &self.table;
         self.held.local.retain(|address| table.has_local(*address));
         self.held.quiet.retain(|index, _| table.has_link(*index));
+        self.held.neighbours = self.kernel.our_neighbours().await?;
         self.table.set_routes(&self.kernel.routes().await?);
         Ok(())
     }
 
-    /// Reads again what is known to be out of date; what then may have to be put again.
-    async fn refresh(&mut self, are_routes_stale: bool) -> Again {
-        let was_stale = self.is_stale;
+    /// Reads again what is known to be out of date.
+    async fn refresh(&mut self, are_routes_stale: bool) {
         let result = if self.is_stale {
             self.read_all().await
         } else if are_routes_stale {
@@ -145,11 +143,6 @@ impl Keeper {
         self.is_stale = result.is_err();
         if let Err(error) = result {
             log::warn!(error:% = error; "failed to read the kernel's state; it is tried again");
-        }
-        if was_stale {
-            Again::All
-        } else {
-            Again::Nothing
         }
     }
 
@@ -179,9 +172,9 @@ impl Keeper {
     }
 
     /// Carries out what is missing. What fails is a problem, and is tried again at each renewal.
-    async fn converge(&mut self, again: Again) {
+    async fn converge(&mut self, is_renewal: bool) {
         let before = self.troubles.open();
-        for step in self.held.steps(&self.wish, &self.table, again) {
+        for step in self.held.steps(&self.wish, &self.table, is_renewal) {
             match self.carry_out(step).await {
                 Ok(()) => self.note_done(step),
                 Err(error) if error.is_gone() => {
@@ -255,20 +248,22 @@ impl Keeper {
     async fn audit(&mut self) {
         let links: Vec<LinkIndex> = self.held.quiet.keys().copied().collect();
         for link in links {
-            let is_changed = match self.kernel.arp_modes(link).await {
-                Ok(modes) => modes != ArpModes::QUIET,
-                Err(_gone) => false,
-            };
-            if is_changed
-                && self
-                    .kernel
-                    .set_arp_modes(link, ArpModes::QUIET)
-                    .await
-                    .is_ok()
-            {
-                self.troubles
-                    .arp_changed(&self.table.name(link), clock::now());
+            let modes = self.kernel.arp_modes(link).await;
+            if modes.is_ok_and(|modes| modes != ArpModes::QUIET) {
+                self.make_quiet_again(link).await;
             }
+        }
+        if let Ok(neighbours) = self.kernel.our_neighbours().await {
+            self.held.neighbours = neighbours;
+        }
+    }
+
+    async fn make_quiet_again(&mut self, link: LinkIndex) {
+        let result = self.kernel.set_arp_modes(link, ArpModes::QUIET).await;
+        let name = self.table.name(link);
+        match result {
+            Ok(()) => self.troubles.arp_changed(&name, clock::now()),
+            Err(error) => log::debug!(link = name, error:% = error; "failed to set ARP again"),
         }
     }
 

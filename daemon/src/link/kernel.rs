@@ -2,6 +2,7 @@
 //!
 //! Each request has a time limit. Decides nothing; called by `link` alone.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -12,8 +13,10 @@ use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope, CacheInfo};
 use netlink_packet_route::link::{AfSpecInet, AfSpecUnspec, LinkAttribute, LinkMessage};
-use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage};
-use netlink_packet_route::route::RouteMessage;
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::route::{RouteMessage, RouteProtocol};
 use nix::errno::Errno;
 use rtnetlink::{AddressMessageBuilder, Handle, RouteMessageBuilder};
 use sovnet_core::names::{LinkIndex, Mac};
@@ -28,6 +31,10 @@ const DUMP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long an address stays without renewal: three renewals may fail.
 const LIFETIME_SECS: u32 = 6;
+
+/// Who put a neighbour there, as `ip -details neigh` shows it (`proto 83`). Permanent neighbours
+/// outlive a daemon that is killed; by this its next life knows them.
+const OUR_MARK: RouteProtocol = RouteProtocol::Other(83);
 
 /// `IFLA_INET_CONF`, and two of its members (`linux/if_link.h`, `linux/ip.h`).
 const INET_CONF: u16 = 1;
@@ -108,6 +115,16 @@ impl Kernel {
         all(self.handle.route().get(filter).execute()).await
     }
 
+    /// The permanent neighbours that carry our mark, also from an earlier life of this daemon.
+    pub(super) async fn our_neighbours(
+        &self,
+    ) -> Result<BTreeMap<(LinkIndex, Ipv4Addr), Mac>, KernelError> {
+        let request = self.handle.neighbours().get();
+        let request = request.set_address_family(AddressFamily::Inet);
+        let found: Vec<NeighbourMessage> = all(request.execute()).await?;
+        Ok(found.iter().filter_map(our_neighbour).collect())
+    }
+
     /// How a link speaks ARP now.
     pub(super) async fn arp_modes(&self, link: LinkIndex) -> Result<ArpModes, KernelError> {
         let found = all(self.handle.link().get().match_index(link.0).execute()).await?;
@@ -178,7 +195,11 @@ impl Kernel {
         mac: Mac,
     ) -> Result<(), KernelError> {
         let request = self.handle.neighbours().add(link.0, IpAddr::V4(address));
-        let request = request.link_layer_address(&mac.0).replace();
+        let mut request = request.link_layer_address(&mac.0).replace();
+        let message = request.message_mut();
+        message
+            .attributes
+            .push(NeighbourAttribute::Protocol(OUR_MARK));
         in_time(request.execute()).await
     }
 }
@@ -217,6 +238,23 @@ fn neighbour(link: LinkIndex, address: Ipv4Addr) -> NeighbourMessage {
         .attributes
         .push(NeighbourAttribute::Destination(destination));
     message
+}
+
+fn our_neighbour(message: &NeighbourMessage) -> Option<((LinkIndex, Ipv4Addr), Mac)> {
+    let (mut address, mut mac, mut is_ours) = (None, None, false);
+    for attribute in &message.attributes {
+        if let NeighbourAttribute::Destination(NeighbourAddress::Inet(found)) = attribute {
+            address = Some(*found);
+        } else if let NeighbourAttribute::LinkLayerAddress(found) = attribute {
+            mac = <[u8; 6]>::try_from(found.as_slice()).ok().map(Mac);
+        } else if let NeighbourAttribute::Protocol(found) = attribute {
+            is_ours = *found == OUR_MARK;
+        }
+    }
+    let link = LinkIndex(message.header.ifindex);
+    let key = address.map(|address| (link, address));
+    let is_permanent = message.header.state == NeighbourState::Permanent;
+    key.zip(mac).filter(|_| is_ours && is_permanent)
 }
 
 fn arp_modes_of(attribute: &LinkAttribute) -> Option<ArpModes> {

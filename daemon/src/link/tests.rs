@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Link, LinkError, read_facts_once};
-use crate::netns::{in_netns, index_of, ip, ip_until};
+use crate::netns::{become_nobody, in_netns, index_of, ip, ip_until};
 
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
 const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 218);
@@ -352,5 +352,82 @@ fn netns_peers_are_permanent_neighbours_also_after_the_link_was_down() {
         ip_until(show, shows(3)).await;
         shell.stop().await;
         assert!(!ip(show).contains("192.168.8.218"));
+    });
+}
+
+#[test]
+fn netns_neighbours_of_an_earlier_life_are_found_and_others_left_alone() {
+    in_netns(async || {
+        let lan = cable();
+        let shell = Shell::start();
+        shell.wish(KernelWish {
+            neighbours: BTreeMap::from([((lan, PEER), Mac([2, 0, 0, 0, 0, 1]))]),
+            ..KernelWish::default()
+        });
+        let show = "neigh show dev lan nud permanent";
+        ip_until(show, |shown| shown.contains("192.168.8.218")).await;
+        ip("neigh add 192.168.8.50 lladdr 02:00:00:00:00:05 dev lan nud permanent");
+        drop(shell);
+        tokio::task::yield_now().await;
+        assert!(ip(show).contains("192.168.8.218"), "it outlives the shell");
+
+        let shell = Shell::start();
+        ip_until(show, |shown| !shown.contains("192.168.8.218")).await;
+        shell.stop().await;
+        assert!(ip(show).contains("192.168.8.50"));
+    });
+}
+
+#[test]
+fn netns_before_a_restart_everything_is_left_as_it_is() {
+    in_netns(async || {
+        let lan = cable();
+        let mut shell = Shell::start();
+        let wish = KernelWish {
+            local: vec![VIP],
+            announcing: vec![lan],
+            neighbours: BTreeMap::from([((lan, PEER), Mac([2, 0, 0, 0, 0, 1]))]),
+            is_kept_on_exit: true,
+        };
+        shell.wish(wish);
+        let reached = shell.local_rx.wait_for(|local| local.contains(&VIP)).await;
+        assert!(reached.is_ok(), "the shell still runs");
+        drop(reached);
+        shell.stop.cancel();
+        shell.tasks.join_next().await.unwrap().unwrap().unwrap();
+        assert!(ip(LO).contains("192.168.8.241"));
+        assert!(ip("neigh show dev lan nud permanent").contains("192.168.8.218"));
+        assert_eq!(setting("lan", "arp_ignore"), "1");
+        // Until nobody came back.
+        ip_until(LO, |shown| !shown.contains("192.168.8.241")).await;
+    });
+}
+
+#[test]
+fn netns_without_the_capability_facts_are_read_and_the_problem_says_what_to_do() {
+    in_netns(async || {
+        let lan = cable();
+        become_nobody();
+        let mut shell = Shell::start();
+        shell.wish(KernelWish {
+            local: vec![VIP],
+            announcing: vec![lan],
+            neighbours: BTreeMap::from([((lan, PEER), Mac([2, 0, 0, 0, 0, 1]))]),
+            is_kept_on_exit: false,
+        });
+        shell
+            .facts_until(|facts| facts.links.contains_key(&lan))
+            .await;
+        let problem = shell.problem("no-net-admin").await;
+        assert!(
+            problem.what.contains("CAP_NET_ADMIN is missing"),
+            "{problem:?}"
+        );
+        assert_eq!(
+            shell.problems_rx.borrow().len(),
+            1,
+            "one problem, not one for each step"
+        );
+        shell.stop().await;
     });
 }

@@ -1,3 +1,5 @@
+//! The keeper with a service manager that writes down what it hears.
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;

@@ -1,3 +1,5 @@
+//! Sets of tasks that end, fail, obey and hang.
+
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;

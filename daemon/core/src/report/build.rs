@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::judge::{address_problem, dns_problem, no_segment_problem, peer_problem, state_problem};
 use super::{
@@ -47,7 +46,7 @@ pub struct Parts<'a> {
     /// DNS; none if it is switched off.
     pub dns: Option<&'a DnsReport>,
     /// What others found: the decision, the kernel, the store.
-    pub others: &'a [Arc<Vec<Problem>>],
+    pub others: &'a [&'a [Problem]],
 }
 
 /// The judgement in one word.

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use sovnet_core::frame::arp;
 use sovnet_core::names::{Mac, Subnet};
 
-use super::PacketSocket;
-use crate::netns::{in_netns, index_of, ip};
+use super::{PacketError, PacketSocket};
+use crate::netns::{become_nobody, in_netns, index_of, ip};
 
 const OURS: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
 const THEIRS: Mac = Mac([0x02, 0, 0, 0, 0, 0x02]);
@@ -123,5 +123,18 @@ fn netns_a_link_that_does_not_exist_is_named() {
             error.to_string(),
             "failed to bind the packet socket to link 4711"
         );
+    });
+}
+
+#[test]
+fn netns_without_the_capability_the_error_says_which_and_what_to_do() {
+    in_netns(async || {
+        ip("link add near type veth peer name far");
+        let link = index_of("near");
+        become_nobody();
+        let error = PacketSocket::open(link, subnet()).unwrap_err();
+        assert!(matches!(error, PacketError::Forbidden(_)));
+        let text = error.to_string();
+        assert!(text.contains("CAP_NET_RAW is missing; start"), "{text}");
     });
 }

@@ -1,3 +1,5 @@
+//! The socket file in directories of the test.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};

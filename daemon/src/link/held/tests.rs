@@ -8,7 +8,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMe
 use sovnet_core::facts::KernelWish;
 use sovnet_core::names::{LinkIndex, Mac};
 
-use super::{Again, ArpModes, Held, Step};
+use super::{ArpModes, Held, Step};
 use crate::link::table::LinkTable;
 
 const LAN: LinkIndex = LinkIndex(2);
@@ -38,6 +38,7 @@ fn wish() -> KernelWish {
         local: vec![VIP],
         announcing: vec![LAN],
         neighbours: BTreeMap::from([((LAN, PEER), MAC)]),
+        is_kept_on_exit: false,
     }
 }
 
@@ -51,7 +52,7 @@ fn held() -> Held {
 
 #[test]
 fn a_link_is_quiet_before_an_address_is_local() {
-    let steps = Held::default().steps(&wish(), &table(LinkFlags::Up), Again::Nothing);
+    let steps = Held::default().steps(&wish(), &table(LinkFlags::Up), false);
     assert_eq!(
         steps,
         [
@@ -64,7 +65,7 @@ fn a_link_is_quiet_before_an_address_is_local() {
 
 #[test]
 fn an_address_is_gone_before_a_link_may_speak_again() {
-    let steps = held().steps(&KernelWish::default(), &table(LinkFlags::Up), Again::All);
+    let steps = held().steps(&KernelWish::default(), &table(LinkFlags::Up), true);
     assert_eq!(
         steps,
         [
@@ -76,24 +77,17 @@ fn an_address_is_gone_before_a_link_may_speak_again() {
 }
 
 #[test]
-fn what_is_held_is_put_again_only_when_it_has_to_be() {
+fn only_addresses_are_put_again_and_only_in_a_renewal() {
     let table = table(LinkFlags::Up);
-    assert_eq!(held().steps(&wish(), &table, Again::Nothing), []);
-    assert_eq!(
-        held().steps(&wish(), &table, Again::Local),
-        [Step::AddLocal(VIP)]
-    );
-    assert_eq!(
-        held().steps(&wish(), &table, Again::All),
-        [Step::AddLocal(VIP), Step::PutNeighbour(LAN, PEER, MAC)]
-    );
+    assert_eq!(held().steps(&wish(), &table, false), []);
+    assert_eq!(held().steps(&wish(), &table, true), [Step::AddLocal(VIP)]);
 }
 
 #[test]
 fn one_address_for_another_is_one_step_each() {
     let mut wish = wish();
     wish.local = vec![WEB];
-    let steps = held().steps(&wish, &table(LinkFlags::Up), Again::Nothing);
+    let steps = held().steps(&wish, &table(LinkFlags::Up), false);
     assert_eq!(steps, [Step::RemoveLocal(VIP), Step::AddLocal(WEB)]);
 }
 
@@ -102,7 +96,7 @@ fn a_link_that_is_down_gets_no_neighbours_and_one_that_is_gone_nothing() {
     let mut wish = wish();
     wish.announcing.push(GONE);
     wish.neighbours.insert((GONE, PEER), MAC);
-    let steps = Held::default().steps(&wish, &table(LinkFlags::empty()), Again::All);
+    let steps = Held::default().steps(&wish, &table(LinkFlags::empty()), true);
     assert_eq!(steps, [Step::Quiet(LAN), Step::AddLocal(VIP)]);
 }
 
@@ -110,11 +104,8 @@ fn a_link_that_is_down_gets_no_neighbours_and_one_that_is_gone_nothing() {
 fn neighbours_that_the_kernel_dropped_are_put_again() {
     let mut held = held();
     held.forget_neighbours(GONE);
-    assert_eq!(
-        held.steps(&wish(), &table(LinkFlags::Up), Again::Nothing),
-        []
-    );
+    assert_eq!(held.steps(&wish(), &table(LinkFlags::Up), false), []);
     held.forget_neighbours(LAN);
-    let steps = held.steps(&wish(), &table(LinkFlags::Up), Again::Nothing);
+    let steps = held.steps(&wish(), &table(LinkFlags::Up), false);
     assert_eq!(steps, [Step::PutNeighbour(LAN, PEER, MAC)]);
 }

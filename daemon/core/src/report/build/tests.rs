@@ -1,5 +1,6 @@
+//! The judgement of a status, as a table of what differs from a healthy LAN.
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Health, NodeInfo, Parts, Report, build};
@@ -111,7 +112,7 @@ fn said(severity: Severity, code: &'static str) -> Problem {
 }
 
 fn report(lan: &LanReport, dns: Option<&DnsReport>, others: &[Problem]) -> Report {
-    let others = [Arc::new(others.to_vec())];
+    let others = [others];
     let parts = Parts {
         lan,
         dns,

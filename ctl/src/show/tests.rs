@@ -1,0 +1,335 @@
+//! Screens and documents of four nodes, compared as a whole.
+
+use std::collections::BTreeMap;
+
+use expect_test::{Expect, expect, expect_file};
+use sovnet_control::status::{
+    Address, Dns, Listener, Peer, Problem, SCHEMA, Segment, Status, Upstream, Zone,
+};
+
+use super::{exit_code, json, table};
+
+fn address(last: u8, holder: Option<&str>) -> Address {
+    Address {
+        address: format!("192.168.8.{last}"),
+        purpose: if last == 241 { "dns" } else { "host" }.to_owned(),
+        holder: holder.map(str::to_owned),
+        is_held_here: holder == Some("civil"),
+        holder_mac: holder.map(|name| match name {
+            "civil" => "02:00:00:00:00:01".to_owned(),
+            _ => "02:00:00:00:00:02".to_owned(),
+        }),
+        term: 3,
+        ability: 3,
+        is_local: holder == Some("civil"),
+        held_for_ms: 14_520_000,
+        reason: "the hash picked it among 2 able nodes".to_owned(),
+    }
+}
+
+fn peer() -> Peer {
+    Peer {
+        name: Some("box-01".to_owned()),
+        id: Some("0202020202020202".to_owned()),
+        address: "192.168.8.218".to_owned(),
+        mac: Some("02:00:00:00:00:02".to_owned()),
+        liveness: "alive".to_owned(),
+        reason: "heard within its threshold".to_owned(),
+        liveness_for_ms: 14_520_000,
+        state: Some("active".to_owned()),
+        claims: 1,
+        heard_ms_ago: Some(12),
+        threshold_ms: 90,
+        version: Some("0.1.0".to_owned()),
+    }
+}
+
+fn dns() -> Dns {
+    let listener = |transport: &str| Listener {
+        address: "192.168.8.241:53".to_owned(),
+        transport: transport.to_owned(),
+        is_bound: true,
+    };
+    Dns {
+        listeners: vec![listener("udp"), listener("tcp")],
+        zones: vec![Zone {
+            name: "internal.cloud.payne.io".to_owned(),
+            names: 31,
+        }],
+        upstreams: vec![
+            Upstream {
+                address: "1.1.1.1:53".to_owned(),
+                state: "ok".to_owned(),
+                reason: "answered".to_owned(),
+                last_rtt_ms: Some(9.26),
+            },
+            Upstream {
+                address: "8.8.8.8:53".to_owned(),
+                state: "redirected".to_owned(),
+                reason: "our own query came back through the router".to_owned(),
+                last_rtt_ms: None,
+            },
+        ],
+        counters: BTreeMap::from([("queries".to_owned(), 214)]),
+    }
+}
+
+pub(crate) fn healthy() -> Status {
+    Status {
+        schema: SCHEMA.to_owned(),
+        version: "0.1.0".to_owned(),
+        node: "civil".to_owned(),
+        id: "0101010101010101".to_owned(),
+        health: "healthy".to_owned(),
+        health_reason: "speaking for 192.168.8.240; 1 of 1 peers alive".to_owned(),
+        config_file: "/etc/sovnet/sovnet.toml".to_owned(),
+        uptime_ms: 14_520_000,
+        segments: vec![Segment {
+            link: "eth0".to_owned(),
+            mac: "02:00:00:00:00:01".to_owned(),
+            own_address: "192.168.8.222".to_owned(),
+            state: "active".to_owned(),
+            state_reason: "joined with box-01".to_owned(),
+            state_for_ms: 14_519_000,
+            addresses: vec![address(240, Some("civil")), address(241, Some("box-01"))],
+            peers: vec![peer()],
+            counters: BTreeMap::from([("arp-answered".to_owned(), 7)]),
+        }],
+        dns: Some(dns()),
+        problems: Vec::new(),
+        control_counters: BTreeMap::from([("calls".to_owned(), 1)]),
+    }
+}
+
+fn problem(severity: &str, code: &str, what: &str, remedy: &str) -> Problem {
+    Problem {
+        severity: severity.to_owned(),
+        code: code.to_owned(),
+        what: what.to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn degraded() -> Status {
+    let mut status = healthy();
+    let segment = &mut status.segments[0];
+    segment.addresses[1] = address(241, Some("civil"));
+    segment.addresses[1].reason = "took it over: box-01 died".to_owned();
+    segment.peers[0].liveness = "dead".to_owned();
+    segment.peers[0].reason = "silent for 41 s and no answer to ARP".to_owned();
+    segment.peers[0].heard_ms_ago = Some(41_000);
+    status.health = "degraded".to_owned();
+    status.problems = vec![problem(
+        "degraded",
+        "peer-dead",
+        "peer box-01 (192.168.8.218) is dead: silent for 41 s and no answer to ARP",
+        "look at box-01 (192.168.8.218): power, cable, `systemctl status sovnetd` there",
+    )];
+    status
+}
+
+fn unhealthy() -> Status {
+    let mut status = degraded();
+    let segment = &mut status.segments[0];
+    segment.state = "isolated".to_owned();
+    segment.state_reason = "neither peers nor gateway answer".to_owned();
+    for address in &mut segment.addresses {
+        address.holder = None;
+        address.holder_mac = None;
+        address.is_held_here = false;
+        address.reason = "isolated: this node is silent".to_owned();
+    }
+    status.health = "unhealthy".to_owned();
+    let isolated = problem(
+        "unhealthy",
+        "isolated",
+        "isolated on eth0: neither peers nor gateway answer",
+        "check this node's cable, switch port and router",
+    );
+    status.problems.insert(0, isolated);
+    status
+}
+
+fn idle() -> Status {
+    Status {
+        health: "idle".to_owned(),
+        health_reason: "no config at /etc/sovnet/sovnet.toml: nothing is announced".to_owned(),
+        config_file: String::new(),
+        uptime_ms: 41_000,
+        segments: Vec::new(),
+        dns: None,
+        ..healthy()
+    }
+}
+
+fn check(status: &Status, width: Option<usize>, expected: &Expect) {
+    let text = table(status, width);
+    if let Some(width) = width {
+        for line in text.lines() {
+            assert!(line.chars().count() <= width, "{line}");
+        }
+    }
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn a_healthy_node() {
+    check(
+        &healthy(),
+        None,
+        &expect![[r#"
+        sovnet 0.1.0 on civil    healthy, up 4 h 2 m
+
+          ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    WHY
+        ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
+        ● 192.168.8.241  dns   box-01             02:00:00:00:00:02  3     4 h 2 m  the hash picked it among 2 able nodes
+
+          NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  WHY
+        ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    joined with box-01
+        ● box-01  192.168.8.218  active  alive 4 h 2 m  12 ms ago  90 ms      1          0.1.0    heard within its threshold
+
+          link eth0 (02:00:00:00:00:01) active for 4 h 1 m
+          dns listening on 192.168.8.241:53 (udp, tcp)
+          zones internal.cloud.payne.io (31 names)
+          upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
+    "#]],
+    );
+}
+
+#[test]
+fn a_degraded_node() {
+    check(
+        &degraded(),
+        None,
+        &expect![[r#"
+        sovnet 0.1.0 on civil    DEGRADED: 1 warning, up 4 h 2 m
+
+          ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    WHY
+        ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
+        ● 192.168.8.241  dns   civil (this node)  02:00:00:00:00:01  3     4 h 2 m  took it over: box-01 died
+
+          NODE    ADDRESS        STATE   LIVENESS      HEARD     THRESHOLD  ADDRESSES  VERSION  WHY
+        ● civil   192.168.8.222  active  this node     -         -          2          0.1.0    joined with box-01
+        ✗ box-01  192.168.8.218  active  dead 4 h 2 m  41 s ago  90 ms      1          0.1.0    silent for 41 s and no answer to ARP
+
+          link eth0 (02:00:00:00:00:01) active for 4 h 1 m
+          dns listening on 192.168.8.241:53 (udp, tcp)
+          zones internal.cloud.payne.io (31 names)
+          upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
+
+        ! warning peer-dead: peer box-01 (192.168.8.218) is dead: silent for 41 s and no answer to ARP
+          -> look at box-01 (192.168.8.218): power, cable, `systemctl status sovnetd` there
+    "#]],
+    );
+}
+
+#[test]
+fn an_unhealthy_node_on_eighty_columns() {
+    check(
+        &unhealthy(),
+        Some(80),
+        &expect![[r#"
+            sovnet 0.1.0 on civil    UNHEALTHY: 1 problem, 1 warning, up 4 h 2 m
+
+              ADDRESS        FOR   HOLDER  MAC  TERM  SINCE    WHY
+            ✗ 192.168.8.240  host  nobody  -    3     4 h 2 m  isolated: this node is silent
+            ✗ 192.168.8.241  dns   nobody  -    3     4 h 2 m  isolated: this node is silent
+
+              NODE    ADDRESS        STATE     LIVENESS      HEARD     ADDRESSES  VERSION
+            ✗ civil   192.168.8.222  isolated  this node     -         0          0.1.0
+                neither peers nor gateway answer
+            ✗ box-01  192.168.8.218  active    dead 4 h 2 m  41 s ago  1          0.1.0
+                silent for 41 s and no answer to ARP
+
+              link eth0 (02:00:00:00:00:01) isolated for 4 h 1 m
+              dns listening on 192.168.8.241:53 (udp, tcp)
+              zones internal.cloud.payne.io (31 names)
+              upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back
+                through the router)
+
+            ✗ problem isolated: isolated on eth0: neither peers nor gateway answer
+              -> check this node's cable, switch port and router
+            ! warning peer-dead: peer box-01 (192.168.8.218) is dead: silent for 41 s and no
+              answer to ARP
+              -> look at box-01 (192.168.8.218): power, cable, `systemctl status sovnetd`
+                 there
+        "#]],
+    );
+}
+
+#[test]
+fn an_idle_node() {
+    check(
+        &idle(),
+        Some(80),
+        &expect![[r#"
+        sovnet 0.1.0 on civil    idle, up 41 s
+
+        no config at /etc/sovnet/sovnet.toml: nothing is announced
+    "#]],
+    );
+}
+
+#[test]
+fn a_healthy_node_on_a_narrow_terminal() {
+    check(
+        &healthy(),
+        Some(50),
+        &expect![[r#"
+            sovnet 0.1.0 on civil    healthy, up 4 h 2 m
+
+              ADDRESS        FOR   HOLDER             SINCE
+            ● 192.168.8.240  host  civil (this node)  4 h 2 m
+                the hash picked it among 2 able nodes
+            ● 192.168.8.241  dns   box-01             4 h 2 m
+                the hash picked it among 2 able nodes
+
+              NODE    STATE   LIVENESS       ADDRESSES
+            ● civil   active  this node      1
+                joined with box-01
+            ● box-01  active  alive 4 h 2 m  1
+                heard within its threshold
+
+              link eth0 (02:00:00:00:00:01) active for 4 h 1 m
+              dns listening on 192.168.8.241:53 (udp, tcp)
+              zones internal.cloud.payne.io (31 names)
+              upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53
+                redirected (our own query came back through
+                the router)
+        "#]],
+    );
+}
+
+#[test]
+fn the_json_document_is_stable() {
+    expect_file!["status.json"].assert_eq(&json(&healthy()));
+}
+
+#[test]
+fn the_exit_code_is_the_health() {
+    let codes = [healthy(), degraded(), unhealthy(), idle()].map(|status| exit_code(&status));
+    assert_eq!(codes, [0, 3, 4, 3]);
+}
+
+#[test]
+fn every_mark_has_its_word() {
+    for status in [degraded(), unhealthy()] {
+        let text = table(&status, None);
+        for line in text
+            .lines()
+            .filter(|line| line.starts_with(['!', '\u{2717}']))
+        {
+            let words = ["dead", "nobody", "isolated", "warning", "problem"];
+            assert!(words.iter().any(|word| line.contains(word)), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_name_from_the_network_cannot_command_the_terminal() {
+    let mut status = healthy();
+    status.segments[0].peers[0].version = Some("1\u{1b}[2J\n".to_owned());
+    status.segments[0].peers[0].reason = "\u{7}".to_owned();
+    let text = table(&status, None);
+    assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+}
