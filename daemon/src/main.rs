@@ -4,6 +4,15 @@ mod announce;
 mod app;
 mod brain;
 mod clock;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "app loads the config once it wires the shells"
+    )
+)]
+mod config_file;
 mod control;
 mod dns;
 mod journal;

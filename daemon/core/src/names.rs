@@ -26,7 +26,7 @@ pub enum NameError {
     #[error("a hardware address is written 02:00:5e:00:53:01")]
     Mac,
     /// Not a subnet.
-    #[error("a subnet is written 192.168.8.0/24")]
+    #[error("a subnet is written 192.0.2.0/24")]
     Subnet,
 }
 
@@ -235,24 +235,5 @@ impl fmt::Display for NodeId {
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// What an address is called between nodes: the first 8 bytes of BLAKE3 over its canonical 4 or 16
-/// bytes (ELECTION section 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AddressKey(pub [u8; 8]);
-
-impl AddressKey {
-    /// The key of an address; an IPv4 address that is written as IPv6 has the key of the IPv4
-    /// address.
-    pub fn of(address: IpAddr) -> AddressKey {
-        let hash = match address.to_canonical() {
-            IpAddr::V4(v4) => blake3::hash(&v4.octets()),
-            IpAddr::V6(v6) => blake3::hash(&v6.octets()),
-        };
-        let mut key = [0; 8];
-        key.copy_from_slice(&hash.as_bytes()[..8]);
-        AddressKey(key)
     }
 }

@@ -83,7 +83,7 @@ impl FromText for IpAddr {
             Ok(address) if first_part.len() < text.len() => {
                 wrong.hint(format!("one address is wanted here, such as \"{address}\""))
             }
-            Ok(_) | Err(_) => wrong.hint("addresses are written \"192.168.8.240\" or \"fd00::1\""),
+            Ok(_) | Err(_) => wrong.hint("addresses are written \"192.0.2.240\" or \"fd00::1\""),
         })
     }
 }
@@ -146,8 +146,8 @@ impl FromText for AddressRange {
                 RangeError::Form
                 | RangeError::Families
                 | RangeError::Prefix { .. }
-                | RangeError::Special(_) => "ranges are written \"192.168.8.240-192.168.8.250\" \
-                     or \"192.168.8.240/29\" (that is .240 to .247)"
+                | RangeError::Special(_) => "ranges are written \"192.0.2.240-192.0.2.250\" \
+                     or \"192.0.2.240/29\" (that is .240 to .247)"
                     .to_owned(),
             };
             wrong.hint(hint)

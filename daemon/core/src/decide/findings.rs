@@ -108,6 +108,12 @@ pub(super) fn second_subnet(link: &Link, address: Ipv4Addr, subnet: Subnet) -> P
     }
 }
 
+/// What an address is already.
+struct Reason {
+    code: &'static str,
+    what: String,
+}
+
 /// Why an address must not be served on this link; none if it can be.
 pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option<Problem> {
     let is_own = link
@@ -115,22 +121,26 @@ pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option
         .iter()
         .any(|own| own.address == IpAddr::V4(address));
     let is_network = subnet.prefix() <= 30 && subnet.network() == IpAddr::V4(address);
-    let (code, what) = if is_own {
-        let what = format!("is this node's own address on {}", link.name);
-        ("address-is-own", what)
+    let reason = if is_own {
+        Reason {
+            code: "address-is-own",
+            what: format!("is this node's own address on {}", link.name),
+        }
     } else if link.gateway == Some(address) {
-        let what = format!("is the gateway's address on {}", link.name);
-        ("address-is-gateway", what)
+        Reason {
+            code: "address-is-gateway",
+            what: format!("is the gateway's address on {}", link.name),
+        }
     } else if is_network {
-        (
-            "address-is-network",
-            format!("names the network {subnet} as a whole"),
-        )
+        Reason {
+            code: "address-is-network",
+            what: format!("names the network {subnet} as a whole"),
+        }
     } else if subnet.broadcast() == Some(address) {
-        (
-            "address-is-broadcast",
-            format!("is the broadcast address of {subnet}"),
-        )
+        Reason {
+            code: "address-is-broadcast",
+            what: format!("is the broadcast address of {subnet}"),
+        }
     } else {
         return None;
     };
@@ -141,8 +151,8 @@ pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option
     };
     Some(Problem {
         severity: Severity::Unhealthy,
-        code,
-        what: format!("{address} is withheld: it {what}"),
+        code: reason.code,
+        what: format!("{address} is withheld: it {}", reason.what),
         remedy,
     })
 }

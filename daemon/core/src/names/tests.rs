@@ -10,26 +10,6 @@ fn ip(text: &str) -> IpAddr {
 }
 
 #[test]
-fn the_key_of_an_address_is_the_hash_of_its_bytes() {
-    let hash = blake3::hash(&[192, 168, 8, 240]);
-    assert_eq!(AddressKey::of(ip("192.168.8.240")).0, hash.as_bytes()[..8]);
-    let mut bytes = [0; 16];
-    bytes[0] = 0xfd;
-    bytes[15] = 1;
-    assert_eq!(
-        AddressKey::of(ip("fd00::1")).0,
-        blake3::hash(&bytes).as_bytes()[..8]
-    );
-}
-
-#[test]
-fn an_address_has_one_key_however_it_is_written() {
-    let plain = AddressKey::of(ip("192.168.8.240"));
-    assert_eq!(AddressKey::of(ip("::ffff:192.168.8.240")), plain);
-    assert_ne!(AddressKey::of(ip("192.168.8.241")), plain);
-}
-
-#[test]
 fn node_names_are_small_letters() {
     assert_eq!("Box-01".parse::<NodeName>().unwrap().as_str(), "box-01");
     for wrong in ["", "a b", "a/b", "n\u{e4}me", &"a".repeat(64)] {

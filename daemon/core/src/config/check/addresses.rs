@@ -11,7 +11,7 @@ use crate::config::problem::{Problems, Wrong, quote};
 use crate::config::range::AddressRange;
 use crate::config::spec::{AddressSpec, PoolSpec, ReserveSpec};
 use crate::config::{ADDRESSES_MAX, Purpose, StaticAddress};
-use crate::names::AddressKey;
+use crate::member::wire::AddressKey;
 
 /// An address and its place.
 type Placed = (Range<usize>, IpAddr);

@@ -40,7 +40,7 @@ cloudflare-token-file = "x"
             sovnet.toml:4:27: [cluster] peers: "192.168.8.300" is no IP address
                 peers = ["192.168.8.222", "192.168.8.300", 5]
                                           ^^^^^^^^^^^^^^^
-                hint: addresses are written "192.168.8.240" or "fd00::1"
+                hint: addresses are written "192.0.2.240" or "fd00::1"
             sovnet.toml:4:44: [cluster] peers: a text in quotes is wanted here, not a whole number
                 peers = ["192.168.8.222", "192.168.8.300", 5]
                                                            ^
@@ -175,7 +175,7 @@ fn a_line_is_shown_without_what_a_terminal_obeys_and_not_too_long() {
             sovnet.toml:2:210: [cluster] peers: "ä" is no IP address
                                                         "ä"]
                                                         ^^^
-                hint: addresses are written "192.168.8.240" or "fd00::1"
+                hint: addresses are written "192.0.2.240" or "fd00::1"
         "#]],
     );
 }

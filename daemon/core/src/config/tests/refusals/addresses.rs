@@ -163,19 +163,19 @@ addresses = []
             sovnet.toml:8:5: [[pool]] addresses: "192.168.8.240-fd00::1" mixes IPv4 and IPv6: a range has one family
                     "192.168.8.240-fd00::1",
                     ^^^^^^^^^^^^^^^^^^^^^^^
-                hint: ranges are written "192.168.8.240-192.168.8.250" or "192.168.8.240/29" (that is .240 to .247)
+                hint: ranges are written "192.0.2.240-192.0.2.250" or "192.0.2.240/29" (that is .240 to .247)
             sovnet.toml:9:5: [[pool]] addresses: "192.168.8.240/33" has a prefix length that is too long: an address has 32 bits
                     "192.168.8.240/33",
                     ^^^^^^^^^^^^^^^^^^
-                hint: ranges are written "192.168.8.240-192.168.8.250" or "192.168.8.240/29" (that is .240 to .247)
+                hint: ranges are written "192.0.2.240-192.0.2.250" or "192.0.2.240/29" (that is .240 to .247)
             sovnet.toml:10:5: [[pool]] addresses: "some" is no address range
                     "some",
                     ^^^^^^
-                hint: ranges are written "192.168.8.240-192.168.8.250" or "192.168.8.240/29" (that is .240 to .247)
+                hint: ranges are written "192.0.2.240-192.0.2.250" or "192.0.2.240/29" (that is .240 to .247)
             sovnet.toml:11:5: [[pool]] addresses: "224.0.0.0/30" holds a multicast address
                     "224.0.0.0/30",
                     ^^^^^^^^^^^^^^
-                hint: ranges are written "192.168.8.240-192.168.8.250" or "192.168.8.240/29" (that is .240 to .247)
+                hint: ranges are written "192.0.2.240-192.0.2.250" or "192.0.2.240/29" (that is .240 to .247)
             sovnet.toml:13:1: the key "addresses" of this [[pool]] is missing
                 [[pool]]
                 ^^^^^^^^

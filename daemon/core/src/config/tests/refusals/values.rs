@@ -68,7 +68,7 @@ ttl = 99999999999999999999
                 recursion-for = ["192.168.8.1/24", "192.168.8.0"]
                                  ^^^^^^^^^^^^^^^^
                 hint: the subnet is "192.168.8.0/24"
-            sovnet.toml:3:36: [dns] recursion-for: "192.168.8.0" is no subnet: a subnet is written 192.168.8.0/24
+            sovnet.toml:3:36: [dns] recursion-for: "192.168.8.0" is no subnet: a subnet is written 192.0.2.0/24
                 recursion-for = ["192.168.8.1/24", "192.168.8.0"]
                                                    ^^^^^^^^^^^^^
             sovnet.toml:5:8: [[dns.zone]] name: "home..arpa" is no domain name: a label of a domain name has 1 to 63 bytes
@@ -159,7 +159,7 @@ fn names_with_addresses_are_judged() {
             sovnet.toml:7:37: [dns] hosts, "group.home.arpa": "x" is no IP address
                 "group.home.arpa" = ["224.0.0.251", "x"]
                                                     ^^^
-                hint: addresses are written "192.168.8.240" or "fd00::1"
+                hint: addresses are written "192.0.2.240" or "fd00::1"
         "#]],
     );
 }
