@@ -138,7 +138,8 @@ impl Announce {
         let has_sockets = !readable.is_empty();
         let input = async {
             if has_sockets {
-                select_all(readable).await;
+                // A socket that fails is read like one with input: the turn finds out.
+                let _first = select_all(readable).await;
             } else {
                 std::future::pending::<()>().await;
             }

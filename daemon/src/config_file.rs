@@ -112,6 +112,13 @@ pub(crate) fn load(path: &Path) -> Result<Config, LoadError> {
     })
 }
 
+/// First 4 bytes of the hash of the file, so that nodes with different files are told apart; 0
+/// without one.
+pub(crate) fn hash(path: &Path) -> u32 {
+    let bytes = read_limited(path, TEXT_BYTES_MAX + 1);
+    bytes.map_or(0, |bytes| config::hash(&bytes))
+}
+
 /// The first `limit` bytes of a file.
 fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

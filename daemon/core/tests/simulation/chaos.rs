@@ -9,7 +9,7 @@ use crate::lan::{Lan, Setup, ms};
 
 /// Runs a class of schedules, as many as the environment says or `usual`.
 #[expect(
-    clippy::disallowed_methods,
+
     reason = "the core reads no environment, its test may"
 )]
 fn each_seed(usual: u64, schedule: impl Fn(u64)) {
