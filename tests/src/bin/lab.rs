@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sovnet_tests::lab;
+use sovnet_tests::lan::control;
 use sovnet_tests::lan::holder::{self, Machine};
 
 /// A LAN of network namespaces with two real daemons, and a guided tour.
@@ -29,6 +30,9 @@ enum What {
     /// Holds the namespaces of one machine (the lab starts this itself).
     #[command(hide = true)]
     Hold(Machine),
+    /// Relays between standard input and the control socket (tests start this themselves).
+    #[command(hide = true)]
+    Relay,
 }
 
 fn main() -> ExitCode {
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         None | Some(What::Tour) => return lab::run(),
         Some(What::Enter { node, command }) => lab::enter::enter(&node, &command),
         Some(What::Hold(machine)) => holder::hold(&machine),
+        Some(What::Relay) => control::relay(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

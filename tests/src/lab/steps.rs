@@ -120,21 +120,22 @@ fn other_names(tour: &mut Tour<'_>) -> anyhow::Result<String> {
         "no answer for a name of the outside"
     );
     let holder = tour.holder(DNS)?;
-    let status = tour.status(&holder)?;
-    let upstreams = status.dns.context("the status has no DNS")?.upstreams;
-    let state_of = |address: &str| {
-        let found = upstreams
-            .iter()
-            .find(|one| one.address.starts_with(address));
-        found.map_or("missing".to_owned(), |one| one.state.clone())
+    let states = |tour: &Tour<'_>| -> Option<[String; 2]> {
+        let upstreams = tour.status(&holder).ok()?.dns?.upstreams;
+        let state_of = |address: &str| {
+            let found = upstreams
+                .iter()
+                .find(|one| one.address.starts_with(address));
+            found.map(|one| one.state.clone())
+        };
+        Some([state_of("1.1.1.1")?, state_of("9.9.9.9")?])
     };
+    let is_known = |states: &[String; 2]| states == &["redirected", "ok"];
+    let known = wait_for("the status to tell", AGREE_WITHIN, || {
+        states(tour).filter(is_known)
+    });
     tour.show(&holder, "sovnetctl status")?;
-    let (redirected, working) = (state_of("1.1.1.1"), state_of("9.9.9.9"));
-    ensure!(
-        redirected == "redirected",
-        "1.1.1.1 is {redirected:?}, not redirected"
-    );
-    ensure!(working == "ok", "9.9.9.9 is {working:?}, not ok");
+    known.with_context(|| format!("1.1.1.1 and 9.9.9.9 are {:?}", states(tour)))?;
     Ok("1.1.1.1 is seen to be redirected, 9.9.9.9:9953 answers".to_owned())
 }
 

@@ -1,8 +1,11 @@
 //! The control socket as a test speaks it: Varlink by hand (JSON, each message ended by a zero
 //! byte), so that a mistake of the product's own client is not repeated here.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -49,27 +52,69 @@ pub fn call(node: &Node, method: &str) -> anyhow::Result<Value> {
 /// # Errors
 /// If nothing listens, or the daemon closes without a reply.
 pub fn exchange(node: &Node, message: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let mut stream = connect(node)?;
-    stream.write_all(message)?;
-    stream.write_all(&[0])?;
+    let mut connection = connect(node)?;
+    connection.stream.write_all(message)?;
+    connection.stream.write_all(&[0])?;
     let mut reply = Vec::new();
-    BufReader::new(stream).read_until(0, &mut reply)?;
+    BufReader::new(&connection.stream).read_until(0, &mut reply)?;
     if reply.pop() != Some(0) {
         bail!("{} closed without a reply", node.name());
     }
     Ok(reply)
 }
 
-/// Connects to the control socket of the daemon on `node`.
+/// A connection to a control socket, through a process of the same machine: the daemon wants to
+/// know the process that it talks to, and one outside its process-id namespace has no number there.
+#[derive(Debug)]
+pub struct Connection {
+    /// The near end.
+    pub stream: UnixStream,
+    relay: Child,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        drop(self.relay.kill());
+        drop(self.relay.wait());
+    }
+}
+
+/// Connects to the control socket of the daemon on `node`. If nothing listens there, the
+/// connection ends at once.
+///
+/// # Errors
+/// If the relay cannot be started.
+pub fn connect(node: &Node) -> anyhow::Result<Connection> {
+    let (stream, far) = UnixStream::pair()?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+    let mut command = Command::new(node.lab());
+    command
+        .arg("relay")
+        .stdin(OwnedFd::from(far))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Ok(Connection {
+        stream,
+        relay: node.spawn(command)?,
+    })
+}
+
+/// The process between: passes on what comes from standard input (which is a socket) and from the
+/// control socket, until the daemon closes.
 ///
 /// # Errors
 /// If nothing listens.
-pub fn connect(node: &Node) -> anyhow::Result<UnixStream> {
-    let stream = UnixStream::connect(node.path(DEFAULT_SOCKET))
-        .with_context(|| format!("nothing listens on {DEFAULT_SOCKET} of {}", node.name()))?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
-    Ok(stream)
+pub fn relay() -> anyhow::Result<()> {
+    let near = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let far = UnixStream::connect(DEFAULT_SOCKET)
+        .with_context(|| format!("nothing listens on {DEFAULT_SOCKET}"))?;
+    let (mut near_in, mut far_out) = (near.try_clone()?, far.try_clone()?);
+    // Ends with the process.
+    thread::spawn(move || io::copy(&mut near_in, &mut far_out));
+    let (mut far, mut near) = (far, near);
+    io::copy(&mut far, &mut near)?;
+    Ok(())
 }
 
 /// The LAN segment of a status: the only one on these machines.

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context as _, bail};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 
 use super::Plan;
 use super::holder::Machine;
@@ -30,6 +30,7 @@ pub struct Node {
     name: String,
     pid: u32,
     path: String,
+    lab: PathBuf,
     nursery: Arc<Nursery>,
     namespaces: Arc<Vec<(File, CloneFlags)>>,
 }
@@ -71,6 +72,7 @@ impl Node {
             name,
             pid: holder.id(),
             path: format!("{}:{PATH}", plan.programs.display()),
+            lab: plan.lab.clone(),
             nursery: Arc::clone(nursery),
             namespaces: Arc::new(namespaces),
         };
@@ -80,6 +82,11 @@ impl Node {
     /// Host name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The lab program, which also relays.
+    pub(super) fn lab(&self) -> &Path {
+        &self.lab
     }
 
     /// Process id of the holder, as the host counts.
@@ -147,6 +154,8 @@ impl Node {
         let namespaces = Arc::clone(&self.namespaces);
         command.env("PATH", &self.path).current_dir("/");
         before_exec(&mut command, move || {
+            // The lab blocks the signals that end it, and a child would keep them blocked.
+            SigSet::empty().thread_set_mask()?;
             for (file, kind) in namespaces.iter() {
                 setns(file.as_fd(), *kind)?;
             }

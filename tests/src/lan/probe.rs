@@ -4,6 +4,7 @@
 //! A question counts as lost if its answer has not come when the time is looked at; the last
 //! [`SETTLE`] is waited for, so that a question on its way is not taken for lost.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd as _;
@@ -49,6 +50,21 @@ pub struct Outcome {
     pub lost: usize,
     /// From the first question of the longest unanswered run to the next answered one.
     pub longest_gap: Duration,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Outcome {
+            sent,
+            lost,
+            longest_gap,
+        } = self;
+        write!(f, "{lost} of {sent} lost")?;
+        if *lost > 0 {
+            write!(f, " in {} ms at most", longest_gap.as_millis())?;
+        }
+        Ok(())
+    }
 }
 
 /// Asks until dropped.

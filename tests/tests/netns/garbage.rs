@@ -11,6 +11,7 @@ use std::time::Instant;
 use sovnet_control::status::Status;
 use sovnet_tests::clock::{now, wait_for};
 use sovnet_tests::lan::arp::{Arp, BROADCAST, Mac};
+use sovnet_tests::lan::control::Connection;
 use sovnet_tests::lan::probe::query;
 use sovnet_tests::lan::sniff::{bind_to_link, packet_socket};
 use sovnet_tests::lan::{Lan, NODES, Node, control};
@@ -262,24 +263,24 @@ fn ten_thousand_bad_control_requests_change_nothing() {
     let civil = bench.lan.node("civil");
     let mut dice = Dice(0xc7a1);
     let good = br#"{"method":"internal.sovnet.Control.Status","parameters":{}}"#;
-    let mut stream = talk(civil);
+    let mut connection = talk(civil);
     for _ in 0..MANY {
         let bytes = [dice.spoil(good, 4000), vec![0]].concat();
         // The daemon may close on garbage; then the next one comes on a new connection.
-        if stream.write_all(&bytes).is_err() || !is_open(&mut stream) {
-            stream = talk(civil);
+        if connection.stream.write_all(&bytes).is_err() || !is_open(&mut connection.stream) {
+            connection = talk(civil);
         }
     }
     let endless = vec![b'{'; 4 << 20];
     assert!(
-        stream.write_all(&endless).is_err(),
+        connection.stream.write_all(&endless).is_err(),
         "a message without an end was read whole"
     );
     assert_unmoved(&bench, since, &claims);
 }
 
 /// A connection, as soon as the daemon gives one.
-fn talk(node: &Node) -> UnixStream {
+fn talk(node: &Node) -> Connection {
     wait_for("a connection", SOON, || control::connect(node).ok()).unwrap()
 }
 

@@ -27,6 +27,10 @@ pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
 /// What may be lost after a node is gone without a word.
 pub(crate) const UNPLANNED: Duration = Duration::from_millis(500);
 
+/// The least time of probes that is judged: past the announcements after a move, which are spread
+/// over more than a second.
+const STRETCH: Duration = Duration::from_millis(1500);
+
 /// The limit of everything that is waited for.
 pub(crate) const SOON: Duration = Duration::from_secs(15);
 
@@ -236,6 +240,10 @@ impl Bench {
 
     /// What became of both probes since then: ping of the page's address, DNS.
     pub(crate) fn outcome(&self, since: Instant) -> (Outcome, Outcome) {
+        wait_for("a stretch of probes to judge by", SOON, || {
+            (now().duration_since(since) > STRETCH).then_some(())
+        })
+        .unwrap();
         let until = now();
         let echo = self.echo.since(since);
         (echo, self.dns.between(since, until))
@@ -253,10 +261,10 @@ impl Bench {
 
     /// No more than `bound` in a row was lost since then, and it is over.
     pub(crate) fn assert_lost_at_most(&self, since: Instant, bound: Duration) {
+        self.wait_probes();
         let (echo, dns) = self.outcome(since);
         let worst = echo.longest_gap.max(dns.longest_gap);
         assert!(worst <= bound, "ping {echo:?}, dns {dns:?}");
-        self.wait_probes();
     }
 
     /// No ARP frame of `name` has carried one of the addresses as sender since then.
