@@ -136,10 +136,13 @@ impl Control {
         // The kernel keeps the credentials of the moment of connect; asking for them never waits.
         let peer = match socket.fetch_peer_credentials().await {
             Ok(credentials) => Peer::from(&credentials),
-            Err(error) => {
-                log::debug!(error:% = error; "control client without credentials");
-                return self.shared.counters.add(Counter::Refused);
-            }
+            Err(error) => match Peer::unseen(&socket) {
+                Ok(peer) => peer,
+                Err(_also) => {
+                    log::debug!(error:% = error; "control client without credentials");
+                    return self.shared.counters.add(Counter::Refused);
+                }
+            },
         };
         if !self.admission.admit(peer.uid) {
             log::debug!(uid = peer.uid; "too many control connections");

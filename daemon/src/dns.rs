@@ -133,7 +133,7 @@ impl Dns {
     /// again.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), DnsError> {
         self.handle_links();
-        self.handle_deadlines();
+        self.handle_deadlines()?;
         loop {
             let event = self.wait_for_event(&stop).await;
             self.progress.fetch_add(1, Ordering::Relaxed);
@@ -150,7 +150,7 @@ impl Dns {
                 Event::Links => self.handle_links(),
                 Event::Stop => return Ok(()),
             }
-            self.handle_deadlines();
+            self.handle_deadlines()?;
         }
     }
 
@@ -253,7 +253,7 @@ impl Dns {
     }
 
     /// What is due by now.
-    fn handle_deadlines(&mut self) {
+    fn handle_deadlines(&mut self) -> Result<(), DnsError> {
         let now = Instant::now();
         if now >= self.bind_at {
             self.bind_at = now + BIND_EVERY;
@@ -263,12 +263,16 @@ impl Dns {
         if is_tick {
             self.tick_at = now + TICK_EVERY;
             self.listeners.resume();
+            let draw = self.draw()?;
+            let effects = self.service.handle_tick(draw, clock::now());
+            self.carry_out(effects);
         }
         let is_unpublished = self.revision() != self.published_revision;
         if is_tick || (is_unpublished && now >= self.publish_after) {
             self.publish_after = now + PUBLISH_EVERY;
             self.publish();
         }
+        Ok(())
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {

@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use self::keeper::Keeper;
+use self::keeper::{Keeper, Told};
 use self::kernel::{Kernel, KernelError};
 
 /// A third of the addresses' lifetime.
@@ -68,23 +68,29 @@ pub(crate) struct Link {
     problems_tx: watch::Sender<Arc<Vec<Problem>>>,
 }
 
-/// The kernel's messages.
-type Events = Pin<Box<dyn Stream<Item = NetlinkMessage<RouteNetlinkMessage>> + Send>>;
+type Message = NetlinkMessage<RouteNetlinkMessage>;
+
+/// The kernel's events, as long as nothing is lost.
+struct Events {
+    messages: Pin<Box<dyn Stream<Item = Message> + Send>>,
+    /// Ends with this value.
+    _connection: JoinSet<()>,
+}
 
 /// What the loop waits for, besides wishes.
 struct Inputs {
     stop: CancellationToken,
     events: Events,
     renewal: Interval,
-    /// The connections; they end only when something is wrong.
-    tasks: JoinSet<()>,
+    /// The connection for requests; it ends only when something is wrong.
+    requests: JoinSet<()>,
 }
 
 /// What woke the loop.
 enum Event {
     Stop,
     Wish,
-    Told(NetlinkMessage<RouteNetlinkMessage>),
+    Told(Message),
     Renew,
     Closed,
 }
@@ -109,18 +115,18 @@ impl Link {
     /// wish says otherwise. If it is dropped instead, the kernel drops the addresses itself when
     /// their lifetime ends, and its next life finds the neighbours.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), LinkError> {
-        let mut tasks = JoinSet::new();
         // Events come first, so that nothing happens unseen between reading and listening. They
         // have a connection of their own: when their queue overflows, no answer is lost.
-        let events = listen(&mut tasks)?;
-        let (kernel, port) = connect(&mut tasks)?;
+        let events = Events::listen()?;
+        let mut requests = JoinSet::new();
+        let (kernel, port) = connect(&mut requests)?;
         let mut renewal = tokio::time::interval(RENEW_EVERY);
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut inputs = Inputs {
             stop,
             events,
             renewal,
-            tasks,
+            requests,
         };
         let mut keeper = Keeper::new(kernel, port);
         keeper.read_all().await.map_err(read_error)?;
@@ -131,7 +137,14 @@ impl Link {
                 Event::Stop => break,
                 Event::Closed => return Err(LinkError::Closed),
                 Event::Wish => keeper.handle_wish(self.wish()).await,
-                Event::Told(first) => keeper.handle_events(first, &mut inputs.events).await,
+                Event::Told(first) => match keeper.handle_events(first, &mut inputs.events).await {
+                    Told::All => {}
+                    Told::SomeLost => {
+                        // What waits in the old connection is older than what is read now.
+                        inputs.events = Events::listen()?;
+                        keeper.handle_lost_events().await;
+                    }
+                },
                 Event::Renew => keeper.handle_renewal().await,
             }
         }
@@ -149,9 +162,9 @@ impl Link {
             () = inputs.stop.cancelled() => Event::Stop,
             // Nobody is left to wish for anything.
             changed = self.wish_rx.changed() => changed.map_or(Event::Stop, |()| Event::Wish),
-            told = inputs.events.next() => told.map_or(Event::Closed, Event::Told),
+            told = inputs.events.messages.next() => told.map_or(Event::Closed, Event::Told),
             _ = inputs.renewal.tick() => Event::Renew,
-            _ended = inputs.tasks.join_next() => Event::Closed,
+            _ended = inputs.requests.join_next() => Event::Closed,
         }
     }
 
@@ -168,32 +181,38 @@ impl Link {
 
 /// Reads the kernel's facts once; for a check before anything runs.
 pub(crate) async fn read_facts_once() -> Result<LinkFacts, LinkError> {
-    let mut tasks = JoinSet::new();
-    let (kernel, port) = connect(&mut tasks)?;
+    let mut requests = JoinSet::new();
+    let (kernel, port) = connect(&mut requests)?;
     let mut keeper = Keeper::new(kernel, port);
     keeper.read_all().await.map_err(read_error)?;
     Ok(keeper.facts())
 }
 
 /// A connection for requests, with its netlink port.
-fn connect(tasks: &mut JoinSet<()>) -> Result<(Kernel, u32), LinkError> {
+fn connect(requests: &mut JoinSet<()>) -> Result<(Kernel, u32), LinkError> {
     let (mut connection, handle, _unsolicited) =
         rtnetlink::new_connection().map_err(LinkError::Open)?;
     let socket = connection.socket_mut().socket_mut();
     let port = socket.bind_auto().map_err(LinkError::Open)?.port_number();
-    tasks.spawn(connection);
+    requests.spawn(connection);
     Ok((Kernel::new(handle), port))
 }
 
-/// The kernel's events. The library's queue has no limit of its own; it is emptied whenever the
-/// loop runs, and no request of ours takes long.
-fn listen(tasks: &mut JoinSet<()>) -> Result<Events, LinkError> {
-    let (mut connection, _handle, messages) =
-        rtnetlink::new_multicast_connection(&GROUPS).map_err(LinkError::Open)?;
-    let socket = connection.socket_mut().socket_mut();
-    socket.set_rx_buf_sz(EVENT_ROOM).map_err(LinkError::Open)?;
-    tasks.spawn(connection);
-    Ok(Box::pin(messages.map(|(message, _sender)| message)))
+impl Events {
+    /// Events from now on. The library's queue has no limit of its own; it is emptied whenever the
+    /// loop runs, and no request of ours takes long.
+    fn listen() -> Result<Events, LinkError> {
+        let (mut connection, _handle, messages) =
+            rtnetlink::new_multicast_connection(&GROUPS).map_err(LinkError::Open)?;
+        let socket = connection.socket_mut().socket_mut();
+        socket.set_rx_buf_sz(EVENT_ROOM).map_err(LinkError::Open)?;
+        let mut task = JoinSet::new();
+        task.spawn(connection);
+        Ok(Events {
+            messages: Box::pin(messages.map(|(message, _sender)| message)),
+            _connection: task,
+        })
+    }
 }
 
 /// A new snapshot, if it differs from the last one.

@@ -3,13 +3,14 @@
 //! Compiled for tests only. Everything in it goes away with the thread.
 
 use std::future::Future;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 
 /// Longer than anything that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Runs a test in a fresh namespace whose loopback link is up, on a current-thread runtime.
 pub(crate) fn in_netns<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
@@ -69,6 +70,22 @@ pub(crate) fn ip(arguments: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Runs `ip` once with all of these lines, as fast as it can.
+pub(crate) fn ip_batch(lines: &str) {
+    let mut child = Command::new("ip");
+    child.args(["-batch", "-"]).stdin(Stdio::piped());
+    let mut child = child.spawn().expect("`ip` is installed (package iproute2)");
+    let mut stdin = child.stdin.take().expect("it was asked for");
+    stdin
+        .write_all(lines.as_bytes())
+        .expect("`ip` reads all of it");
+    drop(stdin);
+    assert!(
+        child.wait().expect("it ends").success(),
+        "each line is right"
+    );
+}
+
 /// Runs `ip` again and again until what it prints fits.
 pub(crate) async fn ip_until(arguments: &str, is_fine: impl Fn(&str) -> bool) {
     let mut seen = String::new();
@@ -81,7 +98,7 @@ pub(crate) async fn ip_until(arguments: &str, is_fine: impl Fn(&str) -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let result = tokio::time::timeout(Duration::from_secs(12), waiting).await;
+    let result = tokio::time::timeout(PATIENCE / 2, waiting).await;
     assert!(result.is_ok(), "`ip {arguments}` still prints:\n{seen}");
 }
 

@@ -182,4 +182,6 @@ fn here_the_key_file_must_be_readable() {
         said.contains("there is no key file DIR/cluster.key"),
         "{said}"
     );
+    scratch.file("cluster.key", "0123456789abcdef".repeat(4), 0o600);
+    assert!(read_key(&key).is_ok());
 }

@@ -1,7 +1,9 @@
 //! Who may give commands: root, the daemon's own user, and members of the admin group.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
+use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Gid, Group, Uid, User};
 use sovnet_control::ADMIN_GROUP;
 use zlink::connection::Credentials;
@@ -28,6 +30,18 @@ impl From<&Credentials> for Peer {
             uid: credentials.unix_user_id().as_raw(),
             groups,
         }
+    }
+}
+
+impl Peer {
+    /// A peer whose process this one cannot see (another PID namespace, as in a container): the
+    /// kernel names its user and primary group all the same, and nothing is granted beyond these.
+    pub(super) fn unseen(socket: &impl AsFd) -> nix::Result<Peer> {
+        let credentials = getsockopt(socket, sockopt::PeerCredentials)?;
+        Ok(Peer {
+            uid: credentials.uid(),
+            groups: vec![credentials.gid()],
+        })
     }
 }
 

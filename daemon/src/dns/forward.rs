@@ -63,6 +63,8 @@ pub(super) enum Step {
         query: Query,
         reply: Box<Message>,
     },
+    /// Nothing: it was a question of our own.
+    Done,
 }
 
 /// The table has no place for one more query.
@@ -87,13 +89,26 @@ struct Flight {
 /// What stays of a query from attempt to attempt.
 struct Waiting {
     query: Query,
-    client: Client,
+    /// None for a question of our own.
+    client: Option<Client>,
     /// Upstreams that were asked, by their number.
     tried: Vec<usize>,
     /// What went wrong so far, for the extended error.
     troubles: Vec<String>,
     /// SERVFAIL of an upstream, with its own explanation.
     failure: Option<Box<Message>>,
+}
+
+impl Waiting {
+    fn new(query: Query, client: Option<Client>) -> Waiting {
+        Waiting {
+            query,
+            client,
+            tried: Vec::new(),
+            troubles: Vec::new(),
+            failure: None,
+        }
+    }
 }
 
 /// The current question to an upstream.
@@ -141,14 +156,18 @@ impl Forwards {
             return Err(Full);
         }
         self.per_client.insert(source, of_client + 1);
-        let waiting = Waiting {
-            query,
-            client,
-            tried: Vec::new(),
-            troubles: Vec::new(),
-            failure: None,
-        };
+        let waiting = Waiting::new(query, Some(client));
         Ok(self.ask_next(waiting, draw, now))
+    }
+
+    /// A question of our own to an upstream that is in trouble, if one is due: so that its state is
+    /// true even while nobody's questions get to it.
+    pub(super) fn next_probe(&mut self, draw: Draw, now: Moment) -> Option<Step> {
+        let upstream = self.upstreams.next_to_probe(now)?;
+        let mut waiting = Waiting::new(Query::probe(), None);
+        // Its outcome concerns no other upstream.
+        waiting.tried = self.upstreams.all().collect();
+        Some(self.ask(waiting, (upstream, Transport::Udp), draw, now))
     }
 
     /// What an upstream said, or that it said nothing.
@@ -259,7 +278,7 @@ impl Forwards {
             }
             return self.ask_next(waiting, draw, now);
         }
-        let came_by_tcp = matches!(waiting.client, Client::Tcp { .. });
+        let came_by_tcp = matches!(waiting.client, Some(Client::Tcp { .. }));
         if reply.metadata.truncation && came_by_tcp && last.transport == Transport::Udp {
             return self.ask(waiting, (last.upstream, Transport::Tcp), draw, now);
         }
@@ -280,6 +299,7 @@ impl Forwards {
         draw: Draw,
         now: Moment,
     ) -> Step {
+        self.upstreams.set_asked(upstream, now);
         if !waiting.tried.contains(&upstream) {
             waiting.tried.push(upstream);
         }
@@ -338,17 +358,21 @@ impl Forwards {
     }
 
     fn finish(&mut self, waiting: Waiting, reply: impl FnOnce(&Query) -> Message) -> Step {
-        let source = waiting.client.source().ip();
+        let Waiting { query, client, .. } = waiting;
+        let Some(client) = client else {
+            return Step::Done;
+        };
+        let source = client.source().ip();
         if let Some(count) = self.per_client.get_mut(&source) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.per_client.remove(&source);
             }
         }
-        let reply = Box::new(reply(&waiting.query));
+        let reply = Box::new(reply(&query));
         Step::Reply {
-            client: waiting.client,
-            query: waiting.query,
+            client,
+            query,
             reply,
         }
     }

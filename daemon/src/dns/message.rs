@@ -12,7 +12,7 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::rdata::{A, AAAA, HINFO, NS, PTR, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record as WireRecord, RecordType as WireType};
 use sovnet_core::names::DnsName;
-use sovnet_core::zones::{Answer, Question, Rcode, Record, RecordData, RecordType};
+use sovnet_core::zones::{Answer, CLASS_IN, Question, Rcode, Record, RecordData, RecordType};
 
 /// What we offer and use at most over UDP: fits into every path without fragments
 /// (DNS flag day 2020).
@@ -47,6 +47,22 @@ pub(super) struct ClientEdns {
 }
 
 impl Query {
+    /// The question that every resolver can answer: who serves the root.
+    pub(super) fn probe() -> Query {
+        Query {
+            id: 0,
+            is_recursion_desired: true,
+            is_authentic_data: false,
+            is_checking_disabled: false,
+            question: Question {
+                name: DnsName::root(),
+                record_type: RecordType::NS,
+                class: CLASS_IN,
+            },
+            edns: None,
+        }
+    }
+
     /// The size of the largest reply over UDP.
     pub(super) fn max_udp_reply(&self) -> u16 {
         let offered = self.edns.map_or(MIN_UDP_BYTES, |edns| edns.udp_bytes);

@@ -143,7 +143,17 @@ impl Service {
         now: Moment,
     ) -> Vec<Effect> {
         let step = self.forwards.handle_outcome(attempt, outcome, draw, now);
-        step.map(|step| self.effect(step)).into_iter().collect()
+        step.and_then(|step| self.effect(step))
+            .into_iter()
+            .collect()
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_tick(&mut self, draw: Draw, now: Moment) -> Vec<Effect> {
+        let step = self.forwards.next_probe(draw, now);
+        step.and_then(|step| self.effect(step))
+            .into_iter()
+            .collect()
     }
 
     /// Adds one to a counter.
@@ -181,7 +191,9 @@ impl Service {
         if let Some((attempt, step)) = self.forwards.handle_returned(&query, draw, now) {
             // No reply: our own query waits for one from the upstream only.
             self.count(LOOPED);
-            return vec![Effect::Abort(attempt), self.effect(step)];
+            let mut effects = vec![Effect::Abort(attempt)];
+            effects.extend(self.effect(step));
+            return effects;
         }
         let found = answer(&self.zones, &query.question);
         log::trace!(source:% = client.source(), name:% = query.question.name; "query");
@@ -213,7 +225,7 @@ impl Service {
         ) {
             Ok(step) => {
                 self.count(FORWARDED);
-                vec![self.effect(step)]
+                self.effect(step).into_iter().collect()
             }
             Err(Full) => {
                 self.count(DROPPED_FULL);
@@ -222,16 +234,17 @@ impl Service {
         }
     }
 
-    fn effect(&mut self, step: Step) -> Effect {
+    fn effect(&mut self, step: Step) -> Option<Effect> {
         match step {
-            Step::Ask(ask) => Effect::Ask(ask),
+            Step::Done => None,
+            Step::Ask(ask) => Some(Effect::Ask(ask)),
             Step::Reply {
                 client,
                 query,
                 reply,
             } => {
                 self.count(ANSWERED_UPSTREAM);
-                send(client, &query, *reply)
+                Some(send(client, &query, *reply))
             }
         }
     }

@@ -9,17 +9,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt};
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_core::NetlinkPayload;
 use sovnet_core::facts::{KernelWish, LinkFacts};
 use sovnet_core::names::LinkIndex;
 use sovnet_core::report::Problem;
 
-use super::Events;
 use super::held::{ArpModes, Held, Step};
 use super::kernel::{Kernel, KernelError};
 use super::table::{Effects, LinkTable};
 use super::troubles::Troubles;
+use super::{Events, Message};
 use crate::clock;
 
 /// Each so many renewals, what the kernel tells no event of is looked at.
@@ -28,7 +27,14 @@ const AUDIT_EVERY: u32 = 5;
 /// Events that are taken before anything is done about them.
 const BATCH: usize = 512;
 
-type Message = NetlinkMessage<RouteNetlinkMessage>;
+/// Whether the kernel could tell everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Yes.
+    All,
+    /// Its queue was full.
+    SomeLost,
+}
 
 /// What is known, what is held and what is wished.
 pub(super) struct Keeper {
@@ -65,8 +71,9 @@ impl Keeper {
         self.converge(false).await;
     }
 
-    /// The kernel has told something, and perhaps more of it waits.
-    pub(super) async fn handle_events(&mut self, first: Message, events: &mut Events) {
+    /// The kernel has told something, and perhaps more of it waits. If something was lost, nothing
+    /// is done yet: listen anew, then call [`Keeper::handle_lost_events`].
+    pub(super) async fn handle_events(&mut self, first: Message, events: &mut Events) -> Told {
         let (mut next, mut are_routes_stale) = (Some(first), false);
         for _ in 0..BATCH {
             let Some(message) = next else { break };
@@ -76,11 +83,20 @@ impl Keeper {
                 are_routes_stale |= effects.are_routes_stale;
                 self.follow(effects, is_ours);
             } else if matches!(message.payload, NetlinkPayload::Overrun(_)) {
-                self.is_stale = true;
+                return Told::SomeLost;
             }
-            next = events.next().now_or_never().flatten();
+            next = events.messages.next().now_or_never().flatten();
         }
         self.refresh(are_routes_stale).await;
+        self.converge(false).await;
+        Told::All
+    }
+
+    /// Events were lost, and from now on they are listened to again.
+    pub(super) async fn handle_lost_events(&mut self) {
+        log::debug!("events were lost: reading everything again");
+        self.is_stale = true;
+        self.refresh(false).await;
         self.converge(false).await;
     }
 

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sovnet_core::facts::{KernelWish, LinkFacts};
-use sovnet_core::names::{LinkIndex, Mac};
+use sovnet_core::names::{LinkIndex, Mac, Subnet};
 use sovnet_core::report::Problem;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Link, LinkError, read_facts_once};
-use crate::netns::{become_nobody, in_netns, index_of, ip, ip_until};
+use crate::netns::{become_nobody, in_netns, index_of, ip, ip_batch, ip_until};
 
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
 const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 218);
@@ -65,7 +65,7 @@ impl Shell {
 
     async fn facts_until(&mut self, is_fine: impl Fn(&LinkFacts) -> bool) -> Arc<LinkFacts> {
         let wanted = self.facts_rx.wait_for(|facts| is_fine(facts));
-        let found = tokio::time::timeout(Duration::from_secs(5), wanted).await;
+        let found = tokio::time::timeout(Duration::from_secs(30), wanted).await;
         if let Ok(Ok(facts)) = found {
             return Arc::clone(&facts);
         }
@@ -428,6 +428,51 @@ fn netns_without_the_capability_facts_are_read_and_the_problem_says_what_to_do()
             1,
             "one problem, not one for each step"
         );
+        shell.stop().await;
+    });
+}
+
+/// Messages that the kernel could not give to a netlink socket of this namespace.
+fn lost_messages() -> u64 {
+    let table = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
+    let drops = table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().nth(8));
+    drops.map(|count| count.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn netns_after_lost_events_everything_is_read_again() {
+    in_netns(async || {
+        let lan = cable();
+        let mut shell = Shell::start();
+        shell.wish_local(&[VIP]).await;
+        // The shell shares this thread: it cannot read while these are carried out.
+        let address = |number: u16| format!("10.0.{}.{}/32 dev lan\n", number >> 8, number & 255);
+        let adding: String = (0..4_000)
+            .map(|n| format!("address add {}", address(n)))
+            .collect();
+        let removing: String = (2..4_000)
+            .map(|n| format!("address del {}", address(n)))
+            .collect();
+        ip_batch(&format!(
+            "{adding}{removing}address del 192.168.8.241/32 dev lo\n"
+        ));
+        let of_batch = |link: &sovnet_core::facts::Link| {
+            let batch: Subnet = "10.0.0.0/8".parse().unwrap();
+            let own = link.addresses.iter().map(|own| own.address);
+            own.filter(|own| batch.contains(*own)).count()
+        };
+        assert!(
+            lost_messages() > 0,
+            "nothing was lost, so this test shows nothing"
+        );
+        shell
+            .facts_until(|facts| of_batch(&facts.links[&lan]) == 2)
+            .await;
+        ip_until(LO, |shown| shown.contains("192.168.8.241")).await;
+        shell.wish_local(&[VIP]).await;
         shell.stop().await;
     });
 }

@@ -116,7 +116,9 @@ fn read_below(root: &Path, dir: &Path, texts: &mut Vec<(String, String)>) -> any
         let kind = entry
             .file_type()
             .with_context(|| format!("failed to look at {}", path.display()))?;
-        if kind.is_dir() {
+        // Cargo marks a build directory, whatever its name is.
+        let is_built = path.join("CACHEDIR.TAG").exists();
+        if kind.is_dir() && !is_built {
             read_below(root, &path, texts)?;
         } else if kind.is_file() {
             let bytes = std::fs::read(&path)

@@ -144,7 +144,15 @@ fn macro_text<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
         return None;
     }
     let inside = &rest[3..3 + closing(&rest[3..])];
-    let message = outer_semicolon(inside).map_or(inside, |at| &inside[at + 1..]);
+    let end_of_values = outer_semicolon(inside).unwrap_or(0);
+    let has_code = inside[..end_of_values]
+        .iter()
+        .any(|token| token.is_word("code"));
+    if has_code {
+        // The line says a problem, and that has its section.
+        return None;
+    }
+    let message = &inside[end_of_values..];
     let literal = message.iter().find(|token| token.kind == Kind::Text);
     literal.copied().or(Some(rest[0]))
 }

@@ -65,6 +65,8 @@ pub(super) struct Own {
     contested: BTreeSet<NodeId>,
     pub(super) rival: Option<Rival>,
     pub(super) conflict: Option<Conflict>,
+    /// To whom it was given up last (R5): the reason is the better one of the two then.
+    pub(super) gave_way_to: Option<NodeId>,
     pub(super) holder: Holder,
     pub(super) since: Moment,
     pub(super) reason: String,
@@ -96,6 +98,7 @@ impl Own {
             contested: BTreeSet::new(),
             rival: None,
             conflict: None,
+            gave_way_to: None,
             holder: Holder::Nobody,
             since: now,
             reason: "nobody was heard to claim it yet".to_owned(),
@@ -198,6 +201,7 @@ impl Member {
                 best.term
             );
             self.give_up(own, Claim::None, reason, now);
+            own.gave_way_to = Some(best.node);
             return true;
         }
         if self.level(own, now) == 0 {
@@ -229,6 +233,7 @@ impl Member {
             own.patience = (own.patience * 2).min(self.timers.patience_max);
         }
         own.claim = claim;
+        own.gave_way_to = None;
         own.offer = None;
         own.is_moved = false;
         own.contested.clear();

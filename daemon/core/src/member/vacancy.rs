@@ -269,7 +269,7 @@ impl Member {
                         .get(id)
                         .map(super::peer::Peer::label)
                         .unwrap_or_default();
-                    let gave_way = matches!(own.holder, Holder::This);
+                    let gave_way = own.gave_way_to.take() == Some(*id);
                     if !gave_way {
                         own.reason = format!("{label} claims it at term {}", best.term);
                     }

@@ -8,10 +8,6 @@ use sovnet_core::member::Command;
 use crate::lan::{Lan, Setup, ms};
 
 /// Runs a class of schedules, as many as the environment says or `usual`.
-#[expect(
-
-    reason = "the core reads no environment, its test may"
-)]
 fn each_seed(usual: u64, schedule: impl Fn(u64)) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     match number("SOVNET_SIM_SEED") {

@@ -60,17 +60,17 @@ fn two() -> Forwards {
 }
 
 fn asked(step: Step) -> Ask {
-    match step {
-        Step::Ask(ask) => ask,
-        Step::Reply { reply, .. } => panic!("a reply instead of a question: {reply:?}"),
-    }
+    let Step::Ask(ask) = step else {
+        panic!("no question to an upstream: {step:?}")
+    };
+    ask
 }
 
 fn replied(step: Option<Step>) -> Message {
-    match step {
-        Some(Step::Reply { reply, .. }) => *reply,
-        other => panic!("no reply: {other:?}"),
-    }
+    let Some(Step::Reply { reply, .. }) = step else {
+        panic!("no reply: {step:?}")
+    };
+    *reply
 }
 
 fn reply_to(ask: &Ask, code: ResponseCode) -> Outcome {
@@ -322,6 +322,7 @@ fn a_cut_reply_is_fetched_by_tcp_for_a_client_that_came_by_tcp() {
                 format!("asks by {:?}", ask.transport)
             }
             Step::Reply { reply, .. } => format!("says tc={}", reply.metadata.truncation),
+            Step::Done => "done".to_owned(),
         });
     }
     assert_eq!(transports, ["says tc=true", "asks by Tcp"]);
@@ -376,4 +377,39 @@ fn the_table_is_bounded_for_a_client_and_in_all() {
             .start(order(udp("192.0.2.96:1")), draw(1), at(0))
             .is_err()
     );
+}
+
+#[test]
+fn an_upstream_in_trouble_is_asked_by_ourselves_until_it_answers() {
+    let mut forwards = two();
+    assert!(
+        forwards.next_probe(draw(1), at(0)).is_none(),
+        "untried is no trouble"
+    );
+    let first = asked(
+        forwards
+            .start(order(udp("192.0.2.99:1")), draw(1), at(0))
+            .unwrap(),
+    );
+    let step = forwards.handle_outcome(first.attempt, Outcome::Silent, draw(2), at(2_000));
+    let second = asked(step.unwrap());
+    let good = reply_to(&second, ResponseCode::NoError);
+    forwards.handle_outcome(second.attempt, good, draw(3), at(2_001));
+
+    assert!(forwards.next_probe(draw(4), at(9_999)).is_none());
+    let probe = asked(forwards.next_probe(draw(4), at(10_000)).unwrap());
+    assert_eq!(probe.upstream, first.upstream);
+    assert!(probe.message.queries[0].name().is_root());
+    // Only one at a time; what comes of it is said to nobody and asks nobody else.
+    assert!(forwards.next_probe(draw(5), at(10_001)).is_none());
+    let step = forwards.handle_outcome(probe.attempt, Outcome::Silent, draw(6), at(12_000));
+    assert!(matches!(step, Some(Step::Done)), "{step:?}");
+    assert_eq!(state(&forwards, 0), "failing");
+
+    let probe = asked(forwards.next_probe(draw(7), at(20_000)).unwrap());
+    let good = reply_to(&probe, ResponseCode::NoError);
+    let step = forwards.handle_outcome(probe.attempt, good, draw(8), at(20_010));
+    assert!(matches!(step, Some(Step::Done)), "{step:?}");
+    assert_eq!((state(&forwards, 0), forwards.in_flight()), ("ok", 0));
+    assert!(forwards.next_probe(draw(9), at(40_000)).is_none());
 }

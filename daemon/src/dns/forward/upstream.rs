@@ -14,7 +14,9 @@ const AVOIDED_AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// An upstream whose queries come back to us is not asked for so long.
 const SKIPPED_WHEN_REDIRECTED: Duration = Duration::from_secs(60);
 
-/// Changes of an upstream's state are told at most this often; in between only at debug level.
+/// An upstream in trouble is asked by ourselves this often.
+const PROBED_EVERY: Duration = Duration::from_secs(10);
+/// Changes of an upstream's state are told at most this often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// What was wrong with an attempt; completes "192.0.2.1:53 …".
@@ -51,6 +53,8 @@ struct Upstream {
     is_folding: bool,
     last_rtt: Option<Duration>,
     told_at: Option<Moment>,
+    /// When it was last asked, by whomever.
+    asked_at: Option<Moment>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,7 @@ impl Upstreams {
             is_folding: false,
             last_rtt: None,
             told_at: None,
+            asked_at: None,
         };
         Upstreams {
             list: addresses.iter().map(upstream).collect(),
@@ -107,15 +112,38 @@ impl Upstreams {
         best.map(|(number, _)| number)
     }
 
+    /// The numbers of all upstreams.
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
+        0..self.list.len()
+    }
+
+    /// An upstream whose trouble may be over, but that nobody has asked for a while.
+    pub(super) fn next_to_probe(&self, now: Moment) -> Option<usize> {
+        self.list.iter().position(|upstream| {
+            let is_in_trouble = match upstream.state {
+                State::Untried | State::Answering => false,
+                State::Failing { .. } => true,
+                State::Redirected { until } => now >= until,
+            };
+            let is_rested = |at| now.since(at) >= PROBED_EVERY;
+            is_in_trouble && upstream.asked_at.is_none_or(is_rested)
+        })
+    }
+
+    /// It is asked now.
+    pub(super) fn set_asked(&mut self, upstream: usize, now: Moment) {
+        self.list[upstream].asked_at = Some(now);
+    }
+
     pub(super) fn set_answering(&mut self, upstream: usize, rtt: Duration, now: Moment) {
         self.list[upstream].last_rtt = Some(rtt);
-        match self.change(upstream, State::Answering) {
-            Some(State::Failing { .. } | State::Redirected { .. }) => {
-                let address = self.address(upstream);
-                let level = self.level(upstream, log::Level::Info, now);
-                log::log!(level, upstream:% = address; "upstream answers again");
-            }
-            Some(State::Untried | State::Answering) | None => {}
+        let before = self.change(upstream, State::Answering);
+        let was_in_trouble = matches!(
+            before,
+            Some(State::Failing { .. } | State::Redirected { .. })
+        );
+        if was_in_trouble && self.may_tell(upstream, now) {
+            log::info!(upstream:% = self.address(upstream); "upstream answers again");
         }
     }
 
@@ -124,19 +152,17 @@ impl Upstreams {
             failure: failure.clone(),
             last_at: now,
         };
-        if self.change(upstream, state).is_some() {
-            let address = self.address(upstream);
-            let level = self.level(upstream, log::Level::Warn, now);
-            log::log!(level, upstream:% = address, reason:% = failure; "upstream fails");
+        if self.change(upstream, state).is_some() && self.may_tell(upstream, now) {
+            log::warn!(upstream:% = self.address(upstream), reason:% = failure; "upstream fails");
         }
     }
 
     pub(super) fn set_redirected(&mut self, upstream: usize, now: Moment) {
         let until = now + SKIPPED_WHEN_REDIRECTED;
-        if self.change(upstream, State::Redirected { until }).is_some() {
-            let address = self.address(upstream);
-            let level = self.level(upstream, log::Level::Warn, now);
-            log::log!(level, upstream:% = address; "queries to upstream are redirected to us");
+        let before = self.change(upstream, State::Redirected { until });
+        if before.is_some() && self.may_tell(upstream, now) {
+            log::warn!(upstream:% = self.address(upstream);
+                "the router sends queries to an upstream back to us");
         }
     }
 
@@ -152,14 +178,14 @@ impl Upstreams {
         (reports, problems)
     }
 
-    /// The level to tell a change at: the journal grows with changes, never with traffic.
-    fn level(&mut self, upstream: usize, level: log::Level, now: Moment) -> log::Level {
+    /// Whether to tell a change: the journal grows with changes, not with a link that flaps.
+    fn may_tell(&mut self, upstream: usize, now: Moment) -> bool {
         let told_at = &mut self.list[upstream].told_at;
         if told_at.is_some_and(|at| now.since(at) < TOLD_EVERY) {
-            return log::Level::Debug;
+            return false;
         }
         *told_at = Some(now);
-        level
+        true
     }
 
     /// Sets a state; the state before, if what is shown changes by it.

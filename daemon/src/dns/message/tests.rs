@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
-use sovnet_core::zones::CLASS_IN;
 
 use super::*;
 

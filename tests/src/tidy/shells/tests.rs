@@ -48,6 +48,21 @@ fn a_sibling_is_found_by_any_path() {
 }
 
 #[test]
+fn a_helper_of_tests_needs_no_row() {
+    let house = house(&[
+        (
+            "ARCHITECTURE.md",
+            "### Modules of sovnetd\n\n| a | b |\n| - | - |\n| `link` | |\n| `main` | everything |\n",
+        ),
+        ("daemon/src/main.rs", "#[cfg(test)]\nmod netns;\nmod link;"),
+        ("daemon/src/netns.rs", ""),
+        ("daemon/src/link.rs", "#[cfg(test)]\nmod tests;"),
+        ("daemon/src/link/tests.rs", "use crate::netns::ip;"),
+    ]);
+    assert_eq!(found(&SIBLINGS, &house), Vec::<String>::new());
+}
+
+#[test]
 fn every_way_to_start_a_task_is_found() {
     let text = "use std::thread::spawn;\nfn f() {\n    tokio::spawn(x);\n    set.spawn_local(x);\n    \
                 std::thread::Builder::new().spawn(x);\n    set.spawn::<T>(x);\n    spawner(x);\n}\n";

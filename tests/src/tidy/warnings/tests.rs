@@ -14,6 +14,7 @@ fn logs() {
     log::info!("not a warning");
     warn!("plain; text");
     error!(path:? = p; "cannot go on");
+    log::warn!(code = problem.code; "{}. {}", problem.what, problem.remedy);
 }
 fn lines() {
     log(LogLine { is_warning: true, address: None, text: format!("key of {peer} differs") });
@@ -39,8 +40,8 @@ fn every_kind_of_warning_needs_a_section() {
             "daemon/src/dns.rs:8: address withheld",
             "daemon/src/dns.rs:10: plain; text",
             "daemon/src/dns.rs:11: cannot go on",
-            "daemon/src/dns.rs:14: key of {peer} differs",
-            "daemon/src/dns.rs:16: {peer} is dead",
+            "daemon/src/dns.rs:15: key of {peer} differs",
+            "daemon/src/dns.rs:17: {peer} is dead",
         ]
     );
 }
