@@ -154,7 +154,16 @@ fn macro_text<'a>(rest: &[Token<'a>]) -> Option<Token<'a>> {
     }
     let message = &inside[end_of_values..];
     let literal = message.iter().find(|token| token.kind == Kind::Text);
+    if rest[0].is_word("error") && literal.is_some_and(|token| is_all_filled_in(token.text)) {
+        // The last words before the process ends are the error itself.
+        return None;
+    }
     literal.copied().or(Some(rest[0]))
+}
+
+/// Whether a message has no words of its own, such as `{error:#}`.
+fn is_all_filled_in(text: &str) -> bool {
+    text.starts_with('{') && text.ends_with('}') && text.matches('{').count() == 1
 }
 
 /// The text of a struct literal with `is_warning: true`, or with a condition there.

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::evidence::{Conflict, Rival};
+use super::peer::Peer;
 use super::placement::{self, Candidate, DEFAULT_WEIGHT, Order};
 use super::state::Question;
 use super::wire::{AddressKey, ClaimKind, MAX_TERM};
@@ -187,9 +188,14 @@ impl Member {
 
     /// R5, R6, R7 for an address that this node speaks for.
     fn defend_claim(&mut self, own: &mut Own, term: u64, view: &View, now: Moment) -> bool {
+        if let Some(deaf) = self.deaf_claimant(view) {
+            let reason = format!("gave way to {deaf}, which claims it and does not hear this node");
+            self.give_up(own, Claim::None, reason, now);
+            return true;
+        }
         let mine = self.order(own, term);
         if let Some(best) = view.best.filter(|best| *best > mine) {
-            let winner = self.peers.get(&best.node).map(super::peer::Peer::label);
+            let winner = self.peers.get(&best.node).map(Peer::label);
             let winner = winner.unwrap_or_default();
             let why = if best.term > term {
                 "a higher term"
@@ -215,6 +221,12 @@ impl Member {
             self.outputs.push_back(Output::Announce(own.address));
         }
         false
+    }
+
+    /// R12: who claims it without hearing this node can't give way, so this node does.
+    fn deaf_claimant(&self, view: &View) -> Option<String> {
+        let mut claimants = view.claimants.iter().filter_map(|id| self.peers.get(id));
+        claimants.find(|peer| peer.is_deaf).map(Peer::label)
     }
 
     /// Silent at once; still forwarded for a while.
@@ -252,11 +264,7 @@ impl Member {
         if !may_take || level == 0 || level < its_level {
             return None;
         }
-        let from = self
-            .peers
-            .get(&from)
-            .map(super::peer::Peer::label)
-            .unwrap_or_default();
+        let from = self.peers.get(&from).map(Peer::label).unwrap_or_default();
         let reason = format!("{from} handed it over");
         Some(Pursuit {
             reason,

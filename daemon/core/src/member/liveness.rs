@@ -52,6 +52,7 @@ impl Member {
                 continue;
             };
             self.watch_peer(&mut peer, now);
+            peer.watch_listing(self.settings.identity.id, now);
             self.peers.insert(id, peer);
         }
         if self.watch.is_cut_off {

@@ -33,16 +33,16 @@ impl Member {
             let Some(mut peer) = self.peers.remove(&id) else {
                 continue;
             };
-            let is_news = is_urgent && peer.session.verified.is_some();
+            let is_news = is_urgent && peer.session.last != 0;
             if is_beat || is_news || peer.is_owed_ack {
                 peer.is_owed_ack = false;
-                self.send_beat(&mut peer, now);
+                self.send_beat(&mut peer, is_news, now);
             }
             self.peers.insert(id, peer);
         }
         if let Some(mut double) = self.double.take() {
             if is_beat {
-                self.send_beat(&mut double, now);
+                self.send_beat(&mut double, false, now);
             }
             self.double = Some(double);
         }
@@ -80,10 +80,18 @@ impl Member {
 
     /// A heartbeat, with the facts as long as the peer has not acknowledged them; a hello while it
     /// has not acknowledged anything, since it does not know our name then.
-    fn send_beat(&mut self, peer: &mut Peer, _now: Moment) {
+    ///
+    /// One that is not heard may still hear this node (R12), and cannot acknowledge: it gets the
+    /// facts now and then.
+    fn send_beat(&mut self, peer: &mut Peer, is_news: bool, now: Moment) {
         let is_verified = peer.session.verified.is_some();
         let mut datagram = self.header(Kind::Heartbeat, Some(peer));
-        if is_verified && peer.acked != self.facts_version {
+        let pause = self.timers.hello_joining;
+        let is_due = is_news || peer.stated_to_at.is_none_or(|at| now.since(at) >= pause);
+        if (is_verified && peer.acked != self.facts_version)
+            || (!is_verified && peer.session.last != 0 && is_due)
+        {
+            peer.stated_to_at = Some(now);
             datagram.facts = Some(self.facts.clone());
         }
         self.transmit(peer.address, &datagram);

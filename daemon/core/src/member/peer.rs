@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::detector::Detector;
 use super::placement::{DEFAULT_WEIGHT, Order, score};
-use super::timers::REPLIES_PER_SECOND;
+use super::timers::{LASTING_BEATS, REPLIES_PER_SECOND};
 use super::window::Window;
 use super::wire::{AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, ListedPeer, MAX_SEQUENCE};
 use crate::names::{Mac, NodeId, NodeName};
@@ -37,6 +37,12 @@ pub(crate) struct Peer {
     /// When it last announced or answered for an address that it claims.
     pub(crate) speaks_at: Option<Moment>,
     pub(crate) stated: Stated,
+    /// Since when it is heard and does not say that it hears this node.
+    unlisted_since: Option<Moment>,
+    /// It has not heard this node for so long that no heal explains it (R12).
+    pub(crate) is_deaf: bool,
+    /// When it was last sent the facts while it is not heard.
+    pub(crate) stated_to_at: Option<Moment>,
     /// Version of my facts that it has applied.
     pub(crate) acked: u32,
     /// Whether it waits for my acknowledgement.
@@ -137,6 +143,9 @@ impl Peer {
             kernel_at: None,
             speaks_at: None,
             stated: Stated::nothing(),
+            unlisted_since: None,
+            is_deaf: false,
+            stated_to_at: None,
             acked: 0,
             is_owed_ack: false,
             is_foreign_version: false,
@@ -233,6 +242,18 @@ impl Peer {
             .listed
             .iter()
             .any(|listed| listed.id == id && listed.direct)
+    }
+
+    /// R12: follows for how long it is heard without hearing `me`. After a heal each side is
+    /// unlisted for one beat; reacting at once would make both yield.
+    pub(crate) fn watch_listing(&mut self, me: NodeId, now: Moment) {
+        let is_one_way =
+            self.liveness == Liveness::Alive && self.stated.version > 0 && !self.lists(me);
+        self.unlisted_since = is_one_way.then(|| self.unlisted_since.unwrap_or(now));
+        let lasting = self.stated.interval * LASTING_BEATS;
+        self.is_deaf = self
+            .unlisted_since
+            .is_some_and(|since| now.since(since) >= lasting);
     }
 
     /// Whether an address is on offer to `id`.

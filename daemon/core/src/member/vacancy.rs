@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use super::claims::{Claim, Own, Pursuit, View};
 use super::placement::{self, Candidate, DEFAULT_WEIGHT};
+use super::wire::AddressKey;
 use super::{Member, Output};
 use crate::names::NodeId;
 use crate::report::{Holder, Liveness, NodeState};
@@ -34,7 +35,21 @@ impl Member {
         if self.watch.grace_until.is_none_or(|until| now >= until) && !self.is_blind() {
             self.take_vacancies(&views, &mut wanted, now);
         }
+        wanted.retain(|address, _| !self.could_be_served_by_deaf(*address));
         wanted
+    }
+
+    /// R12: what a peer that does not hear this node could serve is left alone: it can't yield.
+    fn could_be_served_by_deaf(&self, address: Ipv4Addr) -> bool {
+        let key = AddressKey::of(address.into());
+        let mut deaf = self.peers.values().filter(|peer| peer.is_deaf);
+        deaf.any(|peer| {
+            let takes_part = matches!(
+                peer.stated.state,
+                NodeState::Joining | NodeState::Active | NodeState::Draining
+            );
+            takes_part && peer.level(key) > 0
+        })
     }
 
     /// R10: own wishes for vacant addresses that nobody wishes with a higher order.
@@ -198,11 +213,18 @@ impl Member {
             .is_some_and(|since| now.since(since) >= bound);
         let hears_more = self.peers.values().any(|peer| {
             peer.liveness == Liveness::Alive
-                && peer.stated.listed.iter().any(|listed| {
-                    listed.heard && listed.id != me && !self.peers.contains_key(&listed.id)
-                })
+                && peer
+                    .stated
+                    .listed
+                    .iter()
+                    .any(|listed| listed.heard && listed.id != me && !self.hears(listed.id))
         });
         is_over && !hears_more
+    }
+
+    fn hears(&self, id: NodeId) -> bool {
+        let peer = self.peers.get(&id);
+        peer.is_some_and(|peer| peer.liveness == Liveness::Alive)
     }
 
     /// Carries on the rounds of questions for addresses: three, then they are answered by silence.

@@ -236,6 +236,73 @@ fn counterexample_16_a_common_start_shares_the_addresses() {
 }
 
 #[test]
+fn counterexample_17_a_heal_does_not_make_both_yield() {
+    for seed in 0..20 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(2, 3)
+        });
+        lan.run(ms(3_000));
+        lan.cut_direction(0, 1);
+        lan.cut_direction(1, 0);
+        let length = lan.random.between(ms(200), ms(2_000));
+        lan.run(length);
+        lan.mark();
+        lan.heal();
+        lan.run(ms(1_000));
+        lan.check_unspoken(ms(0));
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_19_a_one_way_link_has_one_speaker() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(2, 4)
+        });
+        lan.run(ms(3_000));
+        lan.cut_direction(1, 0);
+        lan.run(ms(1_000));
+        lan.mark();
+        lan.run(ms(5_000));
+        lan.check_no_claims("on a one-way link");
+        for address in lan.addresses() {
+            lan.check(
+                lan.speaker(address) == 0,
+                "the one that is heard speaks for all",
+            );
+        }
+        lan.heal();
+        lan.mark();
+        lan.run(ms(1_000));
+        lan.check_unspoken(ms(0));
+        lan.settle();
+    }
+}
+
+#[test]
+fn counterexample_20_two_nodes_with_a_common_neighbour_are_no_strangers() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(Setup {
+            seed,
+            ..nodes(3, 5)
+        });
+        lan.run(ms(3_000));
+        let before = lan.speakers();
+        lan.cut_direction(0, 2);
+        lan.cut_direction(2, 0);
+        lan.mark();
+        lan.run(ms(8_000));
+        lan.check_no_claims("with a common neighbour");
+        lan.check(lan.speakers() == before, "nothing moves");
+        lan.heal();
+        lan.settle();
+    }
+}
+
+#[test]
 fn counterexample_29_a_stopping_node_hands_over_to_a_draining_one() {
     for seed in 0..10 {
         let mut lan = Lan::started(Setup {

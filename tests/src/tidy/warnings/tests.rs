@@ -86,6 +86,13 @@ fn a_text_that_is_put_together_elsewhere_is_shown_by_its_macro() {
 }
 
 #[test]
+fn the_last_words_are_the_error_itself_and_a_warning_has_words() {
+    let text = "fn a() { log::error!(\"{error:#}\"); log::warn!(\"{error:#}\"); }";
+    let house = house(&[("daemon/src/a.rs", text)]);
+    assert_eq!(found(&DOCUMENTED, &house), ["daemon/src/a.rs:1: {error:#}"]);
+}
+
+#[test]
 fn codes_that_are_handed_on_are_found() {
     let text =
         "fn a() { b(\"own-address\", \"some text\") }\nfn b(code: &str) { Problem { code, what } }";
