@@ -56,3 +56,8 @@ pub fn wait_for<T>(
         thread::sleep(LOOK_EVERY);
     }
 }
+
+/// Waits until `at`. For what has to keep a rate, not for what has to happen.
+pub fn wait_until(at: Instant) {
+    thread::sleep(at.saturating_duration_since(now()));
+}

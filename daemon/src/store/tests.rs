@@ -1,3 +1,5 @@
+//! What is written is read again, and damage is set aside.
+
 use std::net::Ipv4Addr;
 
 use sovnet_core::member::Remembered;

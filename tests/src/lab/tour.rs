@@ -181,7 +181,10 @@ impl Tour<'_> {
             (is_long && are_answered).then_some(())
         })?;
         let until = now();
-        let (echo, dns) = (self.echo.since(since), self.dns.between(since, until));
+        let (echo, dns) = (
+            self.echo.outcome(since, until),
+            self.dns.outcome(since, until),
+        );
         let figure = format!("ping {PAGE}: {echo}; dns {DNS}: {dns}");
         let worst = echo.longest_gap.max(dns.longest_gap);
         let is_good = worst <= bound && (!bound.is_zero() || echo.lost + dns.lost == 0);

@@ -50,6 +50,8 @@ pub struct Outcome {
     pub lost: usize,
     /// From the first question of the longest unanswered run to the next answered one.
     pub longest_gap: Duration,
+    /// When the first lost one was sent, counted from the begin of that time.
+    pub first_lost_after: Option<Duration>,
 }
 
 impl fmt::Display for Outcome {
@@ -58,6 +60,7 @@ impl fmt::Display for Outcome {
             sent,
             lost,
             longest_gap,
+            ..
         } = self;
         write!(f, "{lost} of {sent} lost")?;
         if *lost > 0 {
@@ -99,20 +102,18 @@ impl Prober {
         })
     }
 
-    /// What became of all questions from `since` on.
-    pub fn since(&self, since: Instant) -> Outcome {
-        let until = now();
+    /// What became of all questions of that time, after the last of them had time to settle.
+    pub fn outcome(&self, since: Instant, until: Instant) -> Outcome {
         let is_settled = || {
-            let is_quick = self.between(since, until).lost == 0;
+            let is_quick = self.count(since, until).lost == 0;
             (is_quick || now().duration_since(until) > SETTLE).then_some(())
         };
         // Settled at the latest when the time is over, so that waiting cannot be in vain.
         drop(wait_for("answers", SETTLE * 2, is_settled));
-        self.between(since, until)
+        self.count(since, until)
     }
 
-    /// What became of the questions of a time that has settled.
-    pub fn between(&self, since: Instant, until: Instant) -> Outcome {
+    fn count(&self, since: Instant, until: Instant) -> Outcome {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = log
             .iter()
@@ -121,6 +122,7 @@ impl Prober {
             sent: 0,
             lost: 0,
             longest_gap: Duration::ZERO,
+            first_lost_after: None,
         };
         let mut silent_since: Option<Instant> = None;
         let mut last_at = since;
@@ -129,6 +131,8 @@ impl Prober {
             last_at = sent.at;
             if !sent.is_answered {
                 outcome.lost += 1;
+                let after = sent.at.duration_since(since);
+                outcome.first_lost_after.get_or_insert(after);
                 silent_since.get_or_insert(sent.at);
             } else if let Some(from) = silent_since.take() {
                 outcome.longest_gap = outcome.longest_gap.max(sent.at.duration_since(from));
@@ -191,8 +195,10 @@ fn ask(
             log.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(sent);
-            // A question that cannot even be sent (no neighbour, no carrier) is lost.
-            drop(socket.send(&packet(question, short(count))));
+            // The error of an earlier question stands in the way of this one only once. One that
+            // cannot be sent at all (no neighbour, no carrier) is lost.
+            let bytes = packet(question, short(count));
+            drop(socket.send(&bytes).or_else(|_earlier| socket.send(&bytes)));
             count += 1;
             next_at += every;
         }

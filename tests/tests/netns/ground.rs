@@ -60,7 +60,7 @@ fn a_cut_cable_takes_the_carrier_and_loses_probes_until_it_is_healed() {
     })
     .unwrap();
     let whole_at = now();
-    let whole = prober.since(whole_at);
+    let whole = prober.outcome(whole_at, now());
     assert_eq!(whole.lost, 0, "{whole:?}");
     let cut_at = now();
     lan.cut("civil").unwrap();
@@ -69,7 +69,7 @@ fn a_cut_cable_takes_the_carrier_and_loses_probes_until_it_is_healed() {
         carrier().contains("NO-CARRIER").then_some(())
     })
     .unwrap();
-    let broken = prober.since(cut_at);
+    let broken = prober.outcome(cut_at, now());
     assert!(broken.lost > 0, "{broken:?}");
     lan.heal("civil").unwrap();
     let healed_at = now();

@@ -1,5 +1,6 @@
 //! What the daemon does on its own host: addresses on loopback, sockets, the journal.
 
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -125,18 +126,32 @@ fn journal_entries_carry_their_values_as_fields() {
     let entry = wait_for("an entry about the page's address", SOON, || {
         let mut buffer = vec![0; 65_536];
         let length = journal.recv(&mut buffer).ok()?;
-        let text = String::from_utf8_lossy(buffer.get(..length)?).into_owned();
-        text.lines()
-            .any(|line| line == format!("ADDRESS={PAGE}"))
-            .then_some(text)
+        let fields = fields(buffer.get(..length)?);
+        (fields.get("ADDRESS")? == &PAGE.to_string()).then_some(fields)
     })
     .unwrap();
-    assert!(
-        entry.lines().any(|line| line.starts_with("MESSAGE=")),
-        "{entry}"
-    );
-    assert!(
-        entry.lines().any(|line| line.starts_with("PRIORITY=")),
-        "{entry}"
-    );
+    assert!(!entry["MESSAGE"].is_empty(), "{entry:?}");
+    assert_eq!(entry["SYSLOG_IDENTIFIER"], "sovnetd", "{entry:?}");
+    // Notice: what a person should see.
+    assert_eq!(entry["PRIORITY"], "5", "{entry:?}");
+}
+
+/// The fields of an entry as the journal's native protocol writes them: `NAME=value`, or the name
+/// alone and then the value with its length before it.
+fn fields(mut entry: &[u8]) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    while let Some(end) = entry.iter().position(|byte| *byte == b'\n') {
+        let (line, rest) = (&entry[..end], &entry[end + 1..]);
+        if let Some(at) = line.iter().position(|byte| *byte == b'=') {
+            fields.insert(text(&line[..at]), text(&line[at + 1..]));
+            entry = rest;
+        } else {
+            let length = u64::from_le_bytes(rest[..8].try_into().unwrap());
+            let end = 8 + usize::try_from(length).unwrap();
+            fields.insert(text(line), text(&rest[8..end]));
+            entry = &rest[end + 1..];
+        }
+    }
+    fields
 }

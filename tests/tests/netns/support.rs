@@ -245,8 +245,10 @@ impl Bench {
         })
         .unwrap();
         let until = now();
-        let echo = self.echo.since(since);
-        (echo, self.dns.between(since, until))
+        (
+            self.echo.outcome(since, until),
+            self.dns.outcome(since, until),
+        )
     }
 
     /// No probe was lost since then.

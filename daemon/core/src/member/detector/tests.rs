@@ -1,3 +1,5 @@
+//! What the detector learns, and what it forgets.
+
 use super::*;
 
 fn ms(millis: u64) -> Duration {

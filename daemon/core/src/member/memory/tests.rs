@@ -1,3 +1,5 @@
+//! What is remembered comes back as it was, and nothing else does.
+
 use proptest::prelude::*;
 
 use super::*;
