@@ -21,6 +21,7 @@ pub mod placement;
 mod rng;
 mod session;
 mod state;
+mod strangers;
 mod timers;
 mod vacancy;
 pub mod window;
@@ -35,6 +36,7 @@ use keys::Keys;
 use peer::Peer;
 use rng::Rng;
 use state::Watch;
+use strangers::Strangers;
 use timers::Timers;
 use wire::Facts;
 
@@ -178,6 +180,7 @@ pub struct Member {
     peers: BTreeMap<NodeId, Peer>,
     /// Addresses from the config whose identity was not heard yet.
     expected: BTreeSet<Ipv4Addr>,
+    strangers: Strangers,
     /// A second machine with this node's identity (S5).
     double: Option<Peer>,
     addresses: BTreeMap<Ipv4Addr, Own>,
@@ -220,6 +223,7 @@ impl Member {
             watch: Watch::new(now),
             peers: BTreeMap::new(),
             expected,
+            strangers: Strangers::default(),
             double: None,
             addresses: BTreeMap::new(),
             local: BTreeSet::new(),
@@ -293,6 +297,7 @@ impl Member {
         }
         self.watch_peers(now);
         self.watch_state(now);
+        self.ask_strangers(now);
         self.decide_addresses(now);
         self.publish(now);
     }

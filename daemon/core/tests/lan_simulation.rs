@@ -22,3 +22,5 @@ mod lan;
 mod random;
 #[path = "simulation/scenarios.rs"]
 mod scenarios;
+#[path = "simulation/shapes.rs"]
+mod shapes;

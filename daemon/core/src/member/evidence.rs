@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::claims::{Claim, Own};
-use super::placement::{DEFAULT_WEIGHT, score};
+use super::strangers::rank;
 use super::timers::LASTING_BEATS;
 use super::{Heard, LogLine, Member, Output};
 use crate::names::{Mac, NodeId};
@@ -16,7 +16,7 @@ use crate::time::Moment;
 /// A peer that is not heard and announces an address of this node (R14).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rival {
-    peer: NodeId,
+    host: Ipv4Addr,
     mac: Mac,
     first: Moment,
     asked_at: Option<Moment>,
@@ -52,6 +52,9 @@ impl Member {
         if let Some(id) = peer.map(|peer| peer.id) {
             return self.hear_peer(id, heard, now);
         }
+        if self.hear_stranger(heard.sender, heard.mac, now) {
+            self.confirm_rival(heard.sender, heard.mac, now);
+        }
         if self.plan.subnet.contains(heard.sender.into()) && heard.sender != self.plan.own {
             if is_answer {
                 self.watch.witness_at = Some(now);
@@ -83,61 +86,49 @@ impl Member {
         if peer.liveness == Liveness::Alive && peer.probe.asking_since.is_some() {
             peer.detector.handle_sign_of_life(now);
         }
-        self.confirm_rival(id, heard.mac, now);
+        self.confirm_rival(heard.sender, heard.mac, now);
     }
 
     /// An ARP frame that carries one of the announced addresses as sender.
     fn hear_address(&mut self, heard: Heard, now: Moment) {
-        let sender = self.peers.values().find(|peer| peer.mac == Some(heard.mac));
-        let sender = sender.map(|peer| (peer.id, peer.liveness));
+        let sender = self
+            .peers
+            .values_mut()
+            .find(|peer| peer.mac == Some(heard.mac));
+        let sender = sender.map(|peer| {
+            peer.speaks_at = Some(now);
+            peer.kernel_at = Some(now);
+            (peer.address, peer.liveness)
+        });
+        let stranger = self.speaking_stranger(heard.mac, now);
+        let sender = sender.or(stranger.map(|host| (host, Liveness::Unknown)));
         let Some(mut own) = self.addresses.remove(&heard.sender) else {
             return;
         };
-        match (sender, own.claim) {
-            (Some((id, liveness)), claim) => {
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.speaks_at = Some(now);
-                    peer.kernel_at = Some(now);
-                }
-                let is_mine = matches!(claim, Claim::Active(_));
-                match liveness {
-                    // Heartbeats settle it, faster than frames could.
-                    Liveness::Alive => {}
-                    Liveness::Unknown
-                    | Liveness::Suspect
-                    | Liveness::Hung
-                    | Liveness::Held
-                    | Liveness::Dead => {
-                        if is_mine {
-                            self.meet_rival(&mut own, id, heard.mac, now);
-                        } else if own.ask.is_some() {
-                            own.ask = None;
-                            own.ask_again_at = Some(now + self.timers.wire);
-                            self.count("vacancy-answered-by-peer");
-                        }
-                    }
-                }
+        match sender {
+            // Heartbeats settle it, faster than frames could.
+            Some((_, Liveness::Alive)) => {}
+            Some((host, _)) if own.is_active() => {
+                self.meet_rival(&mut own, host, heard.mac, now);
             }
-            // It may be a peer whose MAC is being asked for.
-            (None, _) if self.has_faceless_peer() => self.count("unknown-mac-while-asking"),
-            (None, claim) => self.meet_foreigner(&mut own, heard.mac, claim, now),
+            Some(_) if own.ask.is_some() => {
+                own.ask = None;
+                own.ask_again_at = Some(now + self.timers.wire);
+                self.count("vacancy-answered-by-peer");
+            }
+            Some(_) => {}
+            None => self.meet_foreigner(&mut own, heard.mac, now),
         }
         self.addresses.insert(heard.sender, own);
     }
 
-    fn has_faceless_peer(&self) -> bool {
-        self.peers
-            .values()
-            .any(|peer| peer.stands() && peer.mac.is_none())
-    }
-
     /// R14: a peer that I do not hear announces my address.
-    fn meet_rival(&mut self, own: &mut Own, peer: NodeId, mac: Mac, now: Moment) {
+    fn meet_rival(&mut self, own: &mut Own, host: Ipv4Addr, mac: Mac, now: Moment) {
         let lasting = self.beat() * LASTING_BEATS;
         let rival = match own.rival {
-            Some(rival) if rival.peer == peer && rival.mac == mac => rival,
+            Some(rival) if rival.host == host && rival.mac == mac => rival,
             Some(_) | None => Rival {
-                peer,
+                host,
                 mac,
                 first: now,
                 asked_at: None,
@@ -147,40 +138,30 @@ impl Member {
         if now.since(rival.first) < lasting {
             return;
         }
-        let Some(address) = self.peers.get(&peer).map(|peer| peer.address) else {
-            return;
-        };
         own.rival = Some(Rival {
             asked_at: Some(now),
             ..rival
         });
         self.outputs.push_back(Output::Ask {
-            target: address,
+            target: host,
             mac: Some(mac),
         });
     }
 
     /// The rival's MAC also answers for its own host address: it is that peer, and rank decides.
-    fn confirm_rival(&mut self, id: NodeId, mac: Mac, now: Moment) {
-        let me = self.settings.identity.id;
+    fn confirm_rival(&mut self, host: Ipv4Addr, mac: Mac, now: Moment) {
         let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
         for address in addresses {
             let Some(mut own) = self.addresses.remove(&address) else {
                 continue;
             };
             let is_rival = own.rival.is_some_and(|rival| {
-                rival.peer == id && rival.mac == mac && rival.asked_at.is_some()
+                rival.host == host && rival.mac == mac && rival.asked_at.is_some()
             });
             if is_rival && own.is_active() {
                 own.rival = None;
-                let mine = (score(own.key, me, DEFAULT_WEIGHT), me);
-                let theirs = (score(own.key, id, DEFAULT_WEIGHT), id);
-                if theirs > mine {
-                    let label = self
-                        .peers
-                        .get(&id)
-                        .map(super::peer::Peer::label)
-                        .unwrap_or_default();
+                if rank(own.key, host) > rank(own.key, self.plan.own) {
+                    let label = self.label_of(host);
                     let reason =
                         format!("{label} announces it too, is not heard, and ranks higher");
                     self.give_up(&mut own, Claim::None, reason, now);
@@ -193,9 +174,15 @@ impl Member {
         }
     }
 
+    fn label_of(&self, host: Ipv4Addr) -> String {
+        let mut peers = self.peers.values();
+        let peer = peers.find(|peer| peer.address == host);
+        peer.map_or_else(|| host.to_string(), super::peer::Peer::label)
+    }
+
     /// A host that is no peer answers for one of the addresses: defended at most once per 10 s,
     /// reported, and it never moves the address (R11, R14).
-    fn meet_foreigner(&mut self, own: &mut Own, mac: Mac, claim: Claim, now: Moment) {
+    fn meet_foreigner(&mut self, own: &mut Own, mac: Mac, now: Moment) {
         let mut conflict = match own.conflict {
             Some(conflict) if conflict.mac == mac => conflict,
             Some(_) | None => {
@@ -226,26 +213,11 @@ impl Member {
         let may_defend = conflict
             .defended_at
             .is_none_or(|at| now.since(at) >= self.timers.defend);
-        if matches!(claim, Claim::Active(_)) && may_defend {
+        if own.is_active() && may_defend {
             conflict.defended_at = Some(now);
             self.outputs.push_back(Output::Announce(own.address));
         }
         own.conflict = Some(conflict);
         self.count("foreign-claims-heard");
-    }
-
-    /// A datagram that was protected by another key, or by none.
-    pub(super) fn note_wrong_key(&mut self, source: Ipv4Addr, now: Moment) {
-        let is_first = self.watch.wrong_key.is_none();
-        self.watch.wrong_key = Some((source, now));
-        if is_first {
-            let text = format!("{source} sends heartbeats with another key, or with none");
-            self.log(LogLine {
-                is_warning: true,
-                address: None,
-                peer: None,
-                text,
-            });
-        }
     }
 }

@@ -146,14 +146,15 @@ impl Member {
     fn find_problems(&self, now: Moment) -> Vec<Problem> {
         let mut problems = Vec::new();
         let is_recent = |at: Moment| now.since(at) < LATELY;
-        if let Some((source, at)) = self.watch.wrong_key.filter(|(_, at)| is_recent(*at)) {
+        let wrong_keys = self.strangers.wrong_keys.iter();
+        for (source, at) in wrong_keys.filter(|(_, at)| is_recent(**at)) {
             problems.push(Problem {
                 severity: Severity::Degraded,
                 code: "wrong-key",
                 what: format!(
                     "{source} sends heartbeats with another key, or with none ({} s ago), so its \
                      statements are not believed",
-                    now.since(at).as_secs()
+                    now.since(*at).as_secs()
                 ),
                 remedy: "copy the same cluster key file to every node and restart sovnetd there"
                     .to_owned(),
@@ -187,18 +188,7 @@ impl Member {
             let speaks = peer.speaks_at.is_some_and(|at| now.since(at) < LATELY);
             let is_silent = matches!(peer.liveness, Liveness::Hung | Liveness::Dead);
             if is_silent && speaks && peer.heard_at.is_none_or(|at| now.since(at) > LATELY) {
-                problems.push(Problem {
-                    severity: Severity::Degraded,
-                    code: "heartbeats-filtered",
-                    what: format!(
-                        "{} answers ARP for its addresses, but its heartbeats do not arrive",
-                        peer.label()
-                    ),
-                    remedy: format!(
-                        "allow UDP port {} between the nodes in their firewalls",
-                        self.settings.port
-                    ),
-                });
+                problems.push(self.filtered(&peer.label()));
             }
             if peer.is_foreign_version {
                 problems.push(Problem {
@@ -207,6 +197,11 @@ impl Member {
                     what: format!("{} speaks another version of the protocol", peer.label()),
                     remedy: "upgrade sovnet on all nodes to the same version".to_owned(),
                 });
+            }
+        }
+        for (host, at) in &self.strangers.speaks {
+            if now.since(*at) < LATELY && self.expected.contains(host) {
+                problems.push(self.filtered(&host.to_string()));
             }
         }
         if !self.gateway_seen(now) {
@@ -222,6 +217,21 @@ impl Member {
                 remedy: "look at the router; the addresses stay served on the LAN meanwhile"
                     .to_owned(),
             });
+        }
+    }
+
+    /// A peer whose ARP arrives and whose heartbeats do not.
+    fn filtered(&self, label: &str) -> Problem {
+        Problem {
+            severity: Severity::Degraded,
+            code: "heartbeats-filtered",
+            what: format!(
+                "{label} answers ARP for announced addresses, but its heartbeats do not arrive"
+            ),
+            remedy: format!(
+                "allow UDP port {} between the nodes in their firewalls",
+                self.settings.port
+            ),
         }
     }
 }

@@ -231,6 +231,7 @@ impl Member {
         peer.is_known = true;
         self.watch.has_met_anyone = true;
         self.expected.remove(&source);
+        self.strangers.wrong_keys.remove(&source);
         self.greet(peer, source);
         self.outputs.push_back(Output::Remember);
     }

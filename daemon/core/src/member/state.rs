@@ -42,8 +42,6 @@ pub(super) struct Watch {
     pub(super) leave_at: Option<Moment>,
     /// Nothing is decided or sent any more.
     pub(super) is_finished: bool,
-    /// The last wrong key that was heard.
-    pub(super) wrong_key: Option<(Ipv4Addr, Moment)>,
     pub(super) is_told_to_drain: bool,
     /// The last company was lost and no witness answered: isolated at the end of the turn.
     pub(super) is_cut_off: bool,
@@ -81,7 +79,6 @@ impl Watch {
             is_unsent: false,
             leave_at: None,
             is_finished: false,
-            wrong_key: None,
             is_told_to_drain: false,
             is_cut_off: false,
         }

@@ -133,6 +133,18 @@ impl Lan {
         }
     }
 
+    /// Fails unless a node's report names this problem.
+    pub(crate) fn check_problem(&self, node: usize, code: &str) {
+        let report = self.hosts[node].report(self.now);
+        let problems = report.map(|report| report.problems).unwrap_or_default();
+        let is_told = problems.iter().any(|problem| problem.code == code);
+        let name = &self.hosts[node].name;
+        self.check(
+            is_told,
+            &format!("{name} does not tell of {code}: {problems:?}"),
+        );
+    }
+
     /// Fails if anyone began to speak since the mark.
     pub(crate) fn check_no_claims(&self, what: &str) {
         for (address, record) in &self.records {

@@ -104,6 +104,10 @@ pub(crate) struct Host {
     pub(crate) gateway: Option<Ipv4Addr>,
     /// The operator took it out.
     pub(crate) is_drained: bool,
+    /// The bytes of its key file.
+    pub(crate) key: Option<[u8; 32]>,
+    /// What its machine-id is made of here; a clone has another host's.
+    pub(crate) machine: String,
     /// The kernel's neighbours of other LAN addresses: none = asked, not answered yet.
     pub(crate) cache: BTreeMap<Ipv4Addr, Option<Mac>>,
     /// How far its clock is ahead of the LAN's: no two hosts agree.
@@ -126,6 +130,8 @@ impl Host {
             abilities: BTreeMap::new(),
             gateway: None,
             is_drained: false,
+            key: None,
+            machine: name.to_owned(),
             cache: BTreeMap::new(),
             clock_ahead,
         }
@@ -133,7 +139,7 @@ impl Host {
 
     /// This host's identity as a node.
     pub(crate) fn id(&self) -> NodeId {
-        NodeId::of_machine(&self.name)
+        NodeId::of_machine(&self.machine)
     }
 
     fn clock(&self, now: Moment) -> Moment {

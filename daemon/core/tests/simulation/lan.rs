@@ -291,7 +291,8 @@ impl Lan {
             peers.clear();
         }
         self.note(host, "starts");
-        self.hosts[host].start(peers, None, seed, self.now);
+        let key = self.hosts[host].key;
+        self.hosts[host].start(peers, key, seed, self.now);
         self.at(self.now, What::Wake { host });
     }
 

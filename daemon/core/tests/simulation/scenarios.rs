@@ -321,3 +321,66 @@ fn an_address_that_nobody_can_serve_is_silent_and_comes_back() {
     lan.check(lan.speaker(address) == 1, "the able node speaks");
     lan.settle();
 }
+
+#[test]
+fn a_clone_is_silent_and_the_original_goes_on() {
+    for seed in 0..10 {
+        let mut lan = Lan::new(nodes(seed, 3, 4));
+        lan.hosts[2].machine = lan.hosts[0].machine.clone();
+        lan.start(0);
+        lan.start(1);
+        lan.run(ms(6_000));
+        let before = lan.speakers();
+        lan.mark();
+        lan.start(2);
+        lan.run(ms(20_000));
+        lan.check_no_claims("with a clone");
+        lan.check_unspoken(ms(0));
+        lan.check(lan.speakers() == before, "nothing moves");
+    }
+}
+
+#[test]
+fn nodes_with_different_keys_do_not_speak_for_the_same_address() {
+    for seed in 0..5 {
+        for delay in [0, 5_000] {
+            let mut lan = Lan::new(nodes(seed, 2, 3));
+            lan.hosts[0].key = Some([1; 32]);
+            lan.hosts[1].key = if seed % 2 == 0 { None } else { Some([2; 32]) };
+            lan.start(0);
+            lan.run(ms(delay));
+            lan.start(1);
+            lan.run(ms(15_000));
+            lan.mark();
+            lan.run(ms(5_000));
+            lan.check_no_claims("with different keys");
+            lan.speakers();
+            lan.check_problem(0, "wrong-key");
+            lan.check_problem(1, "wrong-key");
+        }
+    }
+}
+
+#[test]
+fn nodes_that_never_heard_each_other_do_not_speak_for_the_same_address() {
+    for seed in 0..5 {
+        for delay in [0, 5_000] {
+            let mut lan = Lan::new(nodes(seed, 2, 3));
+            lan.filtered.insert((0, 1));
+            lan.filtered.insert((1, 0));
+            lan.start(0);
+            lan.run(ms(delay));
+            lan.start(1);
+            lan.run(ms(15_000));
+            lan.mark();
+            lan.run(ms(5_000));
+            lan.check_no_claims("behind a firewall");
+            let speakers = lan.speakers();
+            for node in lan.nodes() {
+                if speakers.values().any(|speaker| *speaker != node) {
+                    lan.check_problem(node, "heartbeats-filtered");
+                }
+            }
+        }
+    }
+}
