@@ -35,7 +35,7 @@ fn random_setup(seed: u64) -> Setup {
 fn strike(lan: &mut Lan) {
     let node = lan.random.below(lan.setup.nodes);
     let other = lan.random.below(lan.setup.nodes + 1);
-    match lan.random.below(17) {
+    match lan.random.below(19) {
         0 => lan.crash(node),
         1 => {
             if lan.hosts[node].is_powered {
@@ -63,6 +63,14 @@ fn strike(lan: &mut Lan) {
             let levels = [Ability::Cannot, Ability::Going, Ability::Serves];
             let level = levels[lan.random.below(3)];
             lan.set_ability(node, address, level);
+        }
+        16 => {
+            lan.note(node, "its UDP is filtered toward one host");
+            lan.filtered.insert((node, other));
+        }
+        17 => {
+            let length = lan.random.between(ms(30), ms(400));
+            lan.pause_for(node, length);
         }
         _ => {
             let gateway = lan.gateway();
@@ -128,6 +136,9 @@ fn chaos(seed: u64, replays: bool) {
             _ => lan.random.between(ms(0), ms(4_000)),
         };
         lan.run(step);
+        if step >= ms(2_000) {
+            lan.check_no_connected_pair_speaks();
+        }
         strike(&mut lan);
         if replays {
             replay(&mut lan);

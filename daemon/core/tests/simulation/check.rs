@@ -156,6 +156,25 @@ impl Lan {
         }
     }
 
+    /// Whatever else is broken: two nodes that reach each other do not both speak for long.
+    pub(crate) fn check_no_connected_pair_speaks(&self) {
+        for (address, record) in &self.records {
+            for one in &record.speakers {
+                for other in record.speakers.range(one + 1..) {
+                    let is_whole = [(*one, *other), (*other, *one)].iter().all(|direction| {
+                        !self.cut.contains(direction) && !self.filtered.contains(direction)
+                    });
+                    let have_carrier =
+                        self.hosts[*one].has_carrier && self.hosts[*other].has_carrier;
+                    self.check(
+                        !(is_whole && have_carrier),
+                        &format!("{one} and {other} both speak for {address}"),
+                    );
+                }
+            }
+        }
+    }
+
     /// Lets the LAN come to rest, then looks at everything that must hold on a full mesh.
     pub(crate) fn settle(&mut self) {
         self.run(ms(15_000));
