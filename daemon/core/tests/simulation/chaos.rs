@@ -163,17 +163,17 @@ fn replay(lan: &mut Lan) {
 
 #[test]
 fn after_any_faults_each_address_has_one_able_speaker() {
-    each_seed(60, |seed| chaos(seed, false));
+    each_seed(80, |seed| chaos(seed, false));
 }
 
 #[test]
 fn replays_amid_faults_change_nothing_of_that() {
-    each_seed(60, |seed| chaos(seed + 1_000_000, true));
+    each_seed(80, |seed| chaos(seed + 1_000_000, true));
 }
 
 #[test]
 fn random_planned_moves_leave_no_instant_without_a_speaker() {
-    each_seed(60, |seed| {
+    each_seed(80, |seed| {
         let setup = random_setup(seed + 2_000_000);
         let mut lan = Lan::started(Setup {
             nodes: 3,
