@@ -98,6 +98,7 @@ pub fn all(workspace: &Workspace) -> Vec<Suite> {
                 "--locked",
                 "--workspace",
                 "--no-deps",
+                "--keep-going",
                 "--document-private-items",
             ]],
         )

@@ -1,4 +1,4 @@
-//! Local names: immutable zones, and the pure [`answer`].
+//! Local names: immutable zones, and the pure [`answer()`].
 //!
 //! A name is ours for all record types or not at all; existence is decided by the name first and by
 //! the type afterwards (RFC 2308, RFC 8020). Built once from the config; the DNS shell asks for each
