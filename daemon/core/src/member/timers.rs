@@ -27,7 +27,6 @@ pub(super) struct Timers {
     /// A daemon that hangs on a live host is given up after this (R15).
     pub hung: Duration,
     /// Longest time for which ARP answers alone vouch for a host (R15).
-    pub vouch: Duration,
     /// A kernel that answered no ARP for this long does not answer any more.
     pub kernel_silent: Duration,
     /// How long peers keep a restarting node's claims (R16).
@@ -95,7 +94,6 @@ impl Default for Timers {
             join: ms(300),
             grace: ms(3_000),
             hung: ms(1_000),
-            vouch: ms(10_000),
             kernel_silent: ms(300),
             hold: ms(5_000),
             leave: ms(250),
