@@ -14,10 +14,12 @@
 //! Everything between tasks is a `watch` of an immutable snapshot, but for commands, which are a
 //! bounded queue. The latency thread ends when every segment has left; then the rest stops.
 
+mod signals;
+mod start;
+
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,14 +27,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use sovnet_core::config::Config;
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::{KernelWish, LinkFacts};
 use sovnet_core::member::memory::Memories;
 use sovnet_core::member::{Command, Settings};
-use sovnet_core::report::{ConfiguredAddress, DnsReport, LanReport, NodeInfo, Problem, Severity};
+use sovnet_core::report::{DnsReport, LanReport, Problem, Severity};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -42,12 +42,14 @@ use crate::config_file::{self, LoadError};
 use crate::control::{self, COMMAND_QUEUE, CommandRequest, Control, Sources};
 use crate::dns::Dns;
 use crate::link::{self, Link};
-use crate::ready::{self, Keeper, Progress, Questions, Watchdog};
+use crate::ready::{Keeper, Progress, Questions, Watchdog};
 use crate::store::{self, Store};
 use crate::tasks::{TaskSet, error_chain};
-use crate::{Options, clock, identity, journal};
+use crate::{Options, clock, journal};
+use signals::Signals;
+use start::{Start, prepare};
 
-/// `EX_CONFIG`, `EX_NOPERM` of sysexits are told to systemd as "do not restart".
+/// `EX_CONFIG` of sysexits: the unit says that a restart does not heal it.
 const EXIT_CONFIG: u8 = 78;
 /// How long the latency thread may take to hand over when the rest has failed.
 const HAND_OVER: Duration = Duration::from_secs(4);
@@ -87,14 +89,6 @@ impl Board {
             answering: Progress::default(),
         }
     }
-}
-
-/// What is known before anything runs.
-struct Start {
-    config: Option<Arc<Config>>,
-    info: NodeInfo,
-    settings: Settings,
-    obstacle: Option<Problem>,
 }
 
 /// Runs the daemon until a signal or a failure.
@@ -146,68 +140,6 @@ fn runtime() -> Result<LocalRuntime> {
         .enable_all()
         .build_local(LocalOptions::default())
         .context("failed to start a runtime")
-}
-
-fn prepare(options: &Options, config: Option<Config>) -> Result<Start> {
-    let name = config.as_ref().and_then(|config| config.node_name.clone());
-    let hash = config_file::hash(&options.config);
-    let identity = identity::read(name, hash).context("this node has no identity")?;
-    let (key, obstacle) = match config.as_ref().and_then(|c| c.cluster.key_file.as_deref()) {
-        None => (None, None),
-        Some(path) => match config_file::read_key(path) {
-            Ok(key) => (Some(key), None),
-            Err(error) => (None, Some(key_problem(&error_chain(&error)))),
-        },
-    };
-    let peers = config.iter().flat_map(|config| &config.cluster.peers);
-    let peers = peers.filter_map(|peer| match peer {
-        IpAddr::V4(v4) => Some(*v4),
-        IpAddr::V6(_) => None,
-    });
-    let settings = Settings {
-        identity: identity.clone(),
-        key,
-        port: config.as_ref().map_or(0, |config| config.cluster.port),
-        peers: peers.collect(),
-    };
-    let file = options.config.display();
-    let configured = config.iter().flat_map(|config| &config.addresses);
-    let configured = configured.map(|entry| ConfiguredAddress {
-        address: entry.address,
-        purpose: entry.purpose,
-    });
-    let info = NodeInfo {
-        name: identity.name,
-        id: identity.id,
-        version: identity.version,
-        config_file: if config.is_some() {
-            file.to_string()
-        } else {
-            String::new()
-        },
-        started_at: clock::now(),
-        idle: config.is_none().then(|| {
-            format!("no configuration: nothing is announced or answered until there is a {file}")
-        }),
-        configured: configured.collect(),
-    };
-    Ok(Start {
-        config: config.map(Arc::new),
-        info,
-        settings,
-        obstacle,
-    })
-}
-
-fn key_problem(why: &str) -> Problem {
-    Problem {
-        severity: Severity::Unhealthy,
-        code: "key-unusable",
-        what: format!("nothing is announced: {why}"),
-        remedy: "make the key with `sovnetctl key new` on one node, copy it to the same place on \
-                 the others, and restart sovnetd"
-            .to_owned(),
-    }
 }
 
 fn serve(options: &Options, start: Start) -> Result<()> {
@@ -369,55 +301,4 @@ fn start_latency(
         })
     });
     thread.context("failed to start the latency thread")
-}
-
-/// SIGTERM and SIGINT stop, SIGUSR2 restarts; SIGHUP does nothing, the config is read at start.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    restart: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            restart: signal(SignalKind::user_defined2())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn run(
-        mut self,
-        commands: mpsc::Sender<CommandRequest>,
-        is_idle: bool,
-        stop: CancellationToken,
-    ) -> Result<(), Infallible> {
-        loop {
-            // Cancel-safe: a signal stays pending.
-            let command = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                _ = self.terminate.recv() => Command::Stop,
-                _ = self.interrupt.recv() => Command::Stop,
-                _ = self.restart.recv() => Command::Restart,
-                _ = self.hang_up.recv() => {
-                    log::info!("SIGHUP: the config is read at start; restart to change it");
-                    continue;
-                }
-            };
-            ready::tell_stopping();
-            if is_idle {
-                return Ok(());
-            }
-            let (answer, said) = oneshot::channel();
-            if commands.send((command, answer)).await.is_err() {
-                return Ok(());
-            }
-            if let Ok(said) = said.await {
-                log::info!("{said}");
-            }
-        }
-    }
 }

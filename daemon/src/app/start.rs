@@ -1,0 +1,86 @@
+//! What is known before anything runs: the node's identity, its key, its settings.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use sovnet_core::config::Config;
+use sovnet_core::member::Settings;
+use sovnet_core::report::{ConfiguredAddress, NodeInfo, Problem, Severity};
+
+use crate::tasks::error_chain;
+use crate::{Options, clock, config_file, identity};
+
+/// What is known before anything runs.
+pub(super) struct Start {
+    pub(super) config: Option<Arc<Config>>,
+    pub(super) info: NodeInfo,
+    pub(super) settings: Settings,
+    pub(super) obstacle: Option<Problem>,
+}
+
+/// Reads what the daemon needs to know before it starts: its identity, its key.
+///
+/// # Errors
+/// The node has no identity. A key that cannot be read is an obstacle, not an error: DNS goes on.
+pub(super) fn prepare(options: &Options, config: Option<Config>) -> Result<Start> {
+    let name = config.as_ref().and_then(|config| config.node_name.clone());
+    let hash = config_file::hash(&options.config);
+    let identity = identity::read(name, hash).context("this node has no identity")?;
+    let (key, obstacle) = match config.as_ref().and_then(|c| c.cluster.key_file.as_deref()) {
+        None => (None, None),
+        Some(path) => match config_file::read_key(path) {
+            Ok(key) => (Some(key), None),
+            Err(error) => (None, Some(key_problem(&error_chain(&error)))),
+        },
+    };
+    let peers = config.iter().flat_map(|config| &config.cluster.peers);
+    let peers = peers.filter_map(|peer| match peer {
+        IpAddr::V4(v4) => Some(*v4),
+        IpAddr::V6(_) => None,
+    });
+    let settings = Settings {
+        identity: identity.clone(),
+        key,
+        port: config.as_ref().map_or(0, |config| config.cluster.port),
+        peers: peers.collect(),
+    };
+    let file = options.config.display();
+    let configured = config.iter().flat_map(|config| &config.addresses);
+    let configured = configured.map(|entry| ConfiguredAddress {
+        address: entry.address,
+        purpose: entry.purpose,
+    });
+    let info = NodeInfo {
+        name: identity.name,
+        id: identity.id,
+        version: identity.version,
+        config_file: if config.is_some() {
+            file.to_string()
+        } else {
+            String::new()
+        },
+        started_at: clock::now(),
+        idle: config.is_none().then(|| {
+            format!("no configuration: nothing is announced or answered until there is a {file}")
+        }),
+        configured: configured.collect(),
+    };
+    Ok(Start {
+        config: config.map(Arc::new),
+        info,
+        settings,
+        obstacle,
+    })
+}
+
+fn key_problem(why: &str) -> Problem {
+    Problem {
+        severity: Severity::Unhealthy,
+        code: "key-unusable",
+        what: format!("nothing is announced: {why}"),
+        remedy: "make the key with `sovnetctl key new` on one node, copy it to the same place on \
+                 the others, and restart sovnetd"
+            .to_owned(),
+    }
+}
