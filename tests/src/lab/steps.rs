@@ -143,7 +143,14 @@ fn page(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let holder = tour.holder(PAGE)?;
     let inside = tour.show("laptop", &format!("curl -sS -m 3 http://{PAGE}"))?;
     let outside = tour.show("internet", "curl -sS -m 3 http://203.0.113.1")?;
-    for (text, from) in [(inside, "the laptop"), (outside, "outside")] {
+    let name = "http://www.internal.cloud.payne.io";
+    let by_name = tour.show("laptop", &format!("curl -sS -m 3 {name}"))?;
+    let pages = [
+        (inside, "the laptop"),
+        (outside, "outside"),
+        (by_name, "the laptop by name"),
+    ];
+    for (text, from) in pages {
         ensure!(
             text.contains(&holder),
             "the page from {from} was not served by {holder}: {text:?}"
