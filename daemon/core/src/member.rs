@@ -362,3 +362,6 @@ impl Member {
         self.outputs.push_back(Output::Log(line));
     }
 }
+
+#[cfg(test)]
+mod tests;

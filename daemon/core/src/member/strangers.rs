@@ -96,7 +96,11 @@ impl Member {
 
     fn strangers(&self, now: Moment) -> BTreeSet<Ipv4Addr> {
         let wrong = self.strangers.wrong_keys.iter();
-        let wrong = wrong.filter(|(_, at)| now.since(**at) < WRONG_KEY_COUNTS);
+        // Where the config says who the peers are, nobody becomes one by sending rubbish.
+        let peers = &self.settings.peers;
+        let wrong = wrong.filter(|(host, at)| {
+            now.since(**at) < WRONG_KEY_COUNTS && (peers.is_empty() || peers.contains(host))
+        });
         let believed = self.peers.values();
         let believed = believed.filter(|peer| peer.liveness != Liveness::Unknown);
         let believed: BTreeSet<Ipv4Addr> = believed.map(|peer| peer.address).collect();

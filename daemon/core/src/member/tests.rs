@@ -1,0 +1,148 @@
+//! One member alone against its driver: what only single inputs can show. Everything that takes
+//! two nodes is in the LAN simulation.
+
+use super::keys::Keys;
+use super::wire::{Datagram, Flags, Kind, encode};
+use super::*;
+use crate::decide::Ability;
+
+const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 240);
+
+fn mac(last: u8) -> Mac {
+    Mac([2, 0, 0x5e, 0, 0x53, last])
+}
+
+/// A member whose gateway answers and whose kernel obeys.
+struct Bench {
+    member: Member,
+    now: Moment,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let now = Moment::from_millis(1_000);
+        let identity = Identity {
+            id: NodeId([7; 8]),
+            name: "ada".parse().unwrap(),
+            version: "test".to_owned(),
+            config_hash: 0,
+        };
+        let settings = Settings {
+            identity,
+            key: Some([1; 32]),
+            port: 5847,
+            peers: BTreeSet::from([PEER]),
+        };
+        let plan = SegmentPlan {
+            link: "eth0".parse().unwrap(),
+            own: OWN,
+            subnet: "192.0.2.0/24".parse().unwrap(),
+            mac: mac(1),
+            is_wireless: false,
+            gateway: Some(GATEWAY),
+            abilities: BTreeMap::from([(ADDRESS, Ability::Serves)]),
+            addresses: Vec::new(),
+        };
+        let member = Member::new(settings, plan, &Remembered::default(), [9; 32], now);
+        Bench { member, now }
+    }
+
+    /// Runs for so many milliseconds, in turns of 5.
+    fn run(&mut self, millis: u64) {
+        for _ in 0..millis / 5 {
+            self.now = self.now + Duration::from_millis(5);
+            self.member.handle_wake(self.now);
+            let wanted = self.member.wanted_local();
+            self.member.handle_local(&wanted, self.now);
+            self.member.handle_timeout(self.now);
+            while let Some(output) = self.member.next_output() {
+                if let Output::Ask {
+                    target: GATEWAY, ..
+                } = output
+                {
+                    self.hear(mac(254), GATEWAY, OWN, true);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, mac: Mac, sender: Ipv4Addr, target: Ipv4Addr, is_reply: bool) {
+        self.member.handle_heard(
+            Heard {
+                mac,
+                sender,
+                target,
+                is_reply,
+            },
+            self.now,
+        );
+    }
+
+    /// A heartbeat that is protected by another key.
+    fn send_with_wrong_key(&mut self, source: Ipv4Addr) {
+        let datagram = Datagram {
+            kind: Kind::Heartbeat,
+            sender: NodeId([8; 8]),
+            session: 5,
+            receiver_session: 0,
+            sequence: 1,
+            interval_ms: 25,
+            challenge: 6,
+            echo: 0,
+            facts_version: 0,
+            acked_version: 0,
+            follows: 0,
+            state: NodeState::Active,
+            flags: Flags::default(),
+            hold_10ms: 0,
+            facts: None,
+            hello: None,
+        };
+        let bytes = encode(&datagram, &Keys::derive(&[2; 32]));
+        self.member.handle_datagram(source, &bytes, self.now);
+    }
+}
+
+#[test]
+fn a_node_that_is_alone_with_its_gateway_speaks_after_the_grace() {
+    let mut bench = Bench::new();
+    bench.run(300 + 2_900);
+    assert!(bench.member.speaking().is_empty());
+    bench.run(200);
+    assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
+}
+
+#[test]
+fn rubbish_and_announcements_of_a_host_that_is_no_peer_take_nothing() {
+    for last in 10..40 {
+        let mut bench = Bench::new();
+        bench.run(3_500);
+        let host = Ipv4Addr::new(192, 0, 2, last);
+        for _ in 0..20 {
+            bench.send_with_wrong_key(host);
+            bench.hear(mac(last), host, OWN, true);
+            bench.hear(mac(last), ADDRESS, ADDRESS, false);
+            bench.run(50);
+        }
+        assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]), "{host}");
+    }
+}
+
+#[test]
+fn a_foreign_host_is_answered_with_one_announcement_in_ten_seconds() {
+    let mut bench = Bench::new();
+    bench.run(3_500);
+    let mut announced = 0;
+    for last in 0..200 {
+        // Another MAC with every frame changes nothing of that.
+        bench.hear(mac(last | 0x80), ADDRESS, ADDRESS, false);
+        while let Some(output) = bench.member.next_output() {
+            announced += usize::from(output == Output::Announce(ADDRESS));
+        }
+    }
+    assert_eq!(announced, 1);
+    assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
+}
