@@ -33,6 +33,9 @@ enum What {
     /// Relays between standard input and the control socket (tests start this themselves).
     #[command(hide = true)]
     Relay,
+    /// Sends messages from standard input to the control socket (tests start this themselves).
+    #[command(hide = true)]
+    Flood,
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Some(What::Enter { node, command }) => lab::enter::enter(&node, &command),
         Some(What::Hold(machine)) => holder::hold(&machine),
         Some(What::Relay) => control::relay(),
+        Some(What::Flood) => control::flood_from_stdin(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,14 +1,15 @@
 //! The control socket as a test speaks it: Varlink by hand (JSON, each message ended by a zero
 //! byte), so that a mistake of the product's own client is not repeated here.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use sovnet_control::status::{Address, Problem, Segment, Status};
@@ -114,6 +115,53 @@ pub fn relay() -> anyhow::Result<()> {
     thread::spawn(move || io::copy(&mut near_in, &mut far_out));
     let (mut far, mut near) = (far, near);
     io::copy(&mut far, &mut near)?;
+    Ok(())
+}
+
+/// Sends each of `messages` on a connection of its own, and waits each time until the daemon has
+/// answered or closed. A zero byte that ends a message is part of it.
+///
+/// # Errors
+/// If the process that does it fails.
+pub fn flood(node: &Node, messages: &[Vec<u8>]) -> anyhow::Result<()> {
+    let mut command = Command::new(node.lab());
+    command
+        .arg("flood")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
+    let mut child = node.spawn(command)?;
+    let mut stdin = child.stdin.take().context("no standard input")?;
+    for message in messages {
+        stdin.write_all(&u32::try_from(message.len())?.to_le_bytes())?;
+        stdin.write_all(message)?;
+    }
+    drop(stdin);
+    let end = child.wait()?;
+    ensure!(
+        end.success(),
+        "the flood on {} ended with {end}",
+        node.name()
+    );
+    Ok(())
+}
+
+/// The process of [`flood`]: reads messages, each after its length, until there are no more.
+///
+/// # Errors
+/// If nothing listens any more.
+pub fn flood_from_stdin() -> anyhow::Result<()> {
+    let mut stdin = io::stdin().lock();
+    let mut length = [0; 4];
+    while stdin.read_exact(&mut length).is_ok() {
+        let mut message = vec![0; usize::try_from(u32::from_le_bytes(length))?];
+        stdin.read_exact(&mut message)?;
+        let mut stream = UnixStream::connect(DEFAULT_SOCKET)?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        // The daemon may close before it has read everything, and then there is no half to close.
+        drop(stream.write_all(&message));
+        drop(stream.shutdown(Shutdown::Write));
+        drop(stream.read_to_end(&mut Vec::new()));
+    }
     Ok(())
 }
 

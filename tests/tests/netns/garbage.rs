@@ -1,22 +1,19 @@
 //! Ten thousand each of what nobody should send, while the probes go on: nothing is lost, nothing
 //! moves, and the counters tell.
 
-use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddrV4, UdpSocket};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sovnet_control::status::Status;
-use sovnet_tests::clock::{now, wait_for, wait_until};
+use sovnet_tests::clock::{now, wait_until};
 use sovnet_tests::lan::arp::{Arp, BROADCAST, Mac};
-use sovnet_tests::lan::control::Connection;
 use sovnet_tests::lan::probe::query;
 use sovnet_tests::lan::sniff::{bind_to_link, packet_socket};
-use sovnet_tests::lan::{Lan, NODES, Node, control};
+use sovnet_tests::lan::{Lan, NODES, control};
 
-use crate::support::{Bench, DNS, PAGE, SOON, bare_lan, other, plan};
+use crate::support::{Bench, DNS, PAGE, bare_lan, other, plan};
 
 const MANY: u32 = 10_000;
 
@@ -91,9 +88,12 @@ fn is_lie(arp: &Arp, own_mac: Mac) -> bool {
     [a, b, c] == [192, 168, 8] && (host != 100 || arp.sender_mac != own_mac)
 }
 
-/// The sum of everything that was counted anywhere.
-fn counted(status: &Status) -> i64 {
-    control::counted(status, "")
+/// What a daemon has counted under the names that contain one of `parts`.
+fn counted(status: &Status, parts: &[&str]) -> i64 {
+    parts
+        .iter()
+        .map(|part| control::counted(status, part))
+        .sum()
 }
 
 #[test]
@@ -111,7 +111,8 @@ fn ten_thousand_bad_arp_frames_change_nothing() {
             bind_to_link(&socket, "eth0").unwrap();
             let mut dice = Dice(0x5eed);
             let started_at = now();
-            for count in 0..MANY {
+            let mut count = 0;
+            while count < MANY {
                 keep_rate(started_at, count);
                 let good = Arp {
                     to: if count % 2 == 0 {
@@ -135,10 +136,16 @@ fn ten_thousand_bad_arp_frames_change_nothing() {
                     continue;
                 }
                 socket.send(&frame).unwrap();
+                count += 1;
             }
         })
         .unwrap();
     assert_unmoved(&bench, since, &claims);
+    for name in NODES {
+        let status = bench.status(name);
+        assert!(counted(&status, &["arp-truncated"]) > 100, "{status:?}");
+        assert!(counted(&status, &["arp-bad-operation"]) > 100, "{status:?}");
+    }
 }
 
 #[test]
@@ -148,7 +155,6 @@ fn ten_thousand_bad_or_replayed_heartbeats_change_nothing() {
     let recorded = record_heartbeats(&bench.lan);
     assert!(!recorded.is_empty(), "no heartbeat was overheard");
     let since = now();
-    let before = NODES.map(|name| counted(&bench.status(name)));
     let recorded_again = recorded.clone();
     for name in NODES {
         let recorded = recorded_again.clone();
@@ -166,9 +172,27 @@ fn ten_thousand_bad_or_replayed_heartbeats_change_nothing() {
         }
     }
     assert_unmoved(&bench, since, &claims);
-    for (name, before) in NODES.into_iter().zip(before) {
-        let after = counted(&bench.status(name));
-        assert!(after > before, "{name} counted nothing");
+    for name in NODES {
+        let status = bench.status(name);
+        for kind in ["truncated", "wrong-mac", "replayed"] {
+            assert!(
+                counted(&status, &[&format!("heartbeat-{kind}")]) > 100,
+                "{kind}: {status:?}"
+            );
+        }
+        let dropped = [
+            "heartbeat-truncated",
+            "heartbeat-too-long",
+            "heartbeat-not-",
+            "heartbeat-wrong",
+            "heartbeat-replayed",
+            "heartbeat-malformed",
+            "heartbeat-other",
+        ];
+        assert!(
+            counted(&status, &dropped) > i64::from(MANY / 4),
+            "{status:?}"
+        );
     }
 }
 
@@ -255,7 +279,6 @@ fn ten_thousand_bad_dns_messages_change_nothing() {
     let claims = bench.claims("civil");
     let since = now();
     let holder = bench.holder("civil", DNS).unwrap();
-    let before = counted(&bench.status(&holder));
     bench
         .lan
         .node("laptop")
@@ -272,9 +295,10 @@ fn ten_thousand_bad_dns_messages_change_nothing() {
         })
         .unwrap();
     assert_unmoved(&bench, since, &claims);
+    let status = bench.status(&holder);
     assert!(
-        counted(&bench.status(&holder)) > before,
-        "{holder} counted nothing"
+        counted(&status, &["malformed"]) > i64::from(MANY / 4),
+        "{status:?}"
     );
 }
 
@@ -286,35 +310,14 @@ fn ten_thousand_bad_control_requests_change_nothing() {
     let civil = bench.lan.node("civil");
     let mut dice = Dice(0xc7a1);
     let good = br#"{"method":"internal.sovnet.Control.Status","parameters":{}}"#;
-    let mut connection = talk(civil);
-    for _ in 0..MANY {
-        let bytes = [dice.spoil(good, 4000), vec![0]].concat();
-        // The daemon may close on garbage; then the next one comes on a new connection.
-        if connection.stream.write_all(&bytes).is_err() || !is_open(&mut connection.stream) {
-            connection = talk(civil);
-        }
-    }
-    let endless = vec![b'{'; 4 << 20];
-    assert!(
-        connection.stream.write_all(&endless).is_err(),
-        "a message without an end was read whole"
-    );
+    let mut messages: Vec<Vec<u8>> = (0..MANY)
+        .map(|_| [dice.spoil(good, 4000), vec![0]].concat())
+        .collect();
+    messages.push(vec![b'{'; 4 << 20]);
+    control::flood(civil, &messages).unwrap();
+    let counters = bench.status("civil").control_counters;
+    assert!(counters["malformed"] > i64::from(MANY / 2), "{counters:?}");
+    assert!(counters["oversized"] > 0, "{counters:?}");
+    assert_eq!(counters["refused"], 0, "{counters:?}");
     assert_unmoved(&bench, since, &claims);
-}
-
-/// A connection, as soon as the daemon gives one.
-fn talk(node: &Node) -> Connection {
-    wait_for("a connection", SOON, || control::connect(node).ok()).unwrap()
-}
-
-/// Reads what has come back and forgets it; false once the daemon has closed.
-fn is_open(stream: &mut UnixStream) -> bool {
-    stream.set_nonblocking(true).unwrap();
-    let mut buffer = [0; 65_536];
-    let read = stream.read(&mut buffer);
-    stream.set_nonblocking(false).unwrap();
-    read.map_or_else(
-        |error| error.kind() == ErrorKind::WouldBlock,
-        |length| length > 0,
-    )
 }
