@@ -133,6 +133,13 @@ impl Lan {
         }
     }
 
+    /// A counter of a node's status.
+    pub(crate) fn counter(&self, node: usize, name: &str) -> u64 {
+        let report = self.hosts[node].report(self.now);
+        let counters = report.map(|report| report.counters).unwrap_or_default();
+        counters.get(name).copied().unwrap_or(0)
+    }
+
     /// Fails unless a node's report names this problem.
     pub(crate) fn check_problem(&self, node: usize, code: &str) {
         let report = self.hosts[node].report(self.now);

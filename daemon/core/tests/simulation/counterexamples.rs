@@ -92,6 +92,7 @@ fn counterexample_05_a_newcomer_with_an_old_disk_takes_nothing() {
         lan.mark();
         lan.power_on(2);
         lan.settle();
+        lan.check_doubled(ms(0));
         lan.check(lan.speakers() == before, "a join moves nothing");
     }
 }
@@ -157,8 +158,11 @@ fn counterexample_11_a_node_that_was_not_run_reads_before_it_judges() {
         lan.mark();
         for pause in [ms(70), ms(80), ms(85)] {
             for node in lan.nodes() {
+                let before = lan.counter(node, "suspected");
                 lan.pause_for(node, pause);
                 lan.run(ms(400));
+                let after = lan.counter(node, "suspected");
+                lan.check(after == before, "what waited to be read was heard in time");
             }
         }
         for (address, record) in &lan.records {
