@@ -32,8 +32,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock;
 use segment::Segment;
 
-/// The status is renewed at least this often, so that "heard 20 ms ago" means something.
-const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// The status is renewed this often, about once a heartbeat: a peer that is alive must not look as if
+/// it had been silent for longer than its threshold.
+const REPORT_EVERY: Duration = Duration::from_millis(25);
 /// With no segment to care for, the loop still shows that it lives.
 const IDLE: Duration = Duration::from_millis(250);
 

@@ -1,5 +1,5 @@
-//! Entering a machine of the lab that is up: where its holder's process id is written, and the
-//! shell that starts there.
+//! Entering a machine of the lab that is up: where its holder's process id and its search path for
+//! programs are written, and the shell that starts there.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 use crate::lan::Lan;
 
-/// One file per machine, with the process id of its holder.
+/// One file per machine: the process id of its holder, and its search path for programs.
 const DIR: &str = "/run/sovnet-lab";
 
 /// The files of the lab that is up; removed when dropped.
@@ -35,7 +35,7 @@ impl Signs {
                     "another lab is up (process {pid}): quit it first, or wait until it has ended"
                 );
             }
-            fs::write(&path, format!("{}\n", node.pid()))
+            fs::write(&path, format!("{}\n{}\n", node.pid(), node.search_path()))
                 .with_context(|| format!("failed to write {}", path.display()))?;
             signs.files.push(path);
         }
@@ -81,6 +81,9 @@ pub fn enter(name: &str, command: &[String]) -> anyhow::Result<()> {
     } else {
         shell.args(command);
     }
+    if let Some(search_path) = search_path_of(&sign_of(name)) {
+        shell.env("PATH", search_path);
+    }
     let error: io::Error = shell.current_dir("/").exec();
     Err(error).context("failed to run nsenter (Debian package util-linux)")
 }
@@ -106,9 +109,20 @@ fn known() -> String {
 /// The process that a file names, if it is still a holder: a file may outlive a lab that was
 /// killed, and its number may belong to another program by now.
 fn living_holder(path: &Path) -> Option<u32> {
-    let pid: u32 = fs::read_to_string(path).ok()?.trim().parse().ok()?;
+    let pid: u32 = fs::read_to_string(path)
+        .ok()?
+        .lines()
+        .next()?
+        .parse()
+        .ok()?;
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     line.split(|byte| *byte == 0)
         .any(|word| word == b"hold")
         .then_some(pid)
+}
+
+/// Where the machine's programs are, `sovnetctl` among them.
+fn search_path_of(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().nth(1).map(ToOwned::to_owned)
 }

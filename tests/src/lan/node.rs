@@ -94,6 +94,11 @@ impl Node {
         self.pid
     }
 
+    /// Where its processes look for programs: the product's first.
+    pub fn search_path(&self) -> &str {
+        &self.path
+    }
+
     /// Process id of the holder, as processes of the LAN count.
     ///
     /// # Panics
