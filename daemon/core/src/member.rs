@@ -1,4 +1,4 @@
-//! One node's part in the election on one segment (ELECTION.md): a machine without sockets and
+//! One node's part in the election on one segment (docs/election.md): a machine without sockets and
 //! clock. `event + now -> state, outputs`.
 //!
 //! A driver calls, in this order for every turn: [`Member::handle_wake`]; the other `handle_*` for
