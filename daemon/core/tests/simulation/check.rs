@@ -165,7 +165,11 @@ impl Lan {
 
     /// Whatever else is broken: two nodes that reach each other do not both speak for long.
     pub(crate) fn check_no_connected_pair_speaks(&self) {
-        for (address, record) in &self.records {
+        // A node that was taken for dead at this very moment is told so by the next datagrams.
+        let long = self.records.iter().filter(|(_, record)| {
+            record.speakers.len() > 1 && self.now.since(record.since) >= ms(1_000)
+        });
+        for (address, record) in long {
             for one in &record.speakers {
                 for other in record.speakers.range(one + 1..) {
                     let is_whole = [(*one, *other), (*other, *one)].iter().all(|direction| {
