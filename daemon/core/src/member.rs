@@ -59,7 +59,7 @@ pub struct Identity {
 }
 
 /// What a member is told once.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Who this node is.
     pub identity: Identity,
@@ -69,6 +69,17 @@ pub struct Settings {
     pub port: u16,
     /// Peers that are known from the config and from disk, without this node's own address.
     pub peers: BTreeSet<Ipv4Addr>,
+}
+
+impl std::fmt::Debug for Settings {
+    /// Without the key: what is printed may be logged (I14).
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("identity", &self.identity)
+            .field("port", &self.port)
+            .field("peers", &self.peers)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What outlives the process: written after each change, read at start. Never believed as a

@@ -19,6 +19,7 @@ pub(super) struct Rival {
     host: Ipv4Addr,
     mac: Mac,
     first: Moment,
+    last: Moment,
     asked_at: Option<Moment>,
 }
 
@@ -83,7 +84,11 @@ impl Member {
             }
         }
         peer.kernel_at = Some(now);
-        if peer.liveness == Liveness::Alive && peer.probe.asking_since.is_some() {
+        let is_probed = matches!(
+            peer.liveness,
+            Liveness::Alive | Liveness::Suspect | Liveness::Hung
+        );
+        if is_probed && peer.probe.asking_since.is_some() {
             peer.detector.handle_sign_of_life(now);
         }
         self.confirm_rival(heard.sender, heard.mac, now);
@@ -126,11 +131,19 @@ impl Member {
     fn meet_rival(&mut self, own: &mut Own, host: Ipv4Addr, mac: Mac, now: Moment) {
         let lasting = self.beat() * LASTING_BEATS;
         let rival = match own.rival {
-            Some(rival) if rival.host == host && rival.mac == mac => rival,
+            // One of an earlier partition is no evidence for this one.
+            Some(rival)
+                if rival.host == host
+                    && rival.mac == mac
+                    && now.since(rival.last) < self.timers.defend =>
+            {
+                Rival { last: now, ..rival }
+            }
             Some(_) | None => Rival {
                 host,
                 mac,
                 first: now,
+                last: now,
                 asked_at: None,
             },
         };
@@ -150,6 +163,8 @@ impl Member {
 
     /// The rival's MAC also answers for its own host address: it is that peer, and rank decides.
     fn confirm_rival(&mut self, host: Ipv4Addr, mac: Mac, now: Moment) {
+        let mut peers = self.peers.values();
+        let is_heard = peers.any(|peer| peer.address == host && peer.liveness == Liveness::Alive);
         let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
         for address in addresses {
             let Some(mut own) = self.addresses.remove(&address) else {
@@ -160,7 +175,10 @@ impl Member {
             });
             if is_rival && own.is_active() {
                 own.rival = None;
-                if rank(own.key, host) > rank(own.key, self.plan.own) {
+                if is_heard {
+                    // Heartbeats settle it: with both, each side could yield to the other.
+                    self.count("rival-heard-again");
+                } else if rank(own.key, host) > rank(own.key, self.plan.own) {
                     let label = self.label_of(host);
                     let reason =
                         format!("{label} announces it too, is not heard, and ranks higher");

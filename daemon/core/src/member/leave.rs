@@ -3,6 +3,7 @@
 use super::Member;
 use super::Output;
 use super::claims::{Claim, Own};
+use super::peer::Peer;
 use crate::report::{Liveness, NodeState};
 use crate::time::Moment;
 
@@ -63,6 +64,13 @@ impl Member {
 
     /// S5: of two machines with one identity or name, the later one is silent.
     pub(super) fn watch_double(&mut self, now: Moment) {
+        let is_leaving = matches!(
+            self.state,
+            NodeState::Stopping | NodeState::Restarting | NodeState::Gone
+        );
+        if is_leaving {
+            return;
+        }
         let limit = self.timers.mute;
         let is_recent = |at: Option<Moment>| at.is_some_and(|at| now.since(at) < limit);
         let name = &self.settings.identity.name;
@@ -73,13 +81,20 @@ impl Member {
             .double
             .as_ref()
             .filter(|twin| twin.session.verified.is_some() && is_recent(twin.heard_at));
-        let Some(other) = twin.or(namesake) else {
+        // One that leaves or is silent anyway silences nobody.
+        let takes_part = |other: &&Peer| {
+            matches!(
+                other.stated.state,
+                NodeState::Joining | NodeState::Active | NodeState::Draining | NodeState::Isolated
+            )
+        };
+        let Some(other) = twin.or(namesake).filter(takes_part) else {
             if self.state == NodeState::Mute {
                 self.join("its double is gone".to_owned(), now);
             }
             return;
         };
-        let is_other_joined = !matches!(other.stated.state, NodeState::Joining | NodeState::Mute);
+        let is_other_joined = other.stated.state != NodeState::Joining;
         let am_joined = !matches!(self.state, NodeState::Joining | NodeState::Mute);
         let other_session = other.session.verified.unwrap_or_default();
         let is_later = match (am_joined, is_other_joined) {

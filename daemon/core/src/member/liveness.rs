@@ -95,15 +95,11 @@ impl Member {
         };
         peer.turn(Liveness::Suspect, reason.to_owned(), now);
         self.count("suspected");
-        let others = self
-            .peers
-            .values()
-            .any(|other| other.liveness == Liveness::Alive);
         let is_asking = self
             .watch
             .question
             .is_some_and(|question| question.started == now);
-        if !others && !is_asking {
+        if !is_asking {
             self.watch.question = Some(Question {
                 started: now,
                 sent: 0,
@@ -172,10 +168,11 @@ impl Member {
             | NodeState::Restarting
             | NodeState::Gone => true,
         };
-        let others = self
-            .peers
-            .values()
-            .any(|peer| peer.liveness == Liveness::Alive);
+        // Heard now, not only not suspected yet: a peer with a longer threshold may be as silent.
+        let others = self.peers.values().any(|peer| {
+            let heard_at = peer.heard_at.map(|at| at + peer.stated.interval);
+            peer.liveness == Liveness::Alive && heard_at.is_some_and(|at| at >= since)
+        });
         others || is_silent_anyway || self.is_witnessed_since(since)
     }
 
@@ -329,11 +326,10 @@ impl Member {
         let next = self.peers.values().filter_map(|peer| match peer.liveness {
             Liveness::Alive => {
                 let heard = peer.heard_at.unwrap_or(peer.since);
+                let probed_from = heard + self.floor(peer);
                 let asked = peer.probe.asked_at.filter(|at| *at > heard);
-                Some(match asked {
-                    None => heard + self.floor(peer),
-                    Some(asked) => (asked + step).min(heard + self.threshold(peer)),
-                })
+                let next = asked.map(|asked| (asked + step).min(heard + self.threshold(peer)));
+                Some(next.map_or(probed_from, |next| next.max(probed_from)))
             }
             Liveness::Suspect => {
                 let asked = peer.probe.asked_at.map(|at| at + step);

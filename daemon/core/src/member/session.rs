@@ -102,8 +102,8 @@ impl Member {
         }
         if self.peers.len() >= MAX_PEERS {
             let is_droppable = |peer: &&Peer| {
-                matches!(peer.liveness, Liveness::Dead)
-                    || (!peer.is_known && now.since(peer.since) > Duration::from_secs(3))
+                let is_old = now.since(peer.since) > self.timers.grace;
+                !peer.stands() && (peer.liveness == Liveness::Dead || is_old)
             };
             let oldest = self
                 .peers
@@ -229,11 +229,29 @@ impl Member {
         peer.forget_facts();
         peer.probe = super::peer::Probe::default();
         peer.is_known = true;
+        self.forget_former_identities(source);
         self.watch.has_met_anyone = true;
         self.expected.remove(&source);
         self.strangers.wrong_keys.remove(&source);
         self.greet(peer, source);
         self.outputs.push_back(Output::Remember);
+    }
+
+    /// One host, one identity: a machine that was set up anew under the same address has another one,
+    /// and the former does not come back.
+    fn forget_former_identities(&mut self, address: Ipv4Addr) {
+        let is_former = |other: &Peer| other.address == address && !other.stands();
+        let former: Vec<NodeId> = self
+            .peers
+            .values()
+            .filter(|other| is_former(other))
+            .map(|other| other.id)
+            .collect();
+        for id in former {
+            if let Some(mut other) = self.peers.remove(&id) {
+                self.forget_stated(&mut other);
+            }
+        }
     }
 
     /// What a believed state means for the peer's liveness.

@@ -341,6 +341,51 @@ fn a_clone_is_silent_and_the_original_goes_on() {
 }
 
 #[test]
+fn stopping_a_clone_silences_nobody() {
+    for seed in 0..10 {
+        let mut lan = Lan::new(nodes(seed, 3, 4));
+        lan.hosts[2].machine = lan.hosts[0].machine.clone();
+        lan.start(0);
+        lan.start(1);
+        lan.run(ms(6_000));
+        lan.start(2);
+        lan.run(ms(4_000));
+        let before = lan.speakers();
+        lan.mark();
+        lan.stop(2);
+        lan.run(ms(4_000));
+        lan.check(lan.hosts[2].daemon.is_none(), "a mute node stops as well");
+        lan.check_no_claims("a clone stops");
+        lan.check_unspoken(ms(0));
+        lan.check(lan.speakers() == before, "nothing moves");
+    }
+}
+
+#[test]
+fn a_node_that_is_set_up_anew_takes_the_place_of_its_former_self() {
+    for seed in 0..10 {
+        let mut lan = Lan::started(nodes(seed, 2, 3));
+        lan.run(ms(3_000));
+        lan.power_off(1);
+        lan.run(ms(8_000));
+        lan.forget(1);
+        lan.hosts[1].machine = format!("set up anew {seed}");
+        lan.power_on(1);
+        lan.run(ms(3_000));
+        // One identity at one address: a join afterwards waits for nobody.
+        lan.restart(0, ms(200));
+        lan.run(ms(1_000));
+        let report = lan.hosts[0].report(lan.now).expect("the daemon is back");
+        lan.check(report.peers.len() == 1, "the former identity is forgotten");
+        lan.check(
+            report.state_reason == "hears every known peer",
+            &report.state_reason,
+        );
+        lan.settle();
+    }
+}
+
+#[test]
 fn nodes_with_different_keys_do_not_speak_for_the_same_address() {
     for seed in 0..5 {
         for delay in [0, 5_000] {
