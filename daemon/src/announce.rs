@@ -71,6 +71,8 @@ pub(crate) struct Announce {
     segments: BTreeMap<LinkIndex, Segment>,
     /// The order to leave, once it was given.
     leaving: Option<Command>,
+    /// A link that appears later is drained, too.
+    is_drained: bool,
     reported_at: Option<Moment>,
 }
 
@@ -91,6 +93,7 @@ impl Announce {
             wires,
             segments: BTreeMap::new(),
             leaving: None,
+            is_drained: false,
             reported_at: None,
         }
     }
@@ -202,7 +205,10 @@ impl Announce {
             } else if self.leaving.is_none() {
                 let remembered = self.wires.memories.borrow().get(&plan.link).cloned();
                 let remembered = remembered.unwrap_or_default();
-                let segment = Segment::new(*index, plan.clone(), remembered);
+                let mut segment = Segment::new(*index, plan.clone(), remembered);
+                if self.is_drained {
+                    segment.handle_command(Command::Drain, now);
+                }
                 self.segments.insert(*index, segment);
             }
         }
@@ -218,6 +224,11 @@ impl Announce {
         if matches!(command, Command::Stop | Command::Restart) {
             self.leaving = Some(command);
             self.wish();
+        }
+        match command {
+            Command::Drain => self.is_drained = true,
+            Command::Undrain => self.is_drained = false,
+            Command::Stop | Command::Restart => {}
         }
         for segment in self.segments.values_mut() {
             segment.handle_command(command, now);

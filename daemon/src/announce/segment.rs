@@ -45,7 +45,7 @@ pub(super) struct Segment {
     trouble: Option<String>,
     retry_at: Option<Moment>,
     is_finished: bool,
-    /// An order that came before the sockets were open.
+    /// The last order: it outlives the sockets, so that a drained node stays drained.
     order: Option<Command>,
 }
 
@@ -133,9 +133,9 @@ impl Segment {
     }
 
     pub(super) fn handle_command(&mut self, command: Command, now: Moment) {
-        match &mut self.running {
-            Some(running) => running.member.handle_command(command, now),
-            None => self.order = Some(command),
+        self.order = Some(command);
+        if let Some(running) = &mut self.running {
+            running.member.handle_command(command, now);
         }
     }
 
@@ -210,7 +210,8 @@ impl Segment {
     }
 
     fn try_open(&mut self, settings: &Settings, now: Moment) -> Result<(), AnnounceError> {
-        if self.retry_at.is_some_and(|at| now < at) {
+        let is_leaving = matches!(self.order, Some(Command::Stop | Command::Restart));
+        if is_leaving || self.retry_at.is_some_and(|at| now < at) {
             return Ok(());
         }
         match self.open_sockets(settings) {
@@ -220,7 +221,7 @@ impl Segment {
                 let plan = self.plan.clone();
                 let speaker = Speaker::new(plan.mac, plan.own);
                 let mut member = Member::new(settings.clone(), plan, &self.remembered, seed, now);
-                if let Some(command) = self.order.take() {
+                if let Some(command) = self.order {
                     member.handle_command(command, now);
                 }
                 self.running = Some(Running {

@@ -264,8 +264,11 @@ impl Forwards {
         ]
         .contains(&code);
         if code == ResponseCode::Refused {
-            self.upstreams
-                .set_failing(last.upstream, Failure::Said(code), now);
+            // Without RD a resolver may refuse rightly: that says nothing of the server.
+            if waiting.query.is_recursion_desired {
+                self.upstreams
+                    .set_failing(last.upstream, Failure::Said(code), now);
+            }
         } else {
             self.upstreams
                 .set_answering(last.upstream, now.since(last.started_at), now);

@@ -75,7 +75,7 @@ impl Keeper {
     /// is done yet: listen anew, then call [`Keeper::handle_lost_events`].
     pub(super) async fn handle_events(&mut self, first: Message, events: &mut Events) -> Told {
         let (mut next, mut are_routes_stale) = (Some(first), false);
-        for _ in 0..BATCH {
+        for turn in 1..=BATCH {
             let Some(message) = next else { break };
             let is_ours = message.header.port_number == self.port;
             if let NetlinkPayload::InnerMessage(inner) = &message.payload {
@@ -85,7 +85,13 @@ impl Keeper {
             } else if matches!(message.payload, NetlinkPayload::Overrun(_)) {
                 return Told::SomeLost;
             }
-            next = events.messages.next().now_or_never().flatten();
+            // What is taken must be applied, so the last turn takes nothing.
+            let is_last = turn == BATCH;
+            next = if is_last {
+                None
+            } else {
+                events.messages.next().now_or_never().flatten()
+            };
         }
         self.refresh(are_routes_stale).await;
         self.converge(false).await;

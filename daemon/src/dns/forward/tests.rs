@@ -193,7 +193,7 @@ fn when_all_upstreams_fail_the_client_hears_servfail_and_why() {
 }
 
 #[test]
-fn an_upstream_that_failed_is_asked_last_for_ten_seconds() {
+fn an_upstream_that_failed_is_asked_last_until_it_answers() {
     let mut forwards = two();
     let mut ask = |millis, outcome: Option<Outcome>| {
         let step = forwards
@@ -208,7 +208,19 @@ fn an_upstream_that_failed_is_asked_last_for_ten_seconds() {
     assert_eq!(ask(0, Some(Outcome::Silent)), "192.0.2.1:53");
     assert_eq!(ask(5_000, None), "192.0.2.2:53");
     assert_eq!(ask(9_000, None), "192.0.2.2:53");
-    assert_eq!(ask(10_500, None), "192.0.2.1:53");
+    assert_eq!(ask(60_000, None), "192.0.2.2:53");
+    assert_eq!(ask(60_500, Some(Outcome::Silent)), "192.0.2.2:53");
+}
+
+#[test]
+fn a_question_without_recursion_may_be_refused_and_blames_nobody() {
+    let mut forwards = two();
+    let mut order = order(udp("192.0.2.99:1"));
+    order.query.is_recursion_desired = false;
+    let first = asked(forwards.start(order, draw(1), at(0)).unwrap());
+    let refused = reply_to(&first, ResponseCode::Refused);
+    forwards.handle_outcome(first.attempt, refused, draw(2), at(1));
+    assert_ne!(state(&forwards, 0), "failing");
 }
 
 #[test]

@@ -9,8 +9,6 @@ use hickory_proto::op::ResponseCode;
 use sovnet_core::report::{Problem, Severity, UpstreamReport};
 use sovnet_core::time::Moment;
 
-/// An upstream that failed is asked last for so long.
-const AVOIDED_AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// An upstream whose queries come back to us is not asked for so long.
 const SKIPPED_WHEN_REDIRECTED: Duration = Duration::from_secs(60);
 
@@ -61,7 +59,7 @@ struct Upstream {
 enum State {
     Untried,
     Answering,
-    Failing { failure: Failure, last_at: Moment },
+    Failing { failure: Failure },
     Redirected { until: Moment },
 }
 
@@ -103,8 +101,9 @@ impl Upstreams {
             let is_skipped = matches!(upstream.state, State::Redirected { until } if now < until);
             !tried.contains(number) && !is_skipped
         };
+        // One that failed is asked last until it answers: our own probes find that out.
         let is_avoided = |upstream: &Upstream| match upstream.state {
-            State::Failing { last_at, .. } => now.since(last_at) < AVOIDED_AFTER_FAILURE,
+            State::Failing { .. } => true,
             State::Untried | State::Answering | State::Redirected { .. } => false,
         };
         let candidates = self.list.iter().enumerate().filter(is_candidate);
@@ -150,7 +149,6 @@ impl Upstreams {
     pub(super) fn set_failing(&mut self, upstream: usize, failure: Failure, now: Moment) {
         let state = State::Failing {
             failure: failure.clone(),
-            last_at: now,
         };
         if self.change(upstream, state).is_some() && self.may_tell(upstream, now) {
             log::warn!(upstream:% = self.address(upstream), reason:% = failure; "upstream fails");
