@@ -39,6 +39,17 @@ pub(super) struct Pursuit {
     pub(super) needs_ask: bool,
 }
 
+impl Pursuit {
+    /// Of a vacancy: the wire is asked first who answers for the address.
+    pub(super) fn after_asking(reason: String, now: Moment) -> Pursuit {
+        Pursuit {
+            reason,
+            started: now,
+            needs_ask: true,
+        }
+    }
+}
+
 /// One address as this node stands to it.
 #[derive(Debug)]
 pub(super) struct Own {

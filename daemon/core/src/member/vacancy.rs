@@ -71,14 +71,7 @@ impl Member {
             let is_first = views[&own.address].best_wish.is_none_or(|best| best < mine);
             if is_first && self.level(own, now) > 0 {
                 let reason = "held it before and nobody took it meanwhile".to_owned();
-                wanted.insert(
-                    own.address,
-                    Pursuit {
-                        reason,
-                        started: now,
-                        needs_ask: true,
-                    },
-                );
+                wanted.insert(own.address, Pursuit::after_asking(reason, now));
             }
         }
         wanted
@@ -91,12 +84,16 @@ impl Member {
         wanted: &mut BTreeMap<Ipv4Addr, Pursuit>,
         now: Moment,
     ) {
-        let candidates = self.candidates(now);
         let is_free = |own: &&Own| {
             let has_wish = matches!(own.claim, Claim::Wish(_)) && self.level(own, now) > 0;
             own.vacant_since.is_some() && !has_wish && views[&own.address].best_wish.is_none()
         };
         let free: Vec<&Own> = self.addresses.values().filter(is_free).collect();
+        if free.is_empty() {
+            // Nearly every turn: nothing is vacant, and nobody needs to be placed.
+            return;
+        }
+        let candidates = self.candidates(now);
         let keys: BTreeSet<_> = free.iter().map(|own| own.key).collect();
         let picks = placement::place(self.addresses.len(), &keys, &candidates);
         let me = self.settings.identity.id;
@@ -111,14 +108,7 @@ impl Member {
             } else {
                 continue;
             };
-            wanted.insert(
-                own.address,
-                Pursuit {
-                    reason,
-                    started: now,
-                    needs_ask: true,
-                },
-            );
+            wanted.insert(own.address, Pursuit::after_asking(reason, now));
         }
     }
 
