@@ -14,10 +14,13 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::names::{DnsName, LinkName, NodeName, Subnet};
+use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
+
+use range::AddressRange;
 
 pub use problem::{ConfigProblem, render};
 
@@ -50,6 +53,12 @@ pub struct Config {
     pub announce: Announce,
     /// `[[address]]`, in the order of the file.
     pub addresses: Vec<StaticAddress>,
+    /// `[[pool]]`, in the order of the file.
+    pub pools: Vec<Pool>,
+    /// `[[reserve]]`: the one Service that an address is for.
+    pub reserves: BTreeMap<IpAddr, ServiceName>,
+    /// `[kubernetes]`; none if the nodes have no Kubernetes.
+    pub kubernetes: Option<Kubernetes>,
     /// `[dns]`, with its zones; none if the file has no `[dns]` and no address with purpose dns.
     pub dns: Option<Dns>,
     /// Parts of the file that are correct but that this version does not act on yet, one sentence
@@ -93,6 +102,29 @@ pub enum Purpose {
     Dns,
 }
 
+/// `[[pool]]`: addresses for Services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// The name that Services ask for.
+    pub name: String,
+    /// Its IPv4 ranges, in the order of the file.
+    pub ranges: Vec<AddressRange>,
+}
+
+impl Pool {
+    /// Whether the address is one of the pool's.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.ranges.iter().any(|range| range.contains(address))
+    }
+}
+
+/// `[kubernetes]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// The credentials; none means those that `sovnetctl k8s join` left in the state directory.
+    pub kubeconfig: Option<PathBuf>,
+}
+
 /// `[dns]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dns {
@@ -120,6 +152,8 @@ pub struct Zone {
     pub pass: Vec<DnsName>,
     /// Time to live of its records, in seconds.
     pub ttl_secs: u32,
+    /// Whether Services give names here: `<service>.<namespace>.svc.<zone>`.
+    pub has_services: bool,
 }
 
 /// Reads and checks a config file's text. An empty text is a correct config that asks for nothing.

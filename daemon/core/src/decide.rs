@@ -10,13 +10,14 @@ mod findings;
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::config::{Config, StaticAddress};
+use crate::config::{ADDRESSES_MAX, Config};
+use crate::facts::cluster::ClusterFacts;
 use crate::facts::{Link, LinkAddress, LinkFacts};
-use crate::names::{LinkIndex, LinkName, Mac, Subnet};
-use crate::report::{ConfiguredAddress, Problem};
+use crate::names::{LinkIndex, LinkName, Mac, NodeName, ServiceName, Subnet};
+use crate::report::Problem;
 
 /// How able a node is to serve an address (ELECTION section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -70,8 +71,42 @@ pub struct SegmentPlan {
     pub gateway: Option<Ipv4Addr>,
     /// Addresses of this segment with this node's ability for each.
     pub abilities: BTreeMap<Ipv4Addr, Ability>,
-    /// The configured addresses of this segment.
-    pub addresses: Vec<ConfiguredAddress>,
+    /// Addresses whose packets the node passes on to endpoints of a Service (kube-proxy's rules
+    /// take them), so that they are never made local.
+    pub forwarded: BTreeSet<Ipv4Addr>,
+    /// All addresses of this segment, those that are withheld among them.
+    pub addresses: Vec<Ipv4Addr>,
+}
+
+/// What is known when something is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The config in force.
+    pub config: &'a Config,
+    /// This node.
+    pub node: &'a NodeName,
+    /// The kernel's links.
+    pub links: &'a LinkFacts,
+    /// The cluster, as it was last seen; empty without Kubernetes.
+    pub cluster: &'a ClusterFacts,
+}
+
+/// An address that somebody wants to be announced, or a pool whose segment must be ready for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    address: IpAddr,
+    kind: Kind,
+}
+
+/// What a wanted address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// An `[[address]]`.
+    Static,
+    /// Of a Service; whether its packets can be delivered from here.
+    Service { is_deliverable: bool },
+    /// The first of a pool: no Service has it, but one may get it at any time.
+    Pool,
 }
 
 /// Decides. Never fails: what cannot be done is a problem in the result.
@@ -80,10 +115,13 @@ pub struct SegmentPlan {
 /// routes, and among equal subnets the one with the lowest index. A link speaks for addresses of one
 /// subnet only. Of the link's own addresses there, one that `[cluster] peers` names comes first
 /// (that is where the other nodes send to), then the kernel's order.
-pub fn decide(config: &Config, links: &LinkFacts) -> Decision {
+pub fn decide(known: &Known<'_>) -> Decision {
+    let Known { config, links, .. } = *known;
     let mut decision = Decision::default();
     findings::about_names(config, links, &mut decision.problems);
-    for (index, addresses) in placed(config, links, &mut decision.problems) {
+    findings::about_services(known, &mut decision.problems);
+    let wanted = wanted(known, &mut decision.problems);
+    for (index, addresses) in placed(known, &wanted, &mut decision.problems) {
         let Some(link) = links.links.get(&index) else {
             continue;
         };
@@ -92,6 +130,46 @@ pub fn decide(config: &Config, links: &LinkFacts) -> Decision {
         }
     }
     decision
+}
+
+/// Everything that wants a link: the config's addresses, then the Services', then the pools. What
+/// does not fit on a page of a heartbeat any more becomes a problem.
+fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
+    let Known {
+        config, cluster, ..
+    } = *known;
+    let mut wanted: Vec<Wanted> = config
+        .addresses
+        .iter()
+        .map(|entry| Wanted {
+            address: entry.address,
+            kind: Kind::Static,
+        })
+        .collect();
+    for (address, services) in cluster.announced(config) {
+        if wanted.len() >= ADDRESSES_MAX {
+            problems.push(findings::one_too_many(address, &services));
+            continue;
+        }
+        let is_deliverable = services.iter().all(|name| is_deliverable(known, name));
+        wanted.push(Wanted {
+            address: address.into(),
+            kind: Kind::Service { is_deliverable },
+        });
+    }
+    if config.kubernetes.is_some() {
+        let ranges = config.pools.iter().flat_map(|pool| &pool.ranges);
+        wanted.extend(ranges.map(|range| Wanted {
+            address: range.first(),
+            kind: Kind::Pool,
+        }));
+    }
+    wanted
+}
+
+fn is_deliverable(known: &Known<'_>, name: &ServiceName) -> bool {
+    let service = known.cluster.services.get(name);
+    service.is_some_and(|service| service.is_deliverable_by(known.node))
 }
 
 /// Links that may announce: able to, and named in `[announce] links` if anything is.
@@ -125,20 +203,26 @@ fn own_addresses(link: &Link) -> impl Iterator<Item = (Ipv4Addr, Subnet)> {
 
 /// Which link each address goes to; addresses that go nowhere become problems.
 fn placed(
-    config: &Config,
-    links: &LinkFacts,
+    known: &Known<'_>,
+    wanted: &[Wanted],
     problems: &mut Vec<Problem>,
-) -> BTreeMap<LinkIndex, Vec<StaticAddress>> {
-    let mut placed: BTreeMap<LinkIndex, Vec<StaticAddress>> = BTreeMap::new();
+) -> BTreeMap<LinkIndex, Vec<Wanted>> {
+    let Known { config, links, .. } = *known;
+    let mut placed: BTreeMap<LinkIndex, Vec<Wanted>> = BTreeMap::new();
     let mut shared = BTreeMap::new();
-    for entry in &config.addresses {
+    for entry in wanted {
         let candidates: Vec<(Reverse<u8>, LinkIndex, Subnet)> = announcing(config, links)
             .flat_map(|(index, link)| own_addresses(link).map(move |(_, subnet)| (index, subnet)))
             .filter(|(_, subnet)| subnet.contains(entry.address))
             .map(|(index, subnet)| (Reverse(subnet.prefix()), index, subnet))
             .collect();
         let Some((_, chosen, subnet)) = candidates.iter().min().copied() else {
-            problems.push(findings::without_link(config, links, entry.address));
+            problems.push(match entry.kind {
+                Kind::Static | Kind::Service { .. } => {
+                    findings::without_link(config, links, entry.address)
+                }
+                Kind::Pool => findings::pool_without_link(config, links, entry.address),
+            });
             continue;
         };
         let other = candidates
@@ -160,7 +244,7 @@ fn placed(
 fn plan(
     config: &Config,
     link: &Link,
-    addresses: &[StaticAddress],
+    addresses: &[Wanted],
     problems: &mut Vec<Problem>,
 ) -> Option<SegmentPlan> {
     let (own, subnet) = own_address(config, link, addresses)?;
@@ -172,14 +256,22 @@ fn plan(
         is_wireless: link.is_wireless,
         gateway: link.gateway,
         abilities: BTreeMap::new(),
+        forwarded: BTreeSet::new(),
         addresses: Vec::new(),
     };
-    let ability = if link.is_up {
+    let at_best = if link.is_up {
         Ability::Serves
     } else {
         Ability::Cannot
     };
     for entry in addresses {
+        let ability = match entry.kind {
+            Kind::Pool => continue,
+            Kind::Service {
+                is_deliverable: false,
+            } => Ability::Cannot,
+            Kind::Static | Kind::Service { .. } => at_best,
+        };
         let IpAddr::V4(address) = entry.address else {
             continue;
         };
@@ -187,10 +279,10 @@ fn plan(
             problems.push(findings::second_subnet(link, address, subnet));
             continue;
         }
-        plan.addresses.push(ConfiguredAddress {
-            address: entry.address,
-            purpose: entry.purpose,
-        });
+        plan.addresses.push(address);
+        if matches!(entry.kind, Kind::Service { .. }) {
+            plan.forwarded.insert(address);
+        }
         match findings::withheld(link, address, subnet) {
             Some(problem) => problems.push(problem),
             None => {
@@ -209,11 +301,12 @@ fn plan(
 fn own_address(
     config: &Config,
     link: &Link,
-    addresses: &[StaticAddress],
+    addresses: &[Wanted],
 ) -> Option<(Ipv4Addr, Subnet)> {
     let is_configured = |own: Ipv4Addr| {
         let own = IpAddr::V4(own);
         config.addresses.iter().any(|entry| entry.address == own)
+            || config.pools.iter().any(|pool| pool.contains(own))
     };
     let is_peer = |own: Ipv4Addr| config.cluster.peers.contains(&IpAddr::V4(own));
     own_addresses(link)

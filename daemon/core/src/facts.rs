@@ -1,5 +1,8 @@
 //! What is known of the world outside: facts as plain values, gathered by the shells.
 
+pub mod cluster;
+pub mod request;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -5,10 +5,12 @@
 //! what is decided here.
 #![forbid(unsafe_code)]
 
+pub mod allocate;
 pub mod config;
 pub mod decide;
 pub mod facts;
 pub mod frame;
+pub mod lease;
 pub mod member;
 pub mod names;
 pub mod report;

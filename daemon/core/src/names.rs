@@ -1,6 +1,7 @@
 //! Names and identities, each a type with one door: what does not parse does not exist.
 
 pub mod dns;
+pub mod service;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use dns::DnsName;
+use serde::{Deserialize, Serialize};
+pub use service::ServiceName;
 
 /// Why a text is no name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -28,16 +31,37 @@ pub enum NameError {
     /// Not a subnet.
     #[error("a subnet is written 192.0.2.0/24")]
     Subnet,
+    /// Not the name of a Service.
+    #[error(
+        "a Service is named by namespace and name, such as kube-system/traefik, each of 1 to 63 \
+         small letters, digits, '-' and '.'"
+    )]
+    Service,
 }
 
 /// The name of a node; must be its Kubernetes node name where there is one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct NodeName(String);
 
 impl NodeName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for NodeName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<NodeName, NameError> {
+        text.parse()
+    }
+}
+
+impl From<NodeName> for String {
+    fn from(name: NodeName) -> String {
+        name.0
     }
 }
 

@@ -4,6 +4,7 @@
 //! shell renders them for the wire; nothing else formats a status.
 
 mod build;
+mod cluster;
 mod judge;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::config::Purpose;
-use crate::names::{LinkName, Mac, NodeId, NodeName};
+use crate::facts::cluster::TrafficPolicy;
+use crate::names::{LinkName, Mac, NodeId, NodeName, ServiceName};
 use crate::time::Moment;
 
 pub use build::{Health, NodeInfo, Parts, Report, build};
@@ -160,6 +162,8 @@ pub struct AddressReport {
     pub ability: u8,
     /// Whether it is local on this node now.
     pub is_local: bool,
+    /// Whether its packets are passed on to a Service's endpoints, so that it is never local.
+    pub is_forwarded: bool,
     /// Since when this holder, on this node's clock.
     pub since: Moment,
     /// Why this holder (or nobody), one sentence.
@@ -211,6 +215,108 @@ pub struct LanReport {
     pub segments: Vec<SegmentReport>,
     /// What is wrong beyond one segment.
     pub problems: Vec<Problem>,
+}
+
+/// How it stands with the Kubernetes API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApiState {
+    /// No answer yet since the start.
+    #[default]
+    Connecting,
+    /// It answers, and every watch is complete.
+    Connected,
+    /// It does not answer; what was known last is in force.
+    Unreachable,
+    /// It answers, and refuses what sovnet needs.
+    Refused,
+    /// There are no usable credentials.
+    NoCredentials,
+}
+
+impl fmt::Display for ApiState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ApiState::Connecting => "connecting",
+            ApiState::Connected => "connected",
+            ApiState::Unreachable => "unreachable",
+            ApiState::Refused => "refused",
+            ApiState::NoCredentials => "no-credentials",
+        })
+    }
+}
+
+/// The Kubernetes side, published by its shell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KubernetesReport {
+    /// Whether the API answers.
+    pub state: ApiState,
+    /// Why it is in this state, one sentence.
+    pub reason: String,
+    /// Since when; none before the first look.
+    pub since: Option<Moment>,
+    /// The API's address; empty without credentials.
+    pub server: String,
+    /// Where the credentials are from.
+    pub credentials: String,
+    /// When the API last answered; none if never in this life.
+    pub last_contact: Option<Moment>,
+    /// Who writes to the cluster, as the Lease says; none if nobody does or it is not known.
+    pub writer: Option<String>,
+    /// Whether that is this node.
+    pub is_writer: bool,
+    /// Whether what is known is from the disk: no watch was complete since the start.
+    pub is_from_disk: bool,
+    /// Services of type LoadBalancer.
+    pub services: Vec<ServiceReport>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// What becomes of a Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ServiceState {
+    /// It has its address in its status.
+    Assigned,
+    /// It gets its address as soon as it can be written.
+    Pending,
+    /// It cannot get one.
+    Refused,
+    /// Another controller's.
+    Foreign,
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ServiceState::Assigned => "assigned",
+            ServiceState::Pending => "pending",
+            ServiceState::Refused => "refused",
+            ServiceState::Foreign => "foreign",
+        })
+    }
+}
+
+/// One Service of type LoadBalancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceReport {
+    /// Its name.
+    pub name: ServiceName,
+    /// What becomes of it.
+    pub state: ServiceState,
+    /// Why, one sentence.
+    pub reason: String,
+    /// The addresses in its status.
+    pub addresses: Vec<IpAddr>,
+    /// The pool that its address is from.
+    pub pool: Option<String>,
+    /// Which nodes may take packets for it.
+    pub policy: TrafficPolicy,
+    /// Whether it has a ready endpoint on this node.
+    pub is_ready_here: bool,
+    /// How many nodes have a ready endpoint.
+    pub ready_nodes: usize,
+    /// What it asks for and cannot have, although it has an address.
+    pub complaint: Option<String>,
 }
 
 /// DNS, published by its shell.

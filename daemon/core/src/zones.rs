@@ -1,7 +1,8 @@
 //! Local names: immutable zones, and the pure [`answer()`].
 //!
 //! A name is ours for all record types or not at all; existence is decided by the name first and by
-//! the type afterwards (RFC 2308, RFC 8020). Built once from the config; the DNS shell asks for each
+//! the type afterwards (RFC 2308, RFC 8020). Built from the config and from
+//! the Services that give names; the DNS shell asks for each
 //! question and forwards what is not ours. Nothing here knows of messages, sockets or time.
 
 mod answer;
@@ -17,7 +18,7 @@ use std::ops::Bound;
 pub use answer::answer;
 
 use crate::config;
-use crate::names::DnsName;
+use crate::names::{DnsName, ServiceName};
 
 /// The class of the Internet (RFC 1035 section 3.2.4).
 pub const CLASS_IN: u16 = 1;
@@ -150,6 +151,9 @@ pub enum Answer {
     Forward,
 }
 
+/// Services with the addresses that the LAN reaches them by.
+pub type ServiceAddresses = BTreeMap<ServiceName, Vec<IpAddr>>;
+
 /// All local names. Immutable.
 #[derive(Debug, Clone)]
 pub struct Zones {
@@ -160,10 +164,10 @@ pub struct Zones {
 }
 
 impl Zones {
-    /// The zones that follow from the config: `[[dns.zone]]`, `hosts` with the names of their
-    /// addresses, private address space (RFC 6303, RFC 7793) and special names (RFC 6761).
-    pub fn build(config: &config::Dns) -> Zones {
-        build::build(config)
+    /// The zones that follow from the config: `[[dns.zone]]` with the names of Services
+    /// (`<service>.<namespace>.svc.<zone>`), `hosts` with the names of their addresses, private address space (RFC 6303, RFC 7793) and special names (RFC 6761).
+    pub fn build(config: &config::Dns, services: &ServiceAddresses) -> Zones {
+        build::build(config, services)
     }
 
     /// Each zone of the config with its number of names, and one row for hosts outside of them.

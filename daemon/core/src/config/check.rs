@@ -17,7 +17,7 @@ use super::problem::{Problems, Wrong, clip};
 use super::range::special;
 use super::spec::{AnnounceSpec, ClusterSpec, PushSpec, Spec};
 use super::values::{Component, Conflict, Detection, FailBack};
-use super::{Announce, Cluster, Config, PEERS_MAX, PORT_DEFAULT};
+use super::{Announce, Cluster, Config, Kubernetes, PEERS_MAX, PORT_DEFAULT};
 
 /// Checks the whole file.
 pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
@@ -30,12 +30,20 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
     let cluster = checker.cluster(spec.cluster.value().unwrap_or(&empty_cluster), spec);
     let empty_announce = AnnounceSpec::default();
     let announce = checker.announce(spec.announce.value().unwrap_or(&empty_announce));
-    checker.pools(spec.pools.entries());
-    checker.reserves(spec.reserves.entries(), spec.addresses.entries());
-    let dns = checker.dns(spec.dns.value(), &addresses);
-    if !spec.kubernetes.is_missing() {
-        checker.not_yet("[kubernetes]", "does not talk to Kubernetes");
-    }
+    let has_kubernetes = !spec.kubernetes.is_missing();
+    let pools = checker.pools(spec.pools.entries(), has_kubernetes);
+    let reserves = checker.reserves(
+        spec.reserves.entries(),
+        spec.addresses.entries(),
+        has_kubernetes,
+    );
+    let dns = checker.dns(spec.dns.value(), &addresses, has_kubernetes);
+    let kubernetes = has_kubernetes.then(|| Kubernetes {
+        kubeconfig: spec
+            .kubernetes
+            .value()
+            .and_then(|kubernetes| kubernetes.kubeconfig.value().cloned()),
+    });
     if let Some(push) = spec.push.written() {
         checker.push(push);
     }
@@ -48,6 +56,9 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
         cluster,
         announce,
         addresses,
+        pools,
+        reserves,
+        kubernetes,
         dns,
         inactive,
     }
@@ -72,6 +83,13 @@ impl Checker<'_, '_> {
     fn not_yet(&mut self, part: &str, what_not: &str) {
         self.inactive
             .push(format!("{part}: this version {what_not} yet"));
+    }
+
+    /// Notes what has no effect without `[kubernetes]`.
+    fn needs_kubernetes(&mut self, part: &str) {
+        self.inactive.push(format!(
+            "{part}: has no effect without [kubernetes] in the file"
+        ));
     }
 
     /// Reports values that stand there twice; `name` goes before the value in the sentence.

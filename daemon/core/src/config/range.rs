@@ -98,6 +98,15 @@ impl AddressRange {
         address.is_ipv4() == self.first.is_ipv4() && (self.first..=self.last).contains(&address)
     }
 
+    /// The IPv4 addresses from first to last; none of an IPv6 range.
+    pub fn iter_v4(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
+        let numbers = match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => Some(u32::from(first)..=u32::from(last)),
+            (IpAddr::V4(_) | IpAddr::V6(_), _) => None,
+        };
+        numbers.into_iter().flatten().map(Ipv4Addr::from)
+    }
+
     /// Whether the two have an address in common.
     pub fn overlaps(&self, other: &AddressRange) -> bool {
         self.contains(other.first) || other.contains(self.first)

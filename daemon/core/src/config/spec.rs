@@ -17,10 +17,10 @@ use super::tree::{
     Entries, Field, FromToml, KnownKey, Value, field, refuse_unknown, section, table_of,
 };
 use super::values::{
-    Component, Conflict, DayTime, Detection, Endpoint, FailBack, Label, Mail, ObjectName, Service,
-    Source, Upstream,
+    Component, Conflict, DayTime, Detection, Endpoint, FailBack, Label, Mail, ObjectName, Source,
+    Upstream,
 };
-use crate::names::{DnsName, LinkName, NodeName, Subnet};
+use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
 
 /// Values in a list, each with its place.
 type List<T> = Vec<Spanned<T>>;
@@ -86,7 +86,7 @@ section! {
     /// `[[reserve]]`: an address that is kept for one Service.
     ReserveSpec "[[reserve]]" {
         "address" address: IpAddr,
-        "service" service: Service,
+        "service" service: ServiceName,
     }
 }
 
@@ -121,8 +121,10 @@ section! {
 }
 
 section! {
-    /// `[kubernetes]`: nothing to write yet, credentials are found.
-    KubernetesSpec "[kubernetes]" {}
+    /// `[kubernetes]`: Services get addresses; credentials are found.
+    KubernetesSpec "[kubernetes]" {
+        "kubeconfig" kubeconfig: PathBuf,
+    }
 }
 
 section! {

@@ -12,7 +12,8 @@ use super::problem::{Problems, Wrong, meant, quote};
 use super::range::{AddressRange, RangeError};
 use super::spec::FailBackSpec;
 use super::tree::{FromText, FromToml, KnownKey, Value};
-use crate::names::{DnsName, LinkName, NodeName, Subnet};
+use crate::names::service::is_object_name;
+use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
 
 /// Declares a choice between words.
 macro_rules! words {
@@ -298,7 +299,7 @@ pub(super) struct ObjectName(pub(super) String);
 
 impl FromText for ObjectName {
     fn from_text(text: &str) -> Result<ObjectName, Wrong> {
-        if is_object_name(text, 63) {
+        if is_object_name(text) {
             return Ok(ObjectName(text.to_owned()));
         }
         let wrong = Wrong::new(format!("{} is no name", quote(text)));
@@ -306,30 +307,13 @@ impl FromText for ObjectName {
     }
 }
 
-/// A Service as `namespace/name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Service(pub(super) String);
-
-impl FromText for Service {
-    fn from_text(text: &str) -> Result<Service, Wrong> {
-        let is_fine = text
-            .split_once('/')
-            .is_some_and(|(space, name)| is_object_name(space, 63) && is_object_name(name, 63));
-        if is_fine {
-            return Ok(Service(text.to_owned()));
-        }
-        let wrong = Wrong::new(format!("{} names no Service", quote(text)));
-        Err(wrong.hint("write namespace and name, such as \"kube-system/traefik\""))
+impl FromText for ServiceName {
+    fn from_text(text: &str) -> Result<ServiceName, Wrong> {
+        text.parse().map_err(|_not_a_name| {
+            let wrong = Wrong::new(format!("{} names no Service", quote(text)));
+            wrong.hint("write namespace and name, such as \"kube-system/traefik\"")
+        })
     }
-}
-
-fn is_object_name(text: &str, longest: usize) -> bool {
-    let is_edge = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.len() <= longest
-        && bytes.iter().all(|&b| is_edge(b) || b == b'-' || b == b'.')
-        && bytes.first().is_some_and(|&b| is_edge(b))
-        && bytes.last().is_some_and(|&b| is_edge(b))
 }
 
 /// A mail address, as far as a form can tell.

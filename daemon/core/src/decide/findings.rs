@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{SegmentPlan, announcing, can_announce, own_addresses};
-use crate::config::Config;
+use super::{Known, SegmentPlan, announcing, can_announce, own_addresses};
+use crate::config::{ADDRESSES_MAX, Config};
 use crate::facts::{Link, LinkFacts};
-use crate::names::{LinkIndex, Subnet};
+use crate::names::{LinkIndex, ServiceName, Subnet};
 use crate::report::{Problem, Severity};
 
 /// Interfaces that the config names but that do not exist or cannot announce.
@@ -70,6 +70,77 @@ pub(super) fn without_link(config: &Config, links: &LinkFacts, address: IpAddr) 
         code: "address-without-link",
         what: format!("{address} is in the subnet of no interface that announces; {seen}"),
         remedy,
+    }
+}
+
+/// No link has the subnet of a pool's addresses.
+pub(super) fn pool_without_link(config: &Config, links: &LinkFacts, address: IpAddr) -> Problem {
+    let mut problem = without_link(config, links, address);
+    let pool = config.pools.iter().find(|pool| pool.contains(address));
+    let name = pool.map_or("?", |pool| pool.name.as_str());
+    problem.severity = Severity::Degraded;
+    problem.code = "pool-without-link";
+    problem.what = format!("[[pool]] {name}: {}", problem.what);
+    problem
+}
+
+/// What the cluster says that does not fit to the config.
+pub(super) fn about_services(known: &Known<'_>, problems: &mut Vec<Problem>) {
+    let Known {
+        config,
+        cluster,
+        node,
+        ..
+    } = *known;
+    if !cluster.nodes.is_empty() && !cluster.nodes.contains_key(node) {
+        let names: Vec<&str> = cluster.nodes.keys().map(|name| name.as_str()).collect();
+        problems.push(Problem {
+            severity: Severity::Degraded,
+            code: "node-unknown-to-kubernetes",
+            what: format!(
+                "Kubernetes has no node {node}; it has {}",
+                names.join(", ")
+            ),
+            remedy: "write this machine's Kubernetes node name as [node] name: until then Services \
+                     with externalTrafficPolicy Local are not announced from here"
+                .to_owned(),
+        });
+    }
+    for (name, service) in cluster.services.iter().filter(|(_, s)| s.is_ours()) {
+        let is_static = |address: &&IpAddr| {
+            let mut entries = config.addresses.iter();
+            entries.any(|entry| entry.address == **address)
+        };
+        let asked = service.request.address.as_ref();
+        let asked = asked.map(|(address, _)| IpAddr::V4(*address));
+        let mut named = service.assigned.iter().chain(&asked);
+        if let Some(address) = named.find(is_static) {
+            problems.push(Problem {
+                severity: Severity::Degraded,
+                code: "service-has-static-address",
+                what: format!(
+                    "the Service {name} has or wants {address}, which is an [[address]] of the config"
+                ),
+                remedy: format!(
+                    "remove {address} from the Service, or the [[address]] from the config: \
+                     kube-proxy takes the packets that are meant for the node itself"
+                ),
+            });
+        }
+    }
+}
+
+/// More addresses than nodes can state.
+pub(super) fn one_too_many(address: Ipv4Addr, services: &[&ServiceName]) -> Problem {
+    let names: Vec<String> = services.iter().map(ToString::to_string).collect();
+    Problem {
+        severity: Severity::Unhealthy,
+        code: "too-many-addresses",
+        what: format!(
+            "{address} of {} is not announced: the nodes announce at most {ADDRESSES_MAX} addresses",
+            names.join(" and ")
+        ),
+        remedy: "remove Services of type LoadBalancer that are not needed".to_owned(),
     }
 }
 

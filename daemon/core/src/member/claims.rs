@@ -58,6 +58,8 @@ pub(super) struct Own {
     /// This node's rendezvous score for it.
     pub(super) score: u64,
     pub(super) ability: Ability,
+    /// Whether its packets are passed on, so that it never becomes local.
+    pub(super) is_forwarded: bool,
     pub(super) unable_until: Option<Moment>,
     pub(super) claim: Claim,
     /// Highest term ever seen.
@@ -94,6 +96,7 @@ impl Own {
             key,
             score: placement::score(key, me, DEFAULT_WEIGHT),
             ability: Ability::Cannot,
+            is_forwarded: false,
             unable_until: None,
             claim,
             highest,
@@ -124,6 +127,9 @@ impl Own {
 
     /// Whether it shall be local: claimed, about to be, or given up a moment ago.
     pub(super) fn wants_local(&self) -> bool {
+        if self.is_forwarded {
+            return false;
+        }
         let is_asked = self.ask.is_some() && self.ability > Ability::Cannot;
         self.is_active() || self.pursuit.is_some() || is_asked || self.linger_until.is_some()
     }
@@ -303,7 +309,7 @@ impl Member {
             own.begin_ask(now);
         }
         let started = own.pursuit.as_ref().map_or(now, |pursuit| pursuit.started);
-        let is_local = self.local.contains(&own.address);
+        let is_local = own.is_forwarded || self.local.contains(&own.address);
         if !is_local && now.since(started) >= self.timers.local {
             self.note_unable(own, now);
             return false;

@@ -62,6 +62,7 @@ impl Member {
             term,
             ability: self.level(own, now),
             is_local: self.local.contains(&own.address),
+            is_forwarded: own.is_forwarded,
             since: own.since,
             reason,
         }

@@ -147,6 +147,7 @@ impl Member {
                 own
             });
             own.ability = *ability;
+            own.is_forwarded = plan.forwarded.contains(address);
         }
         let is_gone = |address: &Ipv4Addr| !plan.abilities.contains_key(address);
         if self.addresses.keys().any(is_gone) {

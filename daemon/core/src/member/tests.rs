@@ -44,6 +44,7 @@ impl Bench {
             is_wireless: false,
             gateway: Some(GATEWAY),
             abilities: BTreeMap::from([(ADDRESS, Ability::Serves)]),
+            forwarded: BTreeSet::new(),
             addresses: Vec::new(),
         };
         let member = Member::new(settings, plan, &Remembered::default(), [9; 32], now);

@@ -7,10 +7,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::cluster::{is_explained, kubernetes_problem, service_problem};
 use super::judge::{address_problem, dns_problem, no_segment_problem, peer_problem, state_problem};
 use super::{
-    ConfiguredAddress, DnsReport, Holder, LanReport, Liveness, PeerReport, Problem, SegmentReport,
-    Severity,
+    ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport, Liveness, PeerReport, Problem,
+    SegmentReport, ServiceReport, Severity,
 };
 use crate::config::Purpose;
 use crate::names::{NodeId, NodeName};
@@ -45,6 +46,8 @@ pub struct Parts<'a> {
     pub lan: &'a LanReport,
     /// DNS; none if it is switched off.
     pub dns: Option<&'a DnsReport>,
+    /// Kubernetes; none if it is switched off.
+    pub kubernetes: Option<&'a KubernetesReport>,
     /// What others found: the decision, the kernel, the store.
     pub others: &'a [&'a [Problem]],
 }
@@ -86,6 +89,8 @@ pub struct Report {
     pub segments: Vec<SegmentReport>,
     /// DNS.
     pub dns: Option<DnsReport>,
+    /// Kubernetes.
+    pub kubernetes: Option<KubernetesReport>,
     /// Every problem of every part, worst first, each once.
     pub problems: Vec<Problem>,
 }
@@ -105,6 +110,7 @@ pub fn build(node: &NodeInfo, parts: &Parts<'_>, now: Moment) -> Report {
         health_reason: health_reason(node, parts.lan, &problems),
         segments: parts.lan.segments.clone(),
         dns: parts.dns.cloned(),
+        kubernetes: parts.kubernetes.cloned(),
         problems,
     }
 }
@@ -115,6 +121,14 @@ impl Report {
         let configured = &self.node.configured;
         let found = configured.iter().find(|known| known.address == address);
         found.map(|known| known.purpose)
+    }
+
+    /// The Services that have this address.
+    pub fn services_of(&self, address: IpAddr) -> Vec<&ServiceReport> {
+        let services = self.kubernetes.iter().flat_map(|part| &part.services);
+        services
+            .filter(|service| service.addresses.contains(&address))
+            .collect()
     }
 
     /// One line for the service manager.
@@ -172,7 +186,10 @@ fn all_problems(node: &NodeInfo, parts: &Parts<'_>, now: Moment) -> Vec<Problem>
         problems.extend(segment.problems.iter().cloned());
         problems.extend(state_problem(segment));
         let addresses = segment.addresses.iter();
-        problems.extend(addresses.filter_map(|address| address_problem(segment, address, now)));
+        let unexplained = addresses.filter(|address| {
+            address.holder != Holder::Nobody || !is_explained(parts.kubernetes, address.address)
+        });
+        problems.extend(unexplained.filter_map(|address| address_problem(segment, address, now)));
         let peers = segment.peers.iter();
         problems.extend(peers.filter_map(|peer| peer_problem(segment, peer)));
     }
@@ -182,6 +199,11 @@ fn all_problems(node: &NodeInfo, parts: &Parts<'_>, now: Moment) -> Vec<Problem>
     if let Some(dns) = parts.dns {
         problems.extend(dns.problems.iter().cloned());
         problems.extend(dns_problem(dns));
+    }
+    if let Some(kubernetes) = parts.kubernetes {
+        problems.extend(kubernetes.problems.iter().cloned());
+        problems.extend(kubernetes_problem(kubernetes, now));
+        problems.extend(kubernetes.services.iter().filter_map(service_problem));
     }
     problems.extend(no_segment_problem(node, parts.lan, &problems, now));
     problems.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));

@@ -72,7 +72,7 @@ pub(super) fn address_problem(
             what: format!("nobody speaks for {}: {}", address.address, address.reason),
             remedy: "see WHY for this address, on every node".to_owned(),
         }),
-        Holder::This if !address.is_local && held_for > MAKE_LOCAL => Some(Problem {
+        Holder::This if !address.is_forwarded && !address.is_local && held_for > MAKE_LOCAL => Some(Problem {
             severity: Severity::Unhealthy,
             code: "not-local",
             what: format!(

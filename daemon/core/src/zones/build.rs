@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::special;
-use super::{Entry, Extent, Node, Soa, Zone, Zones};
+use super::{Entry, Extent, Node, ServiceAddresses, Soa, Zone, Zones};
 use crate::config;
-use crate::names::DnsName;
+use crate::names::{DnsName, ServiceName};
 
 /// How long "does not exist" may be kept, in seconds: short, so that a new name is soon seen.
 const NEGATIVE_TTL_SECS: u32 = 60;
@@ -15,7 +15,7 @@ const NEGATIVE_TTL_SECS: u32 = 60;
 const HOST_TTL_SECS: u32 = 300;
 
 /// See [`Zones::build`].
-pub(super) fn build(config: &config::Dns) -> Zones {
+pub(super) fn build(config: &config::Dns, services: &ServiceAddresses) -> Zones {
     let mut zones = Zones {
         entries: special::entries(),
         root: soa(&DnsName::root(), None, NEGATIVE_TTL_SECS),
@@ -32,6 +32,11 @@ pub(super) fn build(config: &config::Dns) -> Zones {
         for &address in addresses {
             let reverse = special::reverse_name(address);
             push_new(&mut zones.node_for(&reverse).pointers, name.clone());
+        }
+    }
+    for zone in config.zones.iter().filter(|zone| zone.has_services) {
+        for (service, addresses) in services {
+            zones.add_service(&zone.name, service, addresses);
         }
     }
     zones.add_nameservers(config);
@@ -100,7 +105,29 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
+/// `<service>.<namespace>.svc.<zone>` (Kubernetes DNS specification 1.1.0); none if it gets too
+/// long.
+fn service_name(zone: &DnsName, service: &ServiceName) -> Option<DnsName> {
+    let namespace = service.namespace().split('.').map(str::as_bytes);
+    let name = service.name().split('.').map(str::as_bytes);
+    let labels = name.chain(namespace).chain([&b"svc"[..]]);
+    DnsName::from_labels(labels.chain(zone.labels())).ok()
+}
+
 impl Zones {
+    /// A Service's name. What the config says of the same name comes first.
+    fn add_service(&mut self, zone: &DnsName, service: &ServiceName, addresses: &[IpAddr]) {
+        let Some(name) = service_name(zone, service) else {
+            return;
+        };
+        let node = self.node_for(&name);
+        if node.addresses.is_empty() {
+            for &address in addresses {
+                push_new(&mut node.addresses, address);
+            }
+        }
+    }
+
     /// The node of a name: in the deepest zone that reaches it, else in a zone of its own.
     fn node_for(&mut self, name: &DnsName) -> &mut Node {
         let apex = match self.enclosing(name) {

@@ -163,14 +163,8 @@ impl Host {
             abilities: abilities
                 .map(|(at, ability)| (*at, able(*ability)))
                 .collect(),
-            addresses: self
-                .abilities
-                .keys()
-                .map(|address| ConfiguredAddress {
-                    address: (*address).into(),
-                    purpose: Purpose::Host,
-                })
-                .collect(),
+            forwarded: BTreeSet::new(),
+            addresses: self.abilities.keys().copied().collect(),
         }
     }
 

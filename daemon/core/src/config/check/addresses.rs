@@ -10,8 +10,9 @@ use super::Checker;
 use crate::config::problem::{Problems, Wrong, quote};
 use crate::config::range::AddressRange;
 use crate::config::spec::{AddressSpec, PoolSpec, ReserveSpec};
-use crate::config::{ADDRESSES_MAX, Purpose, StaticAddress};
+use crate::config::{ADDRESSES_MAX, Pool, Purpose, StaticAddress};
 use crate::member::wire::AddressKey;
+use crate::names::ServiceName;
 
 /// An address and its place.
 type Placed = (Range<usize>, IpAddr);
@@ -50,8 +51,13 @@ impl Checker<'_, '_> {
         addresses
     }
 
-    /// Checks `[[pool]]`.
-    pub(super) fn pools(&mut self, specs: &[Spanned<PoolSpec>]) {
+    /// Checks `[[pool]]`; ranges that this version cannot announce are left out.
+    pub(super) fn pools(
+        &mut self,
+        specs: &[Spanned<PoolSpec>],
+        has_kubernetes: bool,
+    ) -> Vec<Pool> {
+        let mut pools = Vec::new();
         let mut names = Vec::new();
         let mut ranges: Vec<(String, &Spanned<AddressRange>)> = Vec::new();
         for spec in specs {
@@ -70,12 +76,21 @@ impl Checker<'_, '_> {
                 .map_or("without a name", |name| &name.get_ref().0)
                 .to_owned();
             let own = pool.addresses.entries();
-            self.note_pool(&shown, own);
+            self.note_pool(&shown, own, has_kubernetes);
+            pools.push(Pool {
+                name: shown.clone(),
+                ranges: own
+                    .iter()
+                    .map(|range| *range.get_ref())
+                    .filter(|range| range.first().is_ipv4())
+                    .collect(),
+            });
             names.extend(name.map(|name| (name.span(), &name.get_ref().0)));
             ranges.extend(own.iter().map(|range| (shown.clone(), range)));
         }
         self.refuse_repeated("[[pool]] name", names);
         self.refuse_overlaps(ranges);
+        pools
     }
 
     /// Whether the list has no entry in the file, rather than none that reads well.
@@ -84,7 +99,16 @@ impl Checker<'_, '_> {
         list.get_ref().is_empty() && !text.contains('"')
     }
 
-    fn note_pool(&mut self, name: &str, ranges: &[Spanned<AddressRange>]) {
+    fn note_pool(&mut self, name: &str, ranges: &[Spanned<AddressRange>], has_kubernetes: bool) {
+        for range in ranges.iter().filter(|range| range.get_ref().first().is_ipv6()) {
+            self.inactive.push(format!(
+                "[[pool]] {name} {}: this version gives IPv4 addresses only",
+                range.get_ref()
+            ));
+        }
+        if has_kubernetes {
+            return;
+        }
         let shown: Vec<String> = ranges
             .iter()
             .map(|range| {
@@ -105,7 +129,7 @@ impl Checker<'_, '_> {
             })
             .collect();
         let part = format!("[[pool]] {name} ({})", shown.join("; "));
-        self.not_yet(&part, "does not give addresses to Services");
+        self.needs_kubernetes(&part);
     }
 
     fn refuse_overlaps(&mut self, mut ranges: Vec<(String, &Spanned<AddressRange>)>) {
@@ -137,7 +161,9 @@ impl Checker<'_, '_> {
         &mut self,
         specs: &[Spanned<ReserveSpec>],
         addresses: &[Spanned<AddressSpec>],
-    ) {
+        has_kubernetes: bool,
+    ) -> BTreeMap<IpAddr, ServiceName> {
+        let mut reserves = BTreeMap::new();
         let mut placed = Vec::new();
         for spec in specs {
             let reserve = spec.get_ref();
@@ -157,11 +183,16 @@ impl Checker<'_, '_> {
                 self.refuse_with_hint(address.span(), what, hint);
             }
             placed.push((address.span(), address.get_ref()));
-            let service = service.map_or(String::new(), |service| quote(&service.get_ref().0));
-            let part = format!("[[reserve]] {} for {service}", address.get_ref());
-            self.not_yet(&part, "does not give addresses to Services");
+            let Some(service) = service else { continue };
+            if !has_kubernetes {
+                let service = quote(&service.get_ref().to_string());
+                let part = format!("[[reserve]] {} for {service}", address.get_ref());
+                self.needs_kubernetes(&part);
+            }
+            reserves.insert(*address.get_ref(), service.get_ref().clone());
         }
         self.refuse_repeated("[[reserve]]", placed);
+        reserves
     }
 }
 

@@ -9,7 +9,7 @@ use super::Checker;
 use crate::config::problem::clip;
 use crate::config::range::special;
 use crate::config::spec::{DnsSpec, ZoneSpec};
-use crate::config::values::{Endpoint, Upstream};
+use crate::config::values::{Endpoint, Source, Upstream};
 use crate::config::{Dns, Purpose, StaticAddress, TTL_SECS_DEFAULT, UPSTREAMS_MAX, Zone};
 use crate::names::DnsName;
 
@@ -26,6 +26,7 @@ impl Checker<'_, '_> {
         &mut self,
         spec: Option<&DnsSpec>,
         addresses: &[StaticAddress],
+        has_kubernetes: bool,
     ) -> Option<Dns> {
         let own = addresses
             .iter()
@@ -48,7 +49,7 @@ impl Checker<'_, '_> {
                 .map(|subnet| *subnet.get_ref())
                 .collect(),
             hosts: self.hosts(spec),
-            zones: self.zones(spec.zones.entries()),
+            zones: self.zones(spec.zones.entries(), has_kubernetes),
             listen,
         })
     }
@@ -138,7 +139,7 @@ impl Checker<'_, '_> {
         hosts
     }
 
-    fn zones(&mut self, specs: &[Spanned<ZoneSpec>]) -> Vec<Zone> {
+    fn zones(&mut self, specs: &[Spanned<ZoneSpec>], has_kubernetes: bool) -> Vec<Zone> {
         let mut names = Vec::new();
         let mut zones = Vec::new();
         for spec in specs {
@@ -153,19 +154,38 @@ impl Checker<'_, '_> {
                 continue;
             };
             names.push((name.span(), name.get_ref()));
-            if !zone.from.entries().is_empty() {
-                let part = format!("\"from\" of [[dns.zone]] {}", name.get_ref());
-                self.not_yet(&part, "takes no names from Kubernetes");
-            }
+            let has_services = self.sources(zone, name.get_ref(), has_kubernetes);
             zones.push(Zone {
                 name: name.get_ref().clone(),
                 wildcard: zone.wildcard.value().copied(),
                 pass: pass_of(zone),
                 ttl_secs,
+                has_services,
             });
         }
         self.refuse_repeated("[[dns.zone]]", names);
         zones
+    }
+
+    /// Whether Services give names; what else is written is noted.
+    fn sources(&mut self, zone: &ZoneSpec, name: &DnsName, has_kubernetes: bool) -> bool {
+        let sources = zone.from.entries();
+        let part = format!("\"from\" of [[dns.zone]] {name}");
+        if !sources.is_empty() && !has_kubernetes {
+            self.needs_kubernetes(&part);
+            return false;
+        }
+        for source in sources {
+            let kind = match source.get_ref() {
+                Source::Services => continue,
+                Source::Ingress => "ingresses",
+                Source::Nodes => "nodes",
+            };
+            self.not_yet(&part, &format!("takes no names from {kind}"));
+        }
+        sources
+            .iter()
+            .any(|source| *source.get_ref() == Source::Services)
     }
 
     fn ttl(&mut self, zone: &ZoneSpec) -> u32 {

@@ -1,0 +1,85 @@
+//! The name of a Service: namespace and name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::NameError;
+
+/// The longest a namespace or a Service's name can be (RFC 1123 label).
+const LABEL_MAX: usize = 63;
+
+/// A Service as `namespace/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceName {
+    namespace: String,
+    name: String,
+}
+
+impl ServiceName {
+    /// The Service `name` in `namespace`.
+    ///
+    /// # Errors
+    /// One of the two is no name of Kubernetes: 1 to 63 small letters, digits, '-' and '.'.
+    pub fn new(namespace: &str, name: &str) -> Result<ServiceName, NameError> {
+        if !is_object_name(namespace) || !is_object_name(name) {
+            return Err(NameError::Service);
+        }
+        Ok(ServiceName {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The name within its namespace.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl FromStr for ServiceName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<ServiceName, NameError> {
+        let (namespace, name) = text.split_once('/').ok_or(NameError::Service)?;
+        ServiceName::new(namespace, name)
+    }
+}
+
+impl TryFrom<String> for ServiceName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<ServiceName, NameError> {
+        text.parse()
+    }
+}
+
+impl From<ServiceName> for String {
+    fn from(name: ServiceName) -> String {
+        name.to_string()
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Whether Kubernetes could have an object with this name, in the narrow form that Services and
+/// namespaces have. A '.' is let through: some objects' names have one.
+pub(crate) fn is_object_name(text: &str) -> bool {
+    let is_edge = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= LABEL_MAX
+        && bytes.iter().all(|&b| is_edge(b) || b == b'-' || b == b'.')
+        && bytes.first().is_some_and(|&b| is_edge(b))
+        && bytes.last().is_some_and(|&b| is_edge(b))
+}
