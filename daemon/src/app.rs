@@ -2,10 +2,14 @@
 //!
 //! ```text
 //!  main thread                                       latency thread
-//!  brain ◄── links ───────────────────────────────── link ◄── wish ──┐
-//!    └────── decision ─────────────────────────────► announce ───────┘
-//!  dns ◄──── links                                    │  ▲ local (from link)
-//!  store ◄── memories ────────────────────────────────┤  │
+//!  kube ◄─── links ───────────────────────────────── link ◄── wish ──┐
+//!    │ cluster                                          │            │
+//!    ▼                                                  │            │
+//!  brain ◄── links ─────────────────────────────────────┘            │
+//!    ├────── decision ─────────────────────────────► announce ───────┘
+//!    ▼ services                                       │  ▲ local (from link)
+//!  dns ◄──── links                                    │  │
+//!  store ◄── memories, cluster ───────────────────────┤  │
 //!  control ◄ lan, dns, problems ──────────────────────┘  │
 //!    └────── commands ◄── signals ───────────────────────┘
 //!  keeper ◄─ progress of announce and dns (watchdog)
@@ -14,12 +18,12 @@
 //! Everything between tasks is a `watch` of an immutable snapshot, but for commands, which are a
 //! bounded queue. The latency thread ends when every segment has left; then the rest stops.
 
+mod board;
+mod kubernetes;
 mod signals;
 mod start;
 
-use std::collections::BTreeSet;
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,11 +31,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use sovnet_core::decide::Decision;
-use sovnet_core::facts::{KernelWish, LinkFacts};
-use sovnet_core::member::memory::Memories;
+use sovnet_core::facts::LinkFacts;
 use sovnet_core::member::{Command, Settings};
-use sovnet_core::report::{DnsReport, LanReport, Problem, Severity};
+use sovnet_core::report::{Problem, Severity};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -40,12 +42,13 @@ use crate::announce::{Announce, Wires};
 use crate::brain::Brain;
 use crate::config_file::{self, LoadError};
 use crate::control::{self, COMMAND_QUEUE, CommandRequest, Control, Sources};
-use crate::dns::Dns;
+use crate::dns::{Dns, Facts};
 use crate::link::{self, Link};
-use crate::ready::{Keeper, Progress, Questions, Watchdog};
+use crate::ready::{Keeper, Questions, Watchdog};
 use crate::store::{self, Store};
 use crate::tasks::{TaskSet, error_chain};
 use crate::{Options, clock, journal};
+use board::Board;
 use signals::Signals;
 use start::{Start, prepare};
 
@@ -53,43 +56,6 @@ use start::{Start, prepare};
 const EXIT_CONFIG: u8 = 78;
 /// How long the latency thread may take to hand over when the rest has failed.
 const HAND_OVER: Duration = Duration::from_secs(4);
-
-type Shared<T> = watch::Sender<Arc<T>>;
-
-/// Snapshots that cross from thread to thread.
-struct Board {
-    links: Shared<LinkFacts>,
-    decision: Shared<Decision>,
-    wish: Shared<KernelWish>,
-    local: Shared<BTreeSet<Ipv4Addr>>,
-    lan: Shared<LanReport>,
-    dns: Shared<DnsReport>,
-    memories: Shared<Memories>,
-    kernel_problems: Shared<Vec<Problem>>,
-    brain_problems: Shared<Vec<Problem>>,
-    store_problems: Shared<Vec<Problem>>,
-    announcing: Progress,
-    answering: Progress,
-}
-
-impl Board {
-    fn new(memories: Memories) -> Board {
-        Board {
-            links: Shared::default(),
-            decision: Shared::default(),
-            wish: Shared::default(),
-            local: Shared::default(),
-            lan: Shared::default(),
-            dns: Shared::default(),
-            memories: watch::Sender::new(Arc::new(memories)),
-            kernel_problems: Shared::default(),
-            brain_problems: Shared::default(),
-            store_problems: Shared::default(),
-            announcing: Progress::default(),
-            answering: Progress::default(),
-        }
-    }
-}
 
 /// Runs the daemon until a signal or a failure.
 pub(crate) fn run(options: &Options) -> ExitCode {
@@ -144,7 +110,7 @@ fn runtime() -> Result<LocalRuntime> {
 
 fn serve(options: &Options, start: Start) -> Result<()> {
     let listener = control::bind(&options.socket).context("no control socket")?;
-    let (memories, troubles) = store::load(&options.state_dir);
+    let (memories, troubles) = store::load(&options.state_dir, &store::LAN);
     let board = Board::new(memories);
     let (commands_tx, commands_rx) = mpsc::channel(COMMAND_QUEUE);
     runtime()?.block_on(async {
@@ -153,11 +119,13 @@ fn serve(options: &Options, start: Start) -> Result<()> {
         let control = Control::new(listener, sources.clone(), commands_tx.clone())?;
         tasks.spawn("control", control.run(tasks.stop()));
         spawn_answering(&mut tasks, &start, &board);
+        kubernetes::spawn(&mut tasks, options, &start, &board);
         spawn_keeper(&mut tasks, &start, &board, sources);
         let latency = start.config.is_some().then(|| {
             let problems = board.store_problems.clone();
             let store = Store::new(
                 &options.state_dir,
+                &store::LAN,
                 board.memories.subscribe(),
                 problems,
                 troubles,
@@ -221,10 +189,12 @@ fn sources(start: &Start, board: &Board) -> Sources {
         node: Arc::new(start.info.clone()),
         lan: board.lan.subscribe(),
         dns: has_dns.then(|| board.dns.subscribe()),
+        kubernetes: kubernetes::is_on(start).then(|| board.kubernetes.subscribe()),
         others: vec![
             board.brain_problems.subscribe(),
             board.kernel_problems.subscribe(),
             board.store_problems.subscribe(),
+            board.cluster_store_problems.subscribe(),
             notes.subscribe(),
         ],
     }
@@ -234,15 +204,21 @@ fn spawn_answering(tasks: &mut TaskSet, start: &Start, board: &Board) {
     let Some(config) = &start.config else { return };
     let brain = Brain {
         config: Arc::clone(config),
+        node: start.info.name.clone(),
         links: board.links.subscribe(),
+        cluster: board.cluster.subscribe(),
+        services: board.services.clone(),
         decision: board.decision.clone(),
         problems: board.brain_problems.clone(),
         obstacle: start.obstacle.clone(),
     };
     tasks.spawn("brain", brain.run(tasks.stop()));
     if let Some(dns) = &config.dns {
-        let links = board.links.subscribe();
-        let dns = Dns::new(dns, links, board.dns.clone(), Arc::clone(&board.answering));
+        let facts = Facts {
+            links: board.links.subscribe(),
+            services: board.services.subscribe(),
+        };
+        let dns = Dns::new(dns, facts, board.dns.clone(), Arc::clone(&board.answering));
         tasks.spawn("dns", dns.run(tasks.stop()));
     }
 }

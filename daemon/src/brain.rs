@@ -1,12 +1,15 @@
-//! Calls `decide` whenever the kernel's facts change, and publishes the result. Owns nothing else.
+//! Calls `decide` whenever the facts of the kernel or of the cluster change, and publishes the result. Owns nothing else.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use sovnet_core::config::Config;
-use sovnet_core::decide::{Decision, decide};
+use sovnet_core::decide::{Decision, Known, decide};
 use sovnet_core::facts::LinkFacts;
+use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::names::NodeName;
 use sovnet_core::report::Problem;
+use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -14,9 +17,15 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Brain {
     /// The config in force.
     pub(crate) config: Arc<Config>,
+    /// This node.
+    pub(crate) node: NodeName,
     /// The kernel's facts.
     pub(crate) links: watch::Receiver<Arc<LinkFacts>>,
-    /// What follows from both.
+    /// What the cluster says.
+    pub(crate) cluster: watch::Receiver<Arc<ClusterFacts>>,
+    /// Services with the addresses that the LAN reaches them by.
+    pub(crate) services: watch::Sender<Arc<ServiceAddresses>>,
+    /// What follows from all of it.
     pub(crate) decision: watch::Sender<Arc<Decision>>,
     /// What stands in the way, for status.
     pub(crate) problems: watch::Sender<Arc<Vec<Problem>>>,
@@ -32,21 +41,45 @@ impl Brain {
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         loop {
             let links = Arc::clone(&self.links.borrow_and_update());
-            self.think(&links);
+            let cluster = Arc::clone(&self.cluster.borrow_and_update());
+            self.name_services(&cluster);
+            self.think(&links, &cluster);
             // Cancel-safe: a change that is not waited for is found at the next look.
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 changed = self.links.changed() => if changed.is_err() { return Ok(()) },
+                changed = self.cluster.changed() => if changed.is_err() { return Ok(()) },
             }
         }
     }
 
-    fn think(&self, links: &LinkFacts) {
+    /// The Services that DNS gives names.
+    fn name_services(&self, cluster: &ClusterFacts) {
+        let mut services = ServiceAddresses::new();
+        for (address, names) in cluster.announced(&self.config) {
+            for name in names {
+                let addresses = services.entry(name.clone()).or_default();
+                addresses.push(address.into());
+            }
+        }
+        self.services.send_if_modified(|current| {
+            let is_news = **current != services;
+            *current = Arc::new(services);
+            is_news
+        });
+    }
+
+    fn think(&self, links: &LinkFacts, cluster: &ClusterFacts) {
         if links.links.is_empty() {
             // Not read yet: every namespace has a loopback link.
             return;
         }
-        let mut decision = decide(&self.config, links);
+        let mut decision = decide(&Known {
+            config: &self.config,
+            node: &self.node,
+            links,
+            cluster,
+        });
         if let Some(obstacle) = &self.obstacle {
             decision.segments.clear();
             decision.problems.push(obstacle.clone());

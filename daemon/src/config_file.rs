@@ -15,8 +15,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sovnet_core::config::{self, Config, ConfigProblem, TEXT_BYTES_MAX};
-use sovnet_core::decide::{Decision, decide};
+use sovnet_core::decide::{Decision, Known, decide};
 use sovnet_core::facts::LinkFacts;
+use sovnet_core::facts::cluster::ClusterFacts;
 use sovnet_core::report::Severity;
 use thiserror::Error;
 
@@ -202,7 +203,15 @@ fn notes(config: &Config) -> Vec<String> {
 
 /// Whether all that the file asks for would be done on this machine.
 fn check_here(config: &Config, links: &LinkFacts, lines: &mut Lines) -> bool {
-    let Decision { segments, problems } = decide(config, links);
+    // Its name matters to Services only, and there are none here.
+    let node = &"localhost".parse().expect("localhost is a node name");
+    let nobody = ClusterFacts::default();
+    let Decision { segments, problems } = decide(&Known {
+        config,
+        node,
+        links,
+        cluster: &nobody,
+    });
     for (index, plan) in &segments {
         let name = links
             .links

@@ -28,6 +28,7 @@ use hickory_proto::op::Message;
 use sovnet_core::config;
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::report::DnsReport;
+use sovnet_core::zones::ServiceAddresses;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -66,6 +67,14 @@ pub(crate) enum DnsError {
     },
 }
 
+/// What the server follows.
+pub(crate) struct Facts {
+    /// The kernel's links: who may ask for what is not ours.
+    pub(crate) links: watch::Receiver<Arc<LinkFacts>>,
+    /// Services that give names.
+    pub(crate) services: watch::Receiver<Arc<ServiceAddresses>>,
+}
+
 /// The DNS server of this node.
 pub(crate) struct Dns {
     service: Service,
@@ -75,6 +84,7 @@ pub(crate) struct Dns {
     exchange_handles: BTreeMap<u64, AbortHandle>,
     jobs_rx: mpsc::Receiver<Job>,
     links: watch::Receiver<Arc<LinkFacts>>,
+    services: watch::Receiver<Arc<ServiceAddresses>>,
     report_tx: watch::Sender<Arc<DnsReport>>,
     progress: Arc<AtomicU64>,
     entropy: Entropy,
@@ -93,6 +103,7 @@ enum Event {
     Outcome(Option<(u64, Outcome)>),
     ConnectionEnded,
     Links,
+    Services,
     Deadline,
     Stop,
 }
@@ -102,10 +113,11 @@ impl Dns {
     /// second, for the watchdog.
     pub(crate) fn new(
         config: &config::Dns,
-        links: watch::Receiver<Arc<LinkFacts>>,
+        facts: Facts,
         report_tx: watch::Sender<Arc<DnsReport>>,
         progress: Arc<AtomicU64>,
     ) -> Dns {
+        let Facts { links, services } = facts;
         let (jobs_tx, jobs_rx) = mpsc::channel(MAX_JOBS);
         let now = Instant::now();
         Dns {
@@ -116,6 +128,7 @@ impl Dns {
             exchange_handles: BTreeMap::new(),
             jobs_rx,
             links,
+            services,
             report_tx,
             progress,
             entropy: Entropy::default(),
@@ -133,6 +146,7 @@ impl Dns {
     /// again.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), DnsError> {
         self.handle_links();
+        self.handle_services();
         self.handle_deadlines()?;
         loop {
             let event = self.wait_for_event(&stop).await;
@@ -148,6 +162,7 @@ impl Dns {
                 }
                 Event::Outcome(None) | Event::ConnectionEnded | Event::Deadline => {}
                 Event::Links => self.handle_links(),
+                Event::Services => self.handle_services(),
                 Event::Stop => return Ok(()),
             }
             self.handle_deadlines()?;
@@ -171,6 +186,7 @@ impl Dns {
             Some(done) = self.exchanges.join_next() => Event::Outcome(done.ok()),
             Some(()) = self.connections.next_end() => Event::ConnectionEnded,
             Ok(()) = self.links.changed() => Event::Links,
+            Ok(()) = self.services.changed() => Event::Services,
             () = sleep_until(deadline) => Event::Deadline,
         }
     }
@@ -250,6 +266,11 @@ impl Dns {
     fn handle_links(&mut self) {
         let links = self.links.borrow_and_update().clone();
         self.service.handle_links(&links);
+    }
+
+    fn handle_services(&mut self) {
+        let services = self.services.borrow_and_update().clone();
+        self.service.handle_services(&services);
     }
 
     /// What is due by now.

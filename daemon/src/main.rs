@@ -9,6 +9,7 @@ mod control;
 mod dns;
 mod identity;
 mod journal;
+mod kube;
 mod link;
 #[cfg(test)]
 mod netns;

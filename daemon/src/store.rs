@@ -1,6 +1,7 @@
-//! Last known state on disk: claims, terms, peers (never believed as claims, only as wishes).
+//! Last known state on disk: claims, terms, peers (never believed as claims, only as wishes), and
+//! what the cluster said.
 //!
-//! Owns one file in the state directory. Written after each change, off the critical path and by
+//! Owns one file of the state directory for each [`Format`]. Written after each change, off the critical path and by
 //! atomic replacement; a file that is damaged or foreign is set aside and reported.
 
 use std::convert::Infallible;
@@ -10,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sovnet_core::member::memory::{MAX_FILE_LENGTH, Memories, from_text, to_text};
+use serde::{Deserialize, Serialize};
+use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::member::memory::{self, MAX_FILE_LENGTH, Memories};
 use sovnet_core::report::{Problem, Severity};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,24 +23,77 @@ const GATHER: Duration = Duration::from_millis(20);
 /// A failed write is tried again after this.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// The file.
-pub(crate) struct Store {
+/// A kind of state: its file, and how it is written.
+pub(crate) struct Format<T> {
+    file: &'static str,
+    max_length: usize,
+    to_text: fn(&T) -> String,
+    from_text: fn(&str) -> Result<T, String>,
+}
+
+/// Claims, terms and peers of each segment.
+pub(crate) const LAN: Format<Memories> = Format {
+    file: "lan.state",
+    max_length: MAX_FILE_LENGTH,
+    to_text: memory::to_text,
+    from_text: |text| memory::from_text(text).map_err(|error| error.to_string()),
+};
+
+/// What the cluster said last.
+pub(crate) const CLUSTER: Format<ClusterFacts> = Format {
+    file: "cluster.state",
+    max_length: 8 << 20,
+    to_text: cluster_to_text,
+    from_text: cluster_from_text,
+};
+
+/// The version of the cluster's file.
+const CLUSTER_FORMAT: &str = "sovnet-cluster/1";
+
+/// The cluster's file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClusterFile {
+    format: String,
+    cluster: ClusterFacts,
+}
+
+fn cluster_to_text(cluster: &ClusterFacts) -> String {
+    let file = ClusterFile {
+        format: CLUSTER_FORMAT.to_owned(),
+        cluster: cluster.clone(),
+    };
+    // Every key is a text, and nothing else can fail.
+    serde_json::to_string(&file).unwrap_or_default()
+}
+
+fn cluster_from_text(text: &str) -> Result<ClusterFacts, String> {
+    let file: ClusterFile = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if file.format != CLUSTER_FORMAT {
+        return Err(format!("its format is not {CLUSTER_FORMAT}"));
+    }
+    Ok(file.cluster)
+}
+
+/// One file.
+pub(crate) struct Store<T> {
     path: PathBuf,
-    memories: watch::Receiver<Arc<Memories>>,
+    to_text: fn(&T) -> String,
+    state: watch::Receiver<Arc<T>>,
     problems: watch::Sender<Arc<Vec<Problem>>>,
     kept: Vec<Problem>,
 }
 
 /// What is remembered, and what was wrong with the file.
-pub(crate) fn load(state_dir: &Path) -> (Memories, Vec<Problem>) {
-    let path = file_in(state_dir);
-    let text = match read(&path) {
+pub(crate) fn load<T: Default>(state_dir: &Path, format: &Format<T>) -> (T, Vec<Problem>) {
+    let path = state_dir.join(format.file);
+    let text = match read(&path, format.max_length) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Default::default(),
-        Err(error) => return (Memories::new(), vec![unreadable(&path, &error.to_string())]),
+        Err(error) => return (T::default(), vec![unreadable(&path, &error.to_string())]),
     };
-    match from_text(&text) {
-        Ok(memories) => (memories, Vec::new()),
+    match (format.from_text)(&text) {
+        Ok(state) => (state, Vec::new()),
         Err(error) => {
             let aside = path.with_extension("damaged");
             let moved = fs::rename(&path, &aside);
@@ -47,23 +103,25 @@ pub(crate) fn load(state_dir: &Path) -> (Memories, Vec<Problem>) {
             } else {
                 path.as_path()
             };
-            (Memories::new(), vec![unreadable(place, &error.to_string())])
+            (T::default(), vec![unreadable(place, &error)])
         }
     }
 }
 
-impl Store {
-    /// A store that keeps what `memories` shows in `state_dir`; `kept` are problems of loading.
+impl<T: Send + Sync + 'static> Store<T> {
+    /// A store that keeps what `state` shows in `state_dir`; `kept` are problems of loading.
     pub(crate) fn new(
         state_dir: &Path,
-        memories: watch::Receiver<Arc<Memories>>,
+        format: &Format<T>,
+        state: watch::Receiver<Arc<T>>,
         problems: watch::Sender<Arc<Vec<Problem>>>,
         kept: Vec<Problem>,
-    ) -> Store {
+    ) -> Store<T> {
         problems.send_replace(Arc::new(kept.clone()));
         Store {
-            path: file_in(state_dir),
-            memories,
+            path: state_dir.join(format.file),
+            to_text: format.to_text,
+            state,
             problems,
             kept,
         }
@@ -85,7 +143,7 @@ impl Store {
             // Cancel-safe: a change that is not waited for is found at the next look.
             let is_stopped = tokio::select! {
                 () = stop.cancelled() => true,
-                changed = self.memories.changed() => changed.is_err(),
+                changed = self.state.changed() => changed.is_err(),
                 () = again => false,
             };
             if !is_stopped {
@@ -100,11 +158,11 @@ impl Store {
 
     /// Writes the latest state; true if it has to be tried again.
     async fn write(&mut self) -> bool {
-        let memories = Arc::clone(&self.memories.borrow_and_update());
-        let path = self.path.clone();
+        let state = Arc::clone(&self.state.borrow_and_update());
+        let (path, to_text) = (self.path.clone(), self.to_text);
         // fsync can take as long as it likes there.
         let written =
-            tokio::task::spawn_blocking(move || replace(&path, to_text(&memories).as_bytes()));
+            tokio::task::spawn_blocking(move || replace(&path, to_text(&state).as_bytes()));
         let error = match written.await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error),
@@ -124,13 +182,9 @@ impl Store {
     }
 }
 
-fn file_in(state_dir: &Path) -> PathBuf {
-    state_dir.join("lan.state")
-}
-
-fn read(path: &Path) -> io::Result<String> {
+fn read(path: &Path, max_length: usize) -> io::Result<String> {
     let mut text = String::new();
-    let limit = u64::try_from(MAX_FILE_LENGTH).unwrap_or(u64::MAX);
+    let limit = u64::try_from(max_length).unwrap_or(u64::MAX);
     File::open(path)?.take(limit).read_to_string(&mut text)?;
     Ok(text)
 }

@@ -34,6 +34,8 @@ pub struct Status {
     pub segments: Vec<Segment>,
     /// DNS; absent if it is not switched on.
     pub dns: Option<Dns>,
+    /// Kubernetes; absent if it is not switched on.
+    pub kubernetes: Option<Kubernetes>,
     /// What an operator should know, worst first.
     pub problems: Vec<Problem>,
     /// What arrived on the control socket, and what was refused there.
@@ -68,8 +70,10 @@ pub struct Segment {
 pub struct Address {
     /// The address.
     pub address: String,
-    /// `dns`, `host`, or `unknown` if it does not stand in this node's config.
+    /// `dns`, `host`, `service`, or `unknown` if this node does not know what it is for.
     pub purpose: String,
+    /// The Services that have it, as `namespace/name`, joined by ", ".
+    pub service: Option<String>,
     /// Name of the node that speaks for it; absent with nobody.
     pub holder: Option<String>,
     /// Whether that is this node.
@@ -161,6 +165,54 @@ pub struct Upstream {
     pub reason: String,
     /// Last round trip.
     pub last_rtt_ms: Option<f64>,
+}
+
+/// The Kubernetes side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+pub struct Kubernetes {
+    /// `connecting`, `connected`, `unreachable`, `refused` or `no-credentials`.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub state_for_ms: i64,
+    /// The API's address; empty without credentials.
+    pub server: String,
+    /// The file that the credentials are in.
+    pub credentials: String,
+    /// When the API last answered; absent if never in this life.
+    pub last_contact_ms: Option<i64>,
+    /// The node that writes to the cluster; absent if nobody does or it is not known.
+    pub writer: Option<String>,
+    /// Whether that is this node.
+    pub is_writer: bool,
+    /// Whether what is known is what the disk remembers.
+    pub is_from_disk: bool,
+    /// Services of type LoadBalancer.
+    pub services: Vec<Service>,
+}
+
+/// One Service of type LoadBalancer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+pub struct Service {
+    /// `namespace/name`.
+    pub name: String,
+    /// `assigned`, `pending`, `refused` or `foreign` (another controller's).
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// The addresses in its status.
+    pub addresses: Vec<String>,
+    /// The pool that its address is from.
+    pub pool: Option<String>,
+    /// `externalTrafficPolicy`: `Cluster` or `Local`.
+    pub policy: String,
+    /// Whether it has a ready endpoint on this node.
+    pub ready_here: bool,
+    /// How many nodes have one.
+    pub ready_nodes: i64,
+    /// What it asks for and cannot have, although it has an address.
+    pub complaint: Option<String>,
 }
 
 /// One thing that an operator should know.

@@ -17,6 +17,8 @@ pub(super) struct Start {
     pub(super) info: NodeInfo,
     pub(super) settings: Settings,
     pub(super) obstacle: Option<Problem>,
+    /// Tells this life of the process from every other one.
+    pub(super) life: String,
 }
 
 /// Reads what the daemon needs to know before it starts: its identity, its key.
@@ -66,7 +68,9 @@ pub(super) fn prepare(options: &Options, config: Option<Config>) -> Result<Start
         }),
         configured: configured.collect(),
     };
+    let life = getrandom::u64().context("the kernel gives no randomness")?;
     Ok(Start {
+        life: format!("{life:016x}"),
         config: config.map(Arc::new),
         info,
         settings,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use sovnet_control::status as message;
 use sovnet_core::config::Purpose;
+use sovnet_core::facts::cluster::TrafficPolicy;
 use sovnet_core::report::{
-    AddressReport, DnsReport, Holder, PeerReport, Problem, Report, SegmentReport, Severity,
-    UpstreamReport,
+    AddressReport, DnsReport, Holder, KubernetesReport, PeerReport, Problem, Report, SegmentReport,
+    ServiceReport, Severity, UpstreamReport,
 };
 use sovnet_core::time::Moment;
 
@@ -31,6 +32,7 @@ pub(super) fn status(
         uptime_ms: millis(now.since(node.started_at)),
         segments: segments.map(|s| segment(report, s, now)).collect(),
         dns: report.dns.as_ref().map(dns),
+        kubernetes: report.kubernetes.as_ref().map(|part| kubernetes(part, now)),
         problems: report.problems.iter().map(problem).collect(),
         control_counters: counts(counters),
     }
@@ -54,14 +56,18 @@ fn segment(report: &Report, segment: &SegmentReport, now: Moment) -> message::Se
 }
 
 fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Address {
+    let services = report.services_of(address.address);
+    let services: Vec<String> = services.iter().map(|service| service.name.to_string()).collect();
     let purpose = match report.purpose_of(address.address) {
         Some(Purpose::Dns) => "dns",
         Some(Purpose::Host) => "host",
+        None if !services.is_empty() => "service",
         None => "unknown",
     };
     message::Address {
         address: address.address.to_string(),
         purpose: purpose.to_owned(),
+        service: (!services.is_empty()).then(|| services.join(", ")),
         holder: holder(report, address),
         is_held_here: address.holder == Holder::This,
         holder_mac: address.holder_mac.map(|mac| mac.to_string()),
@@ -115,6 +121,38 @@ fn dns(dns: &DnsReport) -> message::Dns {
         zones: zones.collect(),
         upstreams: dns.upstreams.iter().map(upstream).collect(),
         counters: counts(&dns.counters),
+    }
+}
+
+fn kubernetes(part: &KubernetesReport, now: Moment) -> message::Kubernetes {
+    message::Kubernetes {
+        state: part.state.to_string(),
+        reason: part.reason.clone(),
+        state_for_ms: part.since.map_or(0, |since| millis(now.since(since))),
+        server: part.server.clone(),
+        credentials: part.credentials.clone(),
+        last_contact_ms: part.last_contact.map(|at| millis(now.since(at))),
+        writer: part.writer.clone(),
+        is_writer: part.is_writer,
+        is_from_disk: part.is_from_disk,
+        services: part.services.iter().map(service).collect(),
+    }
+}
+
+fn service(service: &ServiceReport) -> message::Service {
+    message::Service {
+        name: service.name.to_string(),
+        state: service.state.to_string(),
+        reason: service.reason.clone(),
+        addresses: service.addresses.iter().map(ToString::to_string).collect(),
+        pool: service.pool.clone(),
+        policy: match service.policy {
+            TrafficPolicy::Cluster => "Cluster".to_owned(),
+            TrafficPolicy::Local => "Local".to_owned(),
+        },
+        ready_here: service.is_ready_here,
+        ready_nodes: i64::try_from(service.ready_nodes).unwrap_or(i64::MAX),
+        complaint: service.complaint.clone(),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use sovnet_core::report::{DnsReport, LanReport, NodeInfo, Parts, Problem, Report, build};
+use sovnet_core::report::{
+    DnsReport, KubernetesReport, LanReport, NodeInfo, Parts, Problem, Report, build,
+};
 use sovnet_core::time::Moment;
 use tokio::sync::watch;
 
@@ -15,6 +17,8 @@ pub(crate) struct Sources {
     pub(crate) lan: watch::Receiver<Arc<LanReport>>,
     /// DNS; none if it is switched off.
     pub(crate) dns: Option<watch::Receiver<Arc<DnsReport>>>,
+    /// Kubernetes; none if it is switched off.
+    pub(crate) kubernetes: Option<watch::Receiver<Arc<KubernetesReport>>>,
     /// What others found: the decision, the kernel, the store.
     pub(crate) others: Vec<watch::Receiver<Arc<Vec<Problem>>>>,
 }
@@ -24,12 +28,15 @@ impl Sources {
     pub(crate) fn report(&self, now: Moment) -> Report {
         let lan = Arc::clone(&self.lan.borrow());
         let dns = self.dns.as_ref().map(|dns| Arc::clone(&dns.borrow()));
+        let kubernetes = self.kubernetes.as_ref();
+        let kubernetes = kubernetes.map(|kubernetes| Arc::clone(&kubernetes.borrow()));
         let others = self.others.iter().map(|other| Arc::clone(&other.borrow()));
         let others: Vec<Arc<Vec<Problem>>> = others.collect();
         let others: Vec<&[Problem]> = others.iter().map(|other| other.as_slice()).collect();
         let parts = Parts {
             lan: &lan,
             dns: dns.as_deref(),
+            kubernetes: kubernetes.as_deref(),
             others: &others,
         };
         build(&self.node, &parts, now)

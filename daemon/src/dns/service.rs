@@ -11,7 +11,7 @@ use sovnet_core::facts::LinkFacts;
 use sovnet_core::names::Subnet;
 use sovnet_core::report::DnsReport;
 use sovnet_core::time::Moment;
-use sovnet_core::zones::{Zones, answer};
+use sovnet_core::zones::{ServiceAddresses, Zones, answer};
 
 use super::clients::Clients;
 use super::entropy::Draw;
@@ -76,6 +76,7 @@ pub(super) enum Effect {
 
 /// The DNS service without its sockets.
 pub(super) struct Service {
+    config: config::Dns,
     zones: Zones,
     recursion_for: Vec<Subnet>,
     clients: Clients,
@@ -86,7 +87,8 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(config: &config::Dns) -> Service {
         Service {
-            zones: Zones::build(config),
+            config: config.clone(),
+            zones: Zones::build(config, &ServiceAddresses::new()),
             recursion_for: config.recursion_for.clone(),
             clients: Clients::new(&LinkFacts::default(), &config.recursion_for),
             forwards: Forwards::new(&config.upstreams),
@@ -97,6 +99,11 @@ impl Service {
     /// The links changed.
     pub(super) fn handle_links(&mut self, links: &LinkFacts) {
         self.clients = Clients::new(links, &self.recursion_for);
+    }
+
+    /// The Services that give names changed.
+    pub(super) fn handle_services(&mut self, services: &ServiceAddresses) {
+        self.zones = Zones::build(&self.config, services);
     }
 
     /// The rules for clients, as of now.

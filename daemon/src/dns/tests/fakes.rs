@@ -38,6 +38,7 @@ pub(super) fn config(upstreams: &[SocketAddr]) -> config::Dns {
             wildcard: None,
             pass: Vec::new(),
             ttl_secs: 300,
+            has_services: true,
         }],
     }
 }
@@ -46,6 +47,7 @@ pub(super) fn config(upstreams: &[SocketAddr]) -> config::Dns {
 pub(super) struct Running {
     pub(super) report: watch::Receiver<Arc<DnsReport>>,
     pub(super) progress: Arc<AtomicU64>,
+    pub(super) services_tx: watch::Sender<Arc<ServiceAddresses>>,
     _links_tx: watch::Sender<Arc<LinkFacts>>,
     _tasks: JoinSet<()>,
 }
@@ -53,14 +55,17 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn start(config: &config::Dns) -> Running {
         let (links_tx, links) = watch::channel(Arc::new(LinkFacts::default()));
+        let (services_tx, services) = watch::channel(Arc::default());
+        let facts = Facts { links, services };
         let (report_tx, report) = watch::channel(Arc::new(DnsReport::default()));
         let progress = Arc::new(AtomicU64::new(0));
-        let dns = Dns::new(config, links, report_tx, Arc::clone(&progress));
+        let dns = Dns::new(config, facts, report_tx, Arc::clone(&progress));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { dns.run(CancellationToken::new()).await.unwrap() });
         Running {
             report,
             progress,
+            services_tx,
             _links_tx: links_tx,
             _tasks: tasks,
         }

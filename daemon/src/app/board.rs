@@ -1,0 +1,63 @@
+//! The snapshots that tasks and threads share.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use sovnet_core::decide::Decision;
+use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::{KernelWish, LinkFacts};
+use sovnet_core::member::memory::Memories;
+use sovnet_core::report::{DnsReport, KubernetesReport, LanReport, Problem};
+use sovnet_core::zones::ServiceAddresses;
+use tokio::sync::watch;
+
+use crate::ready::Progress;
+
+/// A snapshot with one writer.
+type Shared<T> = watch::Sender<Arc<T>>;
+
+/// Snapshots that cross from thread to thread.
+pub(super) struct Board {
+    pub(super) links: Shared<LinkFacts>,
+    pub(super) decision: Shared<Decision>,
+    pub(super) wish: Shared<KernelWish>,
+    pub(super) local: Shared<BTreeSet<Ipv4Addr>>,
+    pub(super) lan: Shared<LanReport>,
+    pub(super) dns: Shared<DnsReport>,
+    pub(super) memories: Shared<Memories>,
+    pub(super) kernel_problems: Shared<Vec<Problem>>,
+    pub(super) brain_problems: Shared<Vec<Problem>>,
+    pub(super) store_problems: Shared<Vec<Problem>>,
+    /// What the cluster says; at start what the disk remembers.
+    pub(super) cluster: Shared<ClusterFacts>,
+    /// Services that DNS gives names.
+    pub(super) services: Shared<ServiceAddresses>,
+    pub(super) kubernetes: Shared<KubernetesReport>,
+    pub(super) cluster_store_problems: Shared<Vec<Problem>>,
+    pub(super) announcing: Progress,
+    pub(super) answering: Progress,
+}
+
+impl Board {
+    pub(super) fn new(memories: Memories) -> Board {
+        Board {
+            links: Shared::default(),
+            decision: Shared::default(),
+            wish: Shared::default(),
+            local: Shared::default(),
+            lan: Shared::default(),
+            dns: Shared::default(),
+            memories: watch::Sender::new(Arc::new(memories)),
+            kernel_problems: Shared::default(),
+            brain_problems: Shared::default(),
+            store_problems: Shared::default(),
+            cluster: Shared::default(),
+            services: Shared::default(),
+            kubernetes: Shared::default(),
+            cluster_store_problems: Shared::default(),
+            announcing: Progress::default(),
+            answering: Progress::default(),
+        }
+    }
+}

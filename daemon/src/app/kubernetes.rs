@@ -1,0 +1,48 @@
+//! Wires the Kubernetes side: what the disk remembers, the shell, and the file that it is kept in.
+
+use std::sync::Arc;
+
+use super::board::Board;
+use super::start::Start;
+use crate::Options;
+use crate::kube::{Kube, Wires};
+use crate::store::{self, Store};
+use crate::tasks::TaskSet;
+
+/// Where `sovnetctl k8s join` leaves the credentials, below the state directory.
+const JOINED: &str = "kubernetes/kubeconfig";
+
+/// Whether the config asks for Kubernetes.
+pub(super) fn is_on(start: &Start) -> bool {
+    let config = start.config.as_ref();
+    config.is_some_and(|config| config.kubernetes.is_some())
+}
+
+/// Starts it, if the config asks for it. What the disk remembers is in force from here on.
+pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board: &Board) {
+    let Some(config) = &start.config else { return };
+    let Some(kubernetes) = &config.kubernetes else {
+        return;
+    };
+    let (cluster, troubles) = store::load(&options.state_dir, &store::CLUSTER);
+    board.cluster.send_replace(Arc::new(cluster));
+    let store = Store::new(
+        &options.state_dir,
+        &store::CLUSTER,
+        board.cluster.subscribe(),
+        board.cluster_store_problems.clone(),
+        troubles,
+    );
+    tasks.spawn("cluster-store", store.run(tasks.stop()));
+    let joined = options.state_dir.join(JOINED);
+    let wires = Wires {
+        config: Arc::clone(config),
+        node: start.info.name.clone(),
+        kubeconfig: kubernetes.kubeconfig.clone().unwrap_or(joined),
+        identity: format!("{}_{}", start.info.name, start.life),
+        links: board.links.subscribe(),
+        facts: board.cluster.clone(),
+        report: board.kubernetes.clone(),
+    };
+    tasks.spawn("kube", Kube::new(wires).run(tasks.stop()));
+}

@@ -1,0 +1,322 @@
+//! The Kubernetes API: what Services, EndpointSlices and Nodes say becomes facts, and what is
+//! allocated becomes their status.
+//!
+//! One task owns everything: the credentials, the watches, the Lease and the writes. It publishes
+//! [`ClusterFacts`] only when every watch is complete, and keeps the last ones when the API goes
+//! away, so that announcing and answering never wait for it. Every node watches; the one that holds
+//! the Lease writes. `app` runs [`Kube::run`]; nothing here announces or decides.
+
+mod access;
+mod lease;
+mod show;
+mod status;
+mod translate;
+mod trouble;
+mod watches;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sovnet_core::allocate::{self, Verdict};
+use sovnet_core::config::Config;
+use sovnet_core::facts::LinkFacts;
+use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::lease::{LOOK_EVERY, Lease};
+use sovnet_core::names::{NodeName, ServiceName};
+use sovnet_core::report::{ApiState, KubernetesReport};
+use sovnet_core::time::Moment;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::access::Access;
+use self::lease::{LeaseTrouble, Looked};
+use self::status::Attempts;
+use self::watches::{Change, Watches};
+use crate::clock;
+
+/// Changes that arrive together are taken together, up to so many.
+const BATCH: usize = 256;
+/// A write that failed for no reason of its own is tried again after this.
+const RETRY_WRITES: Duration = Duration::from_secs(5);
+
+/// What the shell is told at start, and where it says what it knows.
+pub(crate) struct Wires {
+    /// The config in force.
+    pub(crate) config: Arc<Config>,
+    /// This node.
+    pub(crate) node: NodeName,
+    /// Where the credentials are.
+    pub(crate) kubeconfig: PathBuf,
+    /// Unique to this life of this node.
+    pub(crate) identity: String,
+    /// The kernel's facts: what no Service can have.
+    pub(crate) links: watch::Receiver<Arc<LinkFacts>>,
+    /// What the cluster says; at start what the disk remembers of it.
+    pub(crate) facts: watch::Sender<Arc<ClusterFacts>>,
+    /// For the status.
+    pub(crate) report: watch::Sender<Arc<KubernetesReport>>,
+}
+
+/// The Kubernetes side of this node.
+pub(crate) struct Kube {
+    wires: Wires,
+    session: Option<Session>,
+    lease: Lease,
+    attempts: Attempts,
+    verdicts: BTreeMap<ServiceName, Verdict>,
+    health: Health,
+    look_at: Moment,
+    write_at: Option<Moment>,
+}
+
+/// Credentials in use, and the watches that go with them.
+struct Session {
+    access: Access,
+    watches: Watches,
+}
+
+/// How it stands with the API.
+#[derive(Debug, Default)]
+struct Health {
+    state: ApiState,
+    reason: String,
+    since: Option<Moment>,
+    last_contact: Option<Moment>,
+    /// Whether the facts are of this life.
+    is_live: bool,
+    /// Why this node could not be the writer.
+    write_trouble: Option<LeaseTrouble>,
+}
+
+/// What the loop wakes up for.
+enum Event {
+    Changes(Vec<Change>),
+    Links,
+    Deadline,
+    Stop,
+}
+
+impl Kube {
+    /// A shell that has not looked at anything yet.
+    pub(crate) fn new(wires: Wires) -> Kube {
+        let now = clock::now();
+        Kube {
+            lease: Lease::new(wires.identity.clone()),
+            wires,
+            session: None,
+            attempts: Attempts::default(),
+            verdicts: BTreeMap::new(),
+            health: Health {
+                reason: "no answer yet since the start".to_owned(),
+                since: Some(now),
+                ..Health::default()
+            },
+            look_at: now,
+            write_at: None,
+        }
+    }
+
+    /// Follows the cluster until `stop`, and gives the Lease back then.
+    ///
+    /// # Errors
+    /// Never: an API that is away or refuses is a state, shown and tried again.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
+        self.publish();
+        loop {
+            match self.wait_for_event(&stop).await {
+                Event::Changes(changes) => self.handle_changes(changes),
+                Event::Links => {}
+                Event::Deadline => self.handle_deadline().await,
+                Event::Stop => {
+                    self.hand_back().await;
+                    return Ok(());
+                }
+            }
+            self.allocate();
+            self.write().await;
+            self.publish();
+        }
+    }
+
+    /// The only wait. Every branch is cancel-safe: streams, watches and timers lose nothing when
+    /// another branch wins.
+    async fn wait_for_event(&mut self, stop: &CancellationToken) -> Event {
+        let now = clock::now();
+        let next = self.write_at.map_or(self.look_at, |at| at.min(self.look_at));
+        let changes = async {
+            match &mut self.session {
+                Some(session) => session.watches.next_batch(BATCH).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => Event::Stop,
+            changes = changes => Event::Changes(changes),
+            Ok(()) = self.wires.links.changed() => Event::Links,
+            () = tokio::time::sleep(next.since(now)) => Event::Deadline,
+        }
+    }
+
+    fn handle_changes(&mut self, changes: Vec<Change>) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        for change in changes {
+            session.watches.handle(change);
+        }
+        let Some(facts) = session.watches.facts() else {
+            return;
+        };
+        if !self.health.is_live {
+            log::info!(services = facts.services.len(), nodes = facts.nodes.len(); "the cluster is known");
+        }
+        self.health.is_live = true;
+        self.wires.facts.send_if_modified(|current| {
+            let is_news = **current != facts;
+            if is_news {
+                *current = Arc::new(facts);
+            }
+            is_news
+        });
+    }
+
+    /// Looks at the credentials and at the Lease, when that is due.
+    async fn handle_deadline(&mut self) {
+        let now = clock::now();
+        if self.write_at.is_some_and(|at| now >= at) {
+            self.write_at = None;
+            self.attempts.forget_failures();
+        }
+        if now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK_EVERY;
+        self.renew_session().await;
+        let Some(session) = &self.session else { return };
+        let looked = lease::look(&session.access.client, &mut self.lease).await;
+        self.note_look(looked);
+    }
+
+    /// Opens a session when there is none, or when the credentials have changed.
+    async fn renew_session(&mut self) {
+        let opened = match &self.session {
+            Some(session) if !session.access.is_outdated() => return,
+            Some(_) | None => Access::open(&self.wires.kubeconfig).await,
+        };
+        match opened {
+            Ok(access) => {
+                log::info!(server:% = access.server, credentials:% = access.file.display(); "follows the Kubernetes API");
+                let watches = Watches::new(&access.client);
+                self.session = Some(Session { access, watches });
+                self.turn(ApiState::Connecting, "no answer yet".to_owned());
+            }
+            Err(trouble) => {
+                self.session = None;
+                self.turn(ApiState::NoCredentials, trouble.to_string());
+            }
+        }
+    }
+
+    fn note_look(&mut self, looked: Looked) {
+        let now = clock::now();
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        match looked {
+            Looked::Unreachable(reason) => {
+                self.turn(ApiState::Unreachable, reason);
+                return;
+            }
+            Looked::Held => self.health.write_trouble = None,
+            Looked::Other => self.health.write_trouble = None,
+            Looked::Trouble(trouble) => self.health.write_trouble = Some(trouble),
+        }
+        self.health.last_contact = Some(now);
+        let was_away = self.health.state == ApiState::Unreachable;
+        if was_away {
+            // The old connections may hang for minutes before anybody notices.
+            session.watches = Watches::new(&session.access.client);
+        }
+        match session.watches.trouble() {
+            Some(refusal) if refusal.is_refusal => self.turn(ApiState::Refused, refusal.text),
+            Some(_) | None if !session.watches.is_complete() => {
+                let reason = "it answers, and its objects are being read".to_owned();
+                self.turn(ApiState::Connecting, reason);
+            }
+            Some(_) | None => self.turn(ApiState::Connected, "every watch is complete".to_owned()),
+        }
+    }
+
+    /// Notes the state of the API, and says a change once.
+    fn turn(&mut self, state: ApiState, reason: String) {
+        let health = &mut self.health;
+        if health.state != state {
+            health.since = Some(clock::now());
+            match state {
+                ApiState::Connected => log::info!("the Kubernetes API answers"),
+                ApiState::Connecting => log::debug!(reason:% = reason; "asks the Kubernetes API"),
+                ApiState::Unreachable => {
+                    log::warn!(reason:% = reason; "the Kubernetes API does not answer");
+                }
+                ApiState::Refused => {
+                    log::warn!(reason:% = reason; "the Kubernetes API refuses this node");
+                }
+                ApiState::NoCredentials => {
+                    log::warn!(reason:% = reason; "no usable credentials for Kubernetes");
+                }
+            }
+        }
+        health.state = state;
+        health.reason = reason;
+    }
+
+    /// Every node works out who has which address; one of them writes it.
+    fn allocate(&mut self) {
+        let facts = Arc::clone(&self.wires.facts.borrow());
+        let links = Arc::clone(&self.wires.links.borrow_and_update());
+        let withheld = allocate::withheld(&links, &facts);
+        self.verdicts = allocate::allocate(&self.wires.config, &facts, &withheld);
+    }
+
+    /// Writes what differs, as long as this node may.
+    async fn write(&mut self) {
+        let Some(session) = &self.session else { return };
+        // What is from the disk is no ground to write on.
+        if !self.health.is_live || !session.watches.is_complete() {
+            return;
+        }
+        let writer = status::Writer {
+            client: &session.access.client,
+            lease: &self.lease,
+            watches: &session.watches,
+            node: &self.wires.node,
+        };
+        let is_done = writer.write(&self.verdicts, &mut self.attempts).await;
+        if !is_done {
+            self.write_at.get_or_insert(clock::now() + RETRY_WRITES);
+        }
+    }
+
+    /// Lets another node write at once.
+    async fn hand_back(&mut self) {
+        if let Some(session) = &self.session
+            && self.lease.may_write(clock::now())
+        {
+            lease::release(&session.access.client, &self.lease).await;
+        }
+    }
+
+    fn publish(&mut self) {
+        let report = show::report(self);
+        self.wires.report.send_if_modified(|current| {
+            let is_news = **current != report;
+            if is_news {
+                *current = Arc::new(report);
+            }
+            is_news
+        });
+    }
+}

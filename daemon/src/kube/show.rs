@@ -1,0 +1,104 @@
+//! What the shell says of itself: the core's report, built from its state.
+
+use sovnet_core::allocate::Verdict;
+use sovnet_core::facts::cluster::Service;
+use sovnet_core::names::ServiceName;
+use sovnet_core::report::{KubernetesReport, Problem, ServiceReport, ServiceState, Severity};
+
+use super::Kube;
+use crate::clock;
+
+/// The report as of now.
+pub(super) fn report(kube: &Kube) -> KubernetesReport {
+    let health = &kube.health;
+    let facts = kube.wires.facts.borrow();
+    let services = facts.services.iter().filter_map(|(name, object)| {
+        let verdict = kube.verdicts.get(name)?;
+        Some(service(kube, name, object, verdict))
+    });
+    let session = kube.session.as_ref();
+    let mut report = KubernetesReport {
+        state: health.state,
+        reason: health.reason.clone(),
+        since: health.since,
+        server: session.map_or_else(String::new, |session| session.access.server.clone()),
+        credentials: kube.wires.kubeconfig.display().to_string(),
+        last_contact: health.last_contact,
+        writer: kube.lease.holder().map(node_of),
+        is_writer: kube.lease.may_write(clock::now()),
+        is_from_disk: !health.is_live,
+        services: services.collect(),
+        problems: Vec::new(),
+    };
+    if let Some(trouble) = &health.write_trouble {
+        report.problems.push(Problem {
+            severity: Severity::Degraded,
+            code: "kubernetes-cannot-write",
+            what: format!(
+                "this node can not write to the cluster: {}; Services get addresses only if another \
+                 node can",
+                trouble.0
+            ),
+            remedy: "apply packaging/kubernetes/rbac.yaml; with credentials that may only read, \
+                     run `sovnetctl k8s join`"
+                .to_owned(),
+        });
+    }
+    for name in facts.services.keys() {
+        report.problems.extend(kube.attempts.trouble(name).map(|why| Problem {
+            severity: Severity::Degraded,
+            code: "service-status-unwritten",
+            what: format!("the Service {name}: {why}"),
+            remedy: "remove the other controller (MetalLB, ServiceLB), or give the Service a \
+                     loadBalancerClass"
+                .to_owned(),
+        }));
+    }
+    report
+}
+
+/// The node in an identity of the Lease.
+fn node_of(identity: &str) -> String {
+    let node = identity.split('_').next();
+    node.unwrap_or(identity).to_owned()
+}
+
+fn service(kube: &Kube, name: &ServiceName, object: &Service, verdict: &Verdict) -> ServiceReport {
+    let mut report = ServiceReport {
+        name: name.clone(),
+        state: ServiceState::Assigned,
+        reason: String::new(),
+        addresses: object.assigned.clone(),
+        pool: None,
+        policy: object.policy,
+        is_ready_here: object.ready_on.contains(&kube.wires.node),
+        ready_nodes: object.ready_on.len(),
+        complaint: None,
+    };
+    match verdict {
+        Verdict::Assigned {
+            address,
+            pool,
+            reason,
+            complaint,
+        } => {
+            report.pool.clone_from(pool);
+            report.complaint.clone_from(complaint);
+            if object.assigned.contains(&(*address).into()) {
+                report.reason.clone_from(reason);
+            } else {
+                report.state = ServiceState::Pending;
+                report.reason = format!("{address} is to be written to its status: {reason}");
+            }
+        }
+        Verdict::Refused { reason } => {
+            report.state = ServiceState::Refused;
+            report.reason.clone_from(reason);
+        }
+        Verdict::Foreign { class } => {
+            report.state = ServiceState::Foreign;
+            report.reason = format!("its loadBalancerClass is {class}");
+        }
+    }
+    report
+}

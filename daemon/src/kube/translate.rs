@@ -1,0 +1,93 @@
+//! From objects of the API to the core's values: pure, total, and the only place that knows their
+//! fields. What is not needed is dropped here, before anything is kept.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use sovnet_core::facts::cluster::{Service, TrafficPolicy};
+use sovnet_core::facts::request::Request;
+use sovnet_core::names::{NodeName, ServiceName};
+
+/// The most addresses of a status, and of a node, that are looked at.
+const ADDRESSES_MAX: usize = 16;
+
+/// A Service of type LoadBalancer without its endpoints, and its version; none for other types.
+pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
+    let spec = object.spec.as_ref()?;
+    if spec.type_.as_deref() != Some("LoadBalancer") {
+        return None;
+    }
+    let metadata = &object.metadata;
+    let annotation = |name: &str| {
+        let annotations = metadata.annotations.as_ref();
+        annotations.and_then(|all| all.get(name)).map(String::as_str)
+    };
+    let policy = match spec.external_traffic_policy.as_deref() {
+        Some("Local") => TrafficPolicy::Local,
+        Some(_) | None => TrafficPolicy::Cluster,
+    };
+    let created = metadata.creation_timestamp.as_ref();
+    let service = Service {
+        uid: metadata.uid.clone().unwrap_or_default(),
+        created_secs: created.map_or(i64::MAX, |time| time.0.as_second()),
+        class: spec.load_balancer_class.clone(),
+        policy,
+        request: Request::read(annotation, spec.load_balancer_ip.as_deref()),
+        assigned: assigned(object),
+        ready_on: BTreeSet::new(),
+    };
+    Some((service, metadata.resource_version.clone().unwrap_or_default()))
+}
+
+/// The addresses of a Service's status.
+fn assigned(object: &core::Service) -> Vec<IpAddr> {
+    let status = object.status.as_ref();
+    let balancer = status.and_then(|status| status.load_balancer.as_ref());
+    let ingress = balancer.and_then(|balancer| balancer.ingress.as_ref());
+    let texts = ingress.into_iter().flatten().filter_map(|entry| entry.ip.as_deref());
+    let addresses = texts.filter_map(|text| text.parse::<IpAddr>().ok());
+    addresses
+        .map(|address| address.to_canonical())
+        .take(ADDRESSES_MAX)
+        .collect()
+}
+
+/// The Service that a slice belongs to, and the nodes with a ready endpoint in it; none for a slice
+/// of nothing.
+pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, BTreeSet<NodeName>)> {
+    let labels = object.metadata.labels.as_ref()?;
+    let service = labels.get("kubernetes.io/service-name")?;
+    let namespace = object.metadata.namespace.as_deref()?;
+    let name = ServiceName::new(namespace, service).ok()?;
+    let endpoints = object.endpoints.iter();
+    let ready = endpoints.filter(|endpoint| {
+        let conditions = endpoint.conditions.as_ref();
+        // "nil should be interpreted as ready" (discovery.k8s.io/v1).
+        conditions.and_then(|conditions| conditions.ready).unwrap_or(true)
+    });
+    let nodes = ready.filter_map(|endpoint| endpoint.node_name.as_deref()?.parse().ok());
+    Some((name, nodes.collect()))
+}
+
+/// A node and its addresses.
+pub(super) fn node(object: &core::Node) -> Option<(NodeName, Vec<IpAddr>)> {
+    let name = object.metadata.name.as_deref()?.parse().ok()?;
+    let status = object.status.as_ref();
+    let addresses = status.and_then(|status| status.addresses.as_ref());
+    let addresses = addresses.into_iter().flatten();
+    let addresses = addresses.filter(|address| address.type_ != "Hostname");
+    let addresses = addresses.filter_map(|address| address.address.parse().ok());
+    Some((name, addresses.take(ADDRESSES_MAX).collect()))
+}
+
+/// Namespace and name of an object that has both.
+pub(super) fn name(metadata: &ObjectMeta) -> Option<ServiceName> {
+    let namespace = metadata.namespace.as_deref()?;
+    ServiceName::new(namespace, metadata.name.as_deref()?).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! What an error of the API means, in one clause for people.
+
+use kube::runtime::watcher;
+
+use crate::tasks::error_chain;
+
+/// Why a watch does not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// Whether the API answered and refused.
+    pub(super) is_refusal: bool,
+    /// One clause.
+    pub(super) text: String,
+}
+
+/// A watch that failed.
+pub(super) fn describe(error: &watcher::Error) -> Trouble {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => Trouble {
+            is_refusal: is_refusal(error),
+            text: text(error),
+        },
+        watcher::Error::WatchError(status) => Trouble {
+            is_refusal: matches!(status.code, 401 | 403),
+            text: status.message.clone(),
+        },
+        watcher::Error::NoResourceVersion => Trouble {
+            is_refusal: true,
+            text: "the API sends no resource versions".to_owned(),
+        },
+    }
+}
+
+/// Whether the API answered, and said no to who asks.
+pub(super) fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
+}
+
+/// The clause.
+pub(super) fn text(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => root(other),
+    }
+}
+
+/// The innermost cause: the outer ones only say that a request failed.
+fn root(error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text = cause.to_string();
+    if text.is_empty() {
+        error_chain(error)
+    } else {
+        text
+    }
+}
