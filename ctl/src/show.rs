@@ -1,5 +1,7 @@
 //! A status document as text: pure, from the document alone.
 
+mod cluster;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -41,9 +43,12 @@ pub(crate) fn table(status: &Status, width: Option<usize>) -> String {
         blocks.push(addresses(segment, width));
         blocks.push(nodes(status, segment, width));
     }
+    let kubernetes = status.kubernetes.as_ref();
+    blocks.extend(kubernetes.map(|part| cluster::services(part, width)));
     let links = status.segments.iter().map(|s| link(s, width));
     let dns = status.dns.iter().map(|dns| dns_lines(dns, width));
-    blocks.push(links.chain(dns).collect());
+    let kubernetes = kubernetes.map(|part| cluster::line(part, width));
+    blocks.push(links.chain(dns).chain(kubernetes).collect());
     let problems = status.problems.iter().map(|p| problem(p, width));
     blocks.push(problems.collect());
     blocks.retain(|block| !block.is_empty());
@@ -109,12 +114,16 @@ fn address(address: &Address) -> Row {
         Some(name) => name.clone(),
         None => "nobody".to_owned(),
     };
-    let is_fine = address.holder.is_some() && (!address.is_held_here || address.is_local);
+    let is_fine = address.holder.is_some()
+        && (!address.is_held_here || address.is_local || address.service.is_some());
     Row {
         mark: if is_fine { GOOD } else { BAD },
         cells: vec![
             address.address.clone(),
-            address.purpose.clone(),
+            address
+                .service
+                .clone()
+                .unwrap_or_else(|| address.purpose.clone()),
             holder,
             or_dash(address.holder_mac.as_ref()),
             address.term.to_string(),

@@ -145,7 +145,9 @@ impl Kube {
     /// another branch wins.
     async fn wait_for_event(&mut self, stop: &CancellationToken) -> Event {
         let now = clock::now();
-        let next = self.write_at.map_or(self.look_at, |at| at.min(self.look_at));
+        let next = self
+            .write_at
+            .map_or(self.look_at, |at| at.min(self.look_at));
         let changes = async {
             match &mut self.session {
                 Some(session) => session.watches.next_batch(BATCH).await,

@@ -13,6 +13,7 @@ fn address(last: u8, holder: Option<&str>) -> Address {
     Address {
         address: format!("192.168.8.{last}"),
         purpose: if last == 241 { "dns" } else { "host" }.to_owned(),
+        service: None,
         holder: holder.map(str::to_owned),
         is_held_here: holder == Some("civil"),
         holder_mac: holder.map(|name| match name {
@@ -96,6 +97,7 @@ pub(crate) fn healthy() -> Status {
             counters: BTreeMap::from([("arp-answered".to_owned(), 7)]),
         }],
         dns: Some(dns()),
+        kubernetes: None,
         problems: Vec::new(),
         control_counters: BTreeMap::from([("calls".to_owned(), 1)]),
     }
@@ -158,6 +160,7 @@ fn idle() -> Status {
         uptime_ms: 41_000,
         segments: Vec::new(),
         dns: None,
+        kubernetes: None,
         ..healthy()
     }
 }

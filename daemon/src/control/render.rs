@@ -57,7 +57,10 @@ fn segment(report: &Report, segment: &SegmentReport, now: Moment) -> message::Se
 
 fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Address {
     let services = report.services_of(address.address);
-    let services: Vec<String> = services.iter().map(|service| service.name.to_string()).collect();
+    let services: Vec<String> = services
+        .iter()
+        .map(|service| service.name.to_string())
+        .collect();
     let purpose = match report.purpose_of(address.address) {
         Some(Purpose::Dns) => "dns",
         Some(Purpose::Host) => "host",

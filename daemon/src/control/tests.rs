@@ -68,6 +68,7 @@ fn sources(idle: Option<&str>) -> (Sources, watch::Sender<Arc<LanReport>>) {
         node: Arc::new(node(idle)),
         lan,
         dns: None,
+        kubernetes: None,
         others: Vec::new(),
     };
     (sources, lan_tx)

@@ -81,13 +81,19 @@ pub(super) async fn release(client: &Client, lease: &Lease) {
     if let Some(spec) = &mut object.spec {
         spec.holder_identity = None;
     }
-    if in_time(leases.replace(NAME, &params(), &object)).await.is_err() {
+    if in_time(leases.replace(NAME, &params(), &object))
+        .await
+        .is_err()
+    {
         log::debug!("the Lease was not given back: it runs out by itself");
     }
 }
 
 fn seen(object: &api::Lease) -> Seen {
-    let holder = object.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
+    let holder = object
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.holder_identity.clone());
     Seen {
         holder: holder.filter(|holder| !holder.is_empty()),
         version: object.metadata.resource_version.clone().unwrap_or_default(),

@@ -45,14 +45,19 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
         });
     }
     for name in facts.services.keys() {
-        report.problems.extend(kube.attempts.trouble(name).map(|why| Problem {
-            severity: Severity::Degraded,
-            code: "service-status-unwritten",
-            what: format!("the Service {name}: {why}"),
-            remedy: "remove the other controller (MetalLB, ServiceLB), or give the Service a \
+        report
+            .problems
+            .extend(kube.attempts.trouble(name).map(|why| {
+                Problem {
+                    severity: Severity::Degraded,
+                    code: "service-status-unwritten",
+                    what: format!("the Service {name}: {why}"),
+                    remedy:
+                        "remove the other controller (MetalLB, ServiceLB), or give the Service a \
                      loadBalancerClass"
-                .to_owned(),
-        }));
+                            .to_owned(),
+                }
+            }));
     }
     report
 }

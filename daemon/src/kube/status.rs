@@ -112,7 +112,9 @@ impl Writer<'_> {
                 is_done &= !matches!(failure, Some(Failure::Other(_)));
                 report(name, wanted, failure.as_ref());
                 let version = version.clone();
-                attempts.writes.insert(name.clone(), Attempt { version, failure });
+                attempts
+                    .writes
+                    .insert(name.clone(), Attempt { version, failure });
             }
             self.tell(name, service, verdict, attempts).await;
         }
@@ -167,9 +169,11 @@ impl Writer<'_> {
     ) {
         let (kind, reason, message) = match verdict {
             Verdict::Foreign { .. } => return,
-            Verdict::Refused { reason } => {
-                ("Warning", "AllocationFailed", format!("no address: {reason}"))
-            }
+            Verdict::Refused { reason } => (
+                "Warning",
+                "AllocationFailed",
+                format!("no address: {reason}"),
+            ),
             Verdict::Assigned {
                 complaint: Some(why),
                 address,
@@ -183,7 +187,8 @@ impl Writer<'_> {
             } => ("Normal", "IPAllocated", format!("{address}: {reason}")),
         };
         // That a Service goes on having what it has is no news.
-        let is_old = kind == "Normal" && attempts.is_due(name, "") && !attempts.told.contains_key(name);
+        let is_old =
+            kind == "Normal" && attempts.is_due(name, "") && !attempts.told.contains_key(name);
         let told = (service.uid.clone(), message.clone());
         if attempts.told.get(name) == Some(&told) || is_old {
             return;

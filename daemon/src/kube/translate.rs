@@ -23,7 +23,9 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
     let metadata = &object.metadata;
     let annotation = |name: &str| {
         let annotations = metadata.annotations.as_ref();
-        annotations.and_then(|all| all.get(name)).map(String::as_str)
+        annotations
+            .and_then(|all| all.get(name))
+            .map(String::as_str)
     };
     let policy = match spec.external_traffic_policy.as_deref() {
         Some("Local") => TrafficPolicy::Local,
@@ -39,7 +41,10 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         assigned: assigned(object),
         ready_on: BTreeSet::new(),
     };
-    Some((service, metadata.resource_version.clone().unwrap_or_default()))
+    Some((
+        service,
+        metadata.resource_version.clone().unwrap_or_default(),
+    ))
 }
 
 /// The addresses of a Service's status.
@@ -47,7 +52,10 @@ fn assigned(object: &core::Service) -> Vec<IpAddr> {
     let status = object.status.as_ref();
     let balancer = status.and_then(|status| status.load_balancer.as_ref());
     let ingress = balancer.and_then(|balancer| balancer.ingress.as_ref());
-    let texts = ingress.into_iter().flatten().filter_map(|entry| entry.ip.as_deref());
+    let texts = ingress
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ip.as_deref());
     let addresses = texts.filter_map(|text| text.parse::<IpAddr>().ok());
     addresses
         .map(|address| address.to_canonical())
@@ -66,7 +74,9 @@ pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, BTreeSet<Nod
     let ready = endpoints.filter(|endpoint| {
         let conditions = endpoint.conditions.as_ref();
         // "nil should be interpreted as ready" (discovery.k8s.io/v1).
-        conditions.and_then(|conditions| conditions.ready).unwrap_or(true)
+        conditions
+            .and_then(|conditions| conditions.ready)
+            .unwrap_or(true)
     });
     let nodes = ready.filter_map(|endpoint| endpoint.node_name.as_deref()?.parse().ok());
     Some((name, nodes.collect()))

@@ -48,6 +48,7 @@ fn lan() -> LanReport {
                 term: u64::MAX,
                 ability: 3,
                 is_local: false,
+                is_forwarded: false,
                 since: NOW - Duration::from_millis(1_500),
                 reason: "box-01 claims it with term 4".to_owned(),
             }],
@@ -103,6 +104,7 @@ fn every_part_of_a_report_has_its_place_in_the_message() {
     let parts = Parts {
         lan: &lan,
         dns: Some(&dns),
+        kubernetes: None,
         others: &[],
     };
     let report = build(&node(), &parts, NOW);

@@ -11,6 +11,7 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use sovnet_core::config;
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::report::DnsReport;
+use sovnet_core::zones::ServiceAddresses;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::super::Dns;
+use super::super::{Dns, Facts};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
