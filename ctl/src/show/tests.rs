@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect, expect_file};
 use sovnet_control::status::{
-    Address, Dns, Listener, Peer, Problem, SCHEMA, Segment, Status, Upstream, Zone,
+    Address, Dns, Kubernetes, Listener, Peer, Problem, SCHEMA, Segment, Service, Status, Upstream,
+    Zone,
 };
 
 use super::{exit_code, json, table};
@@ -199,6 +200,77 @@ fn a_healthy_node() {
     );
 }
 
+fn service(name: &str, state: &str, address: Option<&str>) -> Service {
+    Service {
+        name: name.to_owned(),
+        state: state.to_owned(),
+        reason: "spec.loadBalancerIP asks for it".to_owned(),
+        addresses: address.into_iter().map(str::to_owned).collect(),
+        pool: address.map(|_| "production".to_owned()),
+        policy: "Local".to_owned(),
+        ready_here: true,
+        ready_nodes: 2,
+        complaint: None,
+    }
+}
+
+/// A node with Services and without the API.
+fn with_services() -> Status {
+    let mut status = healthy();
+    let address = &mut status.segments[0].addresses[0];
+    address.purpose = "service".to_owned();
+    address.service = Some("kube-system/traefik".to_owned());
+    address.is_local = false;
+    let mut refused = service("web/page", "refused", None);
+    refused.reason = "192.168.8.241 is an [[address]] of the config, which no Service gets".into();
+    let mut unready = service("web/shop", "assigned", Some("192.168.8.242"));
+    unready.ready_here = false;
+    unready.ready_nodes = 0;
+    status.kubernetes = Some(Kubernetes {
+        state: "unreachable".to_owned(),
+        reason: "Connection refused (os error 111)".to_owned(),
+        state_for_ms: 61_000,
+        server: "https://192.168.8.222:6443".to_owned(),
+        credentials: "/var/lib/sovnet/kubernetes/kubeconfig".to_owned(),
+        last_contact_ms: Some(62_000),
+        writer: Some("box-01".to_owned()),
+        is_writer: false,
+        is_from_disk: true,
+        services: vec![
+            service("kube-system/traefik", "assigned", Some("192.168.8.240")),
+            refused,
+            unready,
+        ],
+    });
+    status
+}
+
+#[test]
+fn a_node_with_services_and_without_the_api() {
+    check(&with_services(), None, &expect![[r#"
+        sovnet 0.1.0 on civil    healthy, up 4 h 2 m
+
+          ADDRESS        FOR                  HOLDER             MAC                TERM  SINCE    WHY
+        ● 192.168.8.240  kube-system/traefik  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
+        ● 192.168.8.241  dns                  box-01             02:00:00:00:00:02  3     4 h 2 m  the hash picked it among 2 able nodes
+
+          NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  WHY
+        ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    joined with box-01
+        ● box-01  192.168.8.218  active  alive 4 h 2 m  12 ms ago  90 ms      1          0.1.0    heard within its threshold
+
+          SERVICE              STATE     ADDRESS        POOL        POLICY  ENDPOINTS      WHY
+        ● kube-system/traefik  assigned  192.168.8.240  production  Local   here, 2 nodes  spec.loadBalancerIP asks for it
+        ✗ web/page             refused   -              -           Local   here, 2 nodes  192.168.8.241 is an [[address]] of the config, which no Service gets
+        ✗ web/shop             assigned  192.168.8.242  production  Local   0 nodes        spec.loadBalancerIP asks for it
+
+          link eth0 (02:00:00:00:00:01) active for 4 h 1 m
+          dns listening on 192.168.8.241:53 (udp, tcp)
+          zones internal.cloud.payne.io (31 names)
+          upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
+          kubernetes unreachable at https://192.168.8.222:6443 for 1 m (Connection refused (os error 111)), box-01 writes, what is known of Services is from the disk
+    "#]]);
+}
+
 #[test]
 fn a_degraded_node() {
     check(
@@ -306,6 +378,7 @@ fn a_healthy_node_on_a_narrow_terminal() {
 #[test]
 fn the_json_document_is_stable() {
     expect_file!["status.json"].assert_eq(&json(&healthy()));
+    expect_file!["status-kubernetes.json"].assert_eq(&json(&with_services()));
 }
 
 #[test]

@@ -51,6 +51,25 @@ async fn local_names_are_answered_over_udp() {
 }
 
 #[tokio::test]
+async fn a_service_has_a_name_as_long_as_it_has_an_address() {
+    let mut running = Running::start(&config(&[]));
+    let server = running.address("udp").await;
+    let asked = query(5, "page.web.svc.internal.example.");
+    let rcode = async || ask_udp(server, &asked).await.metadata.response_code;
+    assert_eq!(rcode().await, ResponseCode::NXDomain);
+    let address = Ipv4Addr::new(192, 168, 8, 242);
+    let services = [("web/page".parse().unwrap(), vec![address.into()])];
+    running.services_tx.send_replace(Arc::new(services.into()));
+    let names = |running: &DnsReport| running.zones[0].1;
+    let before = names(&running.report.borrow());
+    running.until("named", |report| names(report) > before).await;
+    assert_eq!(address_of(&ask_udp(server, &asked).await), address);
+    running.services_tx.send_replace(Arc::default());
+    running.until("gone", |report| names(report) == before).await;
+    assert_eq!(rcode().await, ResponseCode::NXDomain);
+}
+
+#[tokio::test]
 async fn local_names_are_answered_over_tcp_through_hickory_server() {
     let mut running = Running::start(&config(&[]));
     let server = running.address("tcp").await;

@@ -187,8 +187,9 @@ impl Writer<'_> {
             } => ("Normal", "IPAllocated", format!("{address}: {reason}")),
         };
         // That a Service goes on having what it has is no news.
-        let is_old =
-            kind == "Normal" && attempts.is_due(name, "") && !attempts.told.contains_key(name);
+        let attempt = attempts.writes.get(name);
+        let is_written = attempt.is_some_and(|attempt| attempt.failure.is_none());
+        let is_old = kind == "Normal" && !is_written;
         let told = (service.uid.clone(), message.clone());
         if attempts.told.get(name) == Some(&told) || is_old {
             return;
