@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use sovnet_core::lease::REQUEST_MAX;
 use thiserror::Error;
@@ -61,7 +61,16 @@ impl Access {
         })?;
         // Before reading: a change in between is then noticed afterwards.
         let own = stamp(file);
-        let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unusable(&error))?;
+        let kubeconfig = Kubeconfig::read_from(file).map_err(|error| {
+            if matches!(error, KubeconfigError::ReadConfig(..)) {
+                return unusable(&error);
+            }
+            // A parser quotes the lines around its complaint, and those hold keys.
+            AccessError::Unusable {
+                file: file.to_owned(),
+                why: "it is no kubeconfig".to_owned(),
+            }
+        })?;
         let mut stamps = vec![own];
         stamps.extend(files_of(&kubeconfig).iter().map(|path| stamp(path)));
         let options = KubeConfigOptions::default();

@@ -40,10 +40,12 @@ pub(super) fn is_refusal(error: &kube::Error) -> bool {
 
 /// The clause.
 pub(super) fn text(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        other => root(other),
+    if let kube::Error::Api(status) = error
+        && !status.message.is_empty()
+    {
+        return status.message.clone();
     }
+    root(error)
 }
 
 /// The innermost cause: the outer ones only say that a request failed.
