@@ -1,0 +1,229 @@
+//! `make bench-failover`: how long the LAN does without an address when a node fails or is drained,
+//! sovnet beside keepalived on the LAN of network namespaces.
+//!
+//! Owns the rounds and the files. What happens in a case is `cases`, what a client notices is
+//! `stage`, how a program is run is `sovnet` and `keepalived`.
+
+mod asker;
+mod cases;
+mod cluster;
+mod keepalived;
+mod sovnet;
+mod stage;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Map, Value, json};
+
+use super::conditions::{first_line, machine, package_version};
+use super::report::Report;
+use super::samples::{Sample, turns};
+use super::targets::{Figure, Target, verdicts};
+use crate::clock::now;
+use crate::lab::show;
+use crate::lan::{Plan, programs};
+use cases::{BOOTS, Boot, CASES};
+use cluster::Who;
+use stage::Stage;
+
+/// What sovnet is to reach.
+const TARGETS: [Target; 3] = [
+    target("cable-cut", "longest-gap", Figure::P50, 150.0),
+    target("cable-cut", "longest-gap", Figure::P99, 300.0),
+    target("drain", "lost", Figure::Max, 0.0),
+];
+
+const fn target(case: &'static str, metric: &'static str, figure: Figure, at_most: f64) -> Target {
+    Target {
+        case,
+        who: "sovnet",
+        metric,
+        figure,
+        at_most,
+    }
+}
+
+/// What a run needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The program that also holds namespaces: this one.
+    pub holder: PathBuf,
+    /// Where the files go.
+    pub dir: PathBuf,
+    /// How often each case is measured for each program.
+    pub rounds: usize,
+}
+
+/// Measures, prints the table and writes the files. False if something could not be measured; a
+/// target that is not met is only said.
+///
+/// # Errors
+/// If nothing can be measured at all, or the files cannot be written.
+pub fn run(settings: &Settings) -> anyhow::Result<bool> {
+    ensure!(settings.rounds > 0, "a benchmark needs one round at least");
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "this benchmark makes network namespaces and needs root: sudo make bench-failover"
+    );
+    let plan = Plan {
+        lab: settings.holder.clone(),
+        programs: programs(&settings.holder)?,
+        with_services: false,
+        clock_ahead: None,
+    };
+    let conditions = conditions(&plan, settings.rounds)?;
+    show_conditions(&conditions);
+    let started_at = now();
+    let samples = measure(&plan, settings.rounds);
+    let report = Report {
+        name: "failover",
+        whos: Who::ALL.map(Who::name).to_vec(),
+        conditions,
+        samples,
+    };
+    report.write(&settings.dir)?;
+    show::line(&format!("\n{}", report.table()));
+    for verdict in verdicts(&TARGETS, &report.rows()) {
+        show::line(&format!("target: {verdict}"));
+    }
+    let missing = missing(&report.samples, settings.rounds);
+    for what in &missing {
+        show::line(&format!("not measured: {what}"));
+    }
+    let took = now().duration_since(started_at).as_secs();
+    let dir = settings.dir.display();
+    show::line(&format!(
+        "\n{} rounds in {} min {} s; {dir}/failover.json, .raw.json and .md",
+        settings.rounds,
+        took / 60,
+        took % 60
+    ));
+    Ok(missing.is_empty())
+}
+
+/// All rounds. A boot that fails is said and leaves a gap; the others go on.
+fn measure(plan: &Plan, rounds: usize) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for round in 0..rounds {
+        for (title, boot) in BOOTS {
+            for who in turns(&Who::ALL, round) {
+                let place = format!("round {}/{rounds} {:15} {title:21}", round + 1, who.name());
+                match one_boot(plan, who, boot) {
+                    Ok(measured) => {
+                        show::line(&format!("{place} {}", in_short(&measured)));
+                        samples.extend(measured.into_iter().map(|one| Sample {
+                            round: round + 1,
+                            ..one
+                        }));
+                    }
+                    Err(error) => show::line(&format!("{place} FAILED: {error:#}")),
+                }
+            }
+        }
+    }
+    samples
+}
+
+/// A LAN of its own, with empty state directories, for one program and the cases of one boot.
+fn one_boot(plan: &Plan, who: Who, boot: Boot) -> anyhow::Result<Vec<Sample>> {
+    let mut stage = Stage::set(plan, who)?;
+    let measured = stage.wait_settled().and_then(|()| boot(&mut stage));
+    if measured.is_err() {
+        for line in stage.log() {
+            show::line(&format!("    {line}"));
+        }
+    }
+    measured
+}
+
+fn in_short(measured: &[Sample]) -> String {
+    let mut text = String::new();
+    let mut case = "";
+    for sample in measured {
+        if sample.case != case {
+            case = sample.case;
+            text.push_str(&format!(" [{case}]"));
+        }
+        let metric = sample.metric;
+        text.push_str(&format!(
+            " {} {} {}",
+            metric.metric, sample.value, metric.unit
+        ));
+    }
+    text.trim_start().to_owned()
+}
+
+/// The cases and programs that have fewer samples than rounds.
+fn missing(samples: &[Sample], rounds: usize) -> Vec<String> {
+    let mut missing = Vec::new();
+    for case in CASES {
+        for who in Who::ALL.map(Who::name) {
+            for metric in stage::METRICS {
+                let of_row = |one: &&Sample| (one.case, one.who, one.metric) == (case, who, metric);
+                let count = samples.iter().filter(of_row).count();
+                if count < rounds {
+                    missing.push(format!(
+                        "{who} {case} {}: {count} of {rounds}",
+                        metric.metric
+                    ));
+                }
+            }
+        }
+    }
+    missing
+}
+
+fn conditions(plan: &Plan, rounds: usize) -> anyhow::Result<Map<String, Value>> {
+    let mut conditions = machine();
+    let configs = Who::ALL
+        .into_iter()
+        .map(|who| Ok((who.name().to_owned(), Value::from(who.config()?))))
+        .collect::<anyhow::Result<Map<_, _>>>()?;
+    let own = json!({
+        "rounds": rounds,
+        "order": "interleaved: in each round every program once per boot, beginning with another one",
+        "versions": {
+            "sovnet": first_line(&plan.programs.join("sovnetd"), "--version"),
+            "keepalived": first_line(Path::new("keepalived"), "--version"),
+            "keepalived-package": package_version("keepalived"),
+        },
+        "sovnet-detection": "default",
+        "probe-every-ms": stage::PROBE_EVERY.as_millis(),
+        "ask-every-ms": stage::ASK_EVERY.as_millis(),
+        "cases": cases::explained(),
+        "metrics": stage::explained(),
+        "configs": configs,
+    });
+    conditions.extend(
+        own.as_object()
+            .cloned()
+            .context("conditions are an object")?,
+    );
+    Ok(conditions)
+}
+
+/// Versions, machine and configs, as they are.
+fn show_conditions(conditions: &Map<String, Value>) {
+    show::line("== Conditions");
+    show_map(conditions, "");
+}
+
+fn show_map(map: &Map<String, Value>, indent: &str) {
+    for (key, value) in map {
+        if let Value::Object(inner) = value {
+            show::line(&format!("{indent}{key}:"));
+            show_map(inner, &format!("{indent}    "));
+        } else if let Some(text) = value.as_str().filter(|text| text.contains('\n')) {
+            show::line(&format!("{indent}{key}:"));
+            for line in text.lines() {
+                show::line(&format!("{indent}    {line}"));
+            }
+        } else {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            show::line(&format!("{indent}{key}: {text}"));
+        }
+    }
+}
