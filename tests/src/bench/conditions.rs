@@ -4,7 +4,6 @@
 //! having without it.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -33,17 +32,15 @@ pub fn machine() -> Map<String, Value> {
     facts.as_object().cloned().unwrap_or_default()
 }
 
-/// The first line that `program ARGUMENT` says, on standard output or on standard error.
-pub fn first_line(program: &Path, argument: &str) -> String {
-    let Ok(output) = Command::new(program).arg(argument).output() else {
+/// The first line that a command says, on standard output or on standard error.
+pub fn first_line(command: &mut Command) -> String {
+    let Ok(output) = command.output() else {
         return UNKNOWN.to_owned();
     };
     let texts =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    let line = texts
-        .iter()
-        .flat_map(|text| text.lines())
-        .find(|line| !line.trim().is_empty());
+    let mut lines = texts.iter().flat_map(|text| text.lines());
+    let line = lines.find(|line| !line.trim().is_empty());
     line.unwrap_or(UNKNOWN).trim().to_owned()
 }
 

@@ -11,7 +11,8 @@ mod keepalived;
 mod sovnet;
 mod stage;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
@@ -23,6 +24,7 @@ use super::targets::{Figure, Target, verdicts};
 use crate::clock::now;
 use crate::lab::show;
 use crate::lan::{Plan, programs};
+use crate::tidy::workspace::root;
 use cases::{BOOTS, Boot, CASES};
 use cluster::Who;
 use stage::Stage;
@@ -176,16 +178,22 @@ fn missing(samples: &[Sample], rounds: usize) -> Vec<String> {
 
 fn conditions(plan: &Plan, rounds: usize) -> anyhow::Result<Map<String, Value>> {
     let mut conditions = machine();
-    let configs = Who::ALL
-        .into_iter()
-        .map(|who| Ok((who.name().to_owned(), Value::from(who.config()?))))
-        .collect::<anyhow::Result<Map<_, _>>>()?;
+    let mut configs = Map::new();
+    for who in Who::ALL {
+        let config = json!({ "file": who.config_file(), "text": in_force(&who.config()?) });
+        configs.insert(who.name().to_owned(), config);
+    }
+    let sovnetd = plan.programs.join("sovnetd");
     let own = json!({
         "rounds": rounds,
-        "order": "interleaved: in each round every program once per boot, beginning with another one",
+        "order": "interleaved: each round has every program once per boot, beginning with another one",
         "versions": {
-            "sovnet": first_line(&plan.programs.join("sovnetd"), "--version"),
-            "keepalived": first_line(Path::new("keepalived"), "--version"),
+            "sovnet": first_line(Command::new(sovnetd).arg("--version")),
+            "sovnet-commit": first_line(
+                Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(root()),
+            ),
+            "sovnet-build": plan.programs.file_name().map(|name| name.to_string_lossy()),
+            "keepalived": first_line(Command::new("keepalived").arg("--version")),
             "keepalived-package": package_version("keepalived"),
         },
         "sovnet-detection": "default",
@@ -203,7 +211,14 @@ fn conditions(plan: &Plan, rounds: usize) -> anyhow::Result<Map<String, Value>> 
     Ok(conditions)
 }
 
-/// Versions, machine and configs, as they are.
+/// A config without its comments and empty lines.
+fn in_force(config: &str) -> String {
+    let is_in_force = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    let lines: Vec<&str> = config.lines().filter(is_in_force).collect();
+    lines.join("\n")
+}
+
+/// All of them, with the configs laid out as they are.
 fn show_conditions(conditions: &Map<String, Value>) {
     show::line("== Conditions");
     show_map(conditions, "");

@@ -42,7 +42,6 @@ pub(super) struct Verdict {
 /// Asks until dropped.
 #[derive(Debug)]
 pub(super) struct Asker {
-    every: Duration,
     log: Arc<Mutex<Vec<Asked>>>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<anyhow::Result<anyhow::Result<()>>>>,
@@ -82,7 +81,6 @@ impl Asker {
             })
             .context("failed to start to ask")?;
         Ok(Asker {
-            every,
             log,
             is_over,
             thread: Some(thread),
@@ -105,15 +103,7 @@ impl Asker {
 
     /// What asking gave between those moments.
     pub(super) fn verdict(&self, since: Instant, until: Instant) -> Verdict {
-        let kinds = kinds(&self.asked(since, until));
-        let time = |wanted: Kind| {
-            let count = kinds.iter().filter(|kind| **kind == wanted).count();
-            self.every * u32::try_from(count).unwrap_or(u32::MAX)
-        };
-        Verdict {
-            nobody: time(Kind::Nobody),
-            several: time(Kind::Several),
-        }
+        judge(&self.asked(since, until), until)
     }
 
     fn asked(&self, since: Instant, until: Instant) -> Vec<Asked> {
@@ -138,6 +128,24 @@ enum Kind {
     Nobody,
     One,
     Several,
+}
+
+/// Each question stands for the time until the next one.
+fn judge(asked: &[Asked], until: Instant) -> Verdict {
+    let ends = asked.iter().skip(1).map(|next| next.at).chain([until]);
+    let mut verdict = Verdict {
+        nobody: Duration::ZERO,
+        several: Duration::ZERO,
+    };
+    for ((one, kind), end) in asked.iter().zip(kinds(asked)).zip(ends) {
+        let time = end.saturating_duration_since(one.at);
+        match kind {
+            Kind::Nobody => verdict.nobody += time,
+            Kind::Several => verdict.several += time,
+            Kind::One => {}
+        }
+    }
+    verdict
 }
 
 fn kinds(asked: &[Asked]) -> Vec<Kind> {
@@ -171,7 +179,9 @@ fn ask(
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(asked);
             socket.send(&bytes).context("failed to ask")?;
-            next_at += every;
+            // After a pause of this thread nothing is made up for: of two questions at once only the
+            // second one would get the answers.
+            next_at = (next_at + every).max(now());
         }
         let left = TimeSpec::from_duration(next_at.saturating_duration_since(now()));
         let mut ready = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];

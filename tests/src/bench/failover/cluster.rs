@@ -1,12 +1,11 @@
 //! The programs that are measured, as the cases see them: alike.
 
-use std::path::Path;
-
 use anyhow::Context as _;
 
 use super::keepalived::Keepalived;
 use super::sovnet::Sovnet;
 use crate::lan::{Lan, Plan};
+use crate::tidy::workspace::root;
 
 /// Who is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +30,18 @@ impl Who {
         }
     }
 
+    /// Where its config is in the repository.
+    pub(super) fn config_file(self) -> &'static str {
+        match self {
+            Who::Sovnet => "packaging/static.toml",
+            Who::Keepalived => "tests/bench/keepalived/default.conf",
+            Who::KeepalivedFast => "tests/bench/keepalived/0.1s.conf",
+        }
+    }
+
     /// The config that both nodes run with; for keepalived with places to fill in.
     pub(super) fn config(self) -> anyhow::Result<String> {
-        let file = match self {
-            Who::Sovnet => "../packaging/static.toml",
-            Who::Keepalived => "bench/keepalived/default.conf",
-            Who::KeepalivedFast => "bench/keepalived/0.1s.conf",
-        };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let path = root().join(self.config_file());
         std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
     }
 

@@ -1,6 +1,8 @@
 //! What is made of answers.
 
-use super::{Asked, Kind, kinds};
+use std::time::Duration;
+
+use super::{Asked, Kind, Verdict, judge, kinds};
 use crate::clock::now;
 use crate::lan::arp::Mac;
 
@@ -41,4 +43,22 @@ fn two_questions_without_an_answer_are_silence() {
         [Kind::One, Kind::Nobody, Kind::Nobody, Kind::One]
     );
     assert_eq!(judged("- -"), [Kind::Nobody; 2]);
+}
+
+#[test]
+fn a_question_stands_for_the_time_until_the_next_one() {
+    let start = now();
+    let at = |millis: u64| start + Duration::from_millis(millis);
+    let asked: Vec<Asked> = [(0, "a"), (10, "ab"), (25, ""), (35, ""), (45, "b")]
+        .into_iter()
+        .map(|(millis, hosts)| Asked {
+            at: at(millis),
+            answers: hosts.bytes().map(mac).collect(),
+        })
+        .collect();
+    let expected = Verdict {
+        nobody: Duration::from_millis(20),
+        several: Duration::from_millis(15),
+    };
+    assert_eq!(judge(&asked, at(50)), expected);
 }
