@@ -111,7 +111,7 @@ fn measure(plan: &Plan, rounds: usize) -> Vec<Sample> {
         for (title, boot) in BOOTS {
             for who in turns(&Who::ALL, round) {
                 let place = format!("round {}/{rounds} {:15} {title:21}", round + 1, who.name());
-                match one_boot(plan, who, boot) {
+                match one_boot(plan, who, (round, boot)) {
                     Ok(measured) => {
                         show::line(&format!("{place} {}", in_short(&measured)));
                         samples.extend(measured.into_iter().map(|one| Sample {
@@ -128,9 +128,9 @@ fn measure(plan: &Plan, rounds: usize) -> Vec<Sample> {
 }
 
 /// A LAN of its own, with empty state directories, for one program and the cases of one boot.
-fn one_boot(plan: &Plan, who: Who, boot: Boot) -> anyhow::Result<Vec<Sample>> {
+fn one_boot(plan: &Plan, who: Who, (round, boot): (usize, Boot)) -> anyhow::Result<Vec<Sample>> {
     let mut stage = Stage::set(plan, who)?;
-    let measured = stage.wait_settled().and_then(|()| boot(&mut stage));
+    let measured = stage.wait_settled(round).and_then(|()| boot(&mut stage));
     if measured.is_err() {
         for line in stage.log() {
             show::line(&format!("    {line}"));

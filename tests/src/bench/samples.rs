@@ -1,5 +1,7 @@
 //! Samples as they are measured, the rows that they become, and the order of the rounds.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::stats::{Summary, summarise};
@@ -107,4 +109,12 @@ pub fn turns<T: Copy>(all: &[T], round: usize) -> Vec<T> {
         order.rotate_left(round % all.len());
     }
     order
+}
+
+/// A moment of a period for one round (counted from 0), spread evenly over it however many rounds
+/// there are. What works by a clock would otherwise be met at the same point of its beat each time.
+pub fn phase(period: Duration, round: usize) -> Duration {
+    // Thousandths of the golden section: the multiples of no other number keep further apart.
+    let thousandths = (round % 1000) * 618 % 1000;
+    period * u32::try_from(thousandths).unwrap_or_default() / 1000
 }

@@ -42,6 +42,7 @@ pub(super) struct Verdict {
 /// Asks until dropped.
 #[derive(Debug)]
 pub(super) struct Asker {
+    every: Duration,
     log: Arc<Mutex<Vec<Asked>>>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<anyhow::Result<anyhow::Result<()>>>>,
@@ -81,6 +82,7 @@ impl Asker {
             })
             .context("failed to start to ask")?;
         Ok(Asker {
+            every,
             log,
             is_over,
             thread: Some(thread),
@@ -103,7 +105,7 @@ impl Asker {
 
     /// What asking gave between those moments.
     pub(super) fn verdict(&self, since: Instant, until: Instant) -> Verdict {
-        judge(&self.asked(since, until), until)
+        judge(&self.asked(since, until), until, self.every * 2)
     }
 
     fn asked(&self, since: Instant, until: Instant) -> Vec<Asked> {
@@ -130,15 +132,16 @@ enum Kind {
     Several,
 }
 
-/// Each question stands for the time until the next one.
-fn judge(asked: &[Asked], until: Instant) -> Verdict {
+/// Each question stands for the time until the next one, but for no more than `longest`: a pause of
+/// the asker is nobody's silence.
+fn judge(asked: &[Asked], until: Instant, longest: Duration) -> Verdict {
     let ends = asked.iter().skip(1).map(|next| next.at).chain([until]);
     let mut verdict = Verdict {
         nobody: Duration::ZERO,
         several: Duration::ZERO,
     };
     for ((one, kind), end) in asked.iter().zip(kinds(asked)).zip(ends) {
-        let time = end.saturating_duration_since(one.at);
+        let time = end.saturating_duration_since(one.at).min(longest);
         match kind {
             Kind::Nobody => verdict.nobody += time,
             Kind::Several => verdict.several += time,
@@ -170,38 +173,44 @@ fn ask(
     let bytes = request.to_bytes();
     let mut next_at = now();
     while !is_over.load(Ordering::Relaxed) {
-        if now() >= next_at {
-            let asked = Asked {
-                at: now(),
-                answers: Vec::new(),
-            };
-            log.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(asked);
-            socket.send(&bytes).context("failed to ask")?;
-            // After a pause of this thread nothing is made up for: of two questions at once only the
-            // second one would get the answers.
-            next_at = (next_at + every).max(now());
-        }
-        let left = TimeSpec::from_duration(next_at.saturating_duration_since(now()));
-        let mut ready = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-        if ppoll(&mut ready, Some(left), None)? == 0 {
+        // Whatever has come is read before the next question: it answers an earlier one.
+        if is_readable(socket, next_at.saturating_duration_since(now()))? {
+            read_answer(socket, request, log)?;
             continue;
         }
-        let mut buffer = [0; 2048];
-        let length = receive(socket, &mut buffer)?;
-        let Some(arp) = buffer.get(..length).and_then(Arp::parse) else {
-            continue;
+        let asked = Asked {
+            at: now(),
+            answers: Vec::new(),
         };
-        let is_answer =
-            arp.operation == 2 && arp.sender == request.target && arp.to == request.from;
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = log.last_mut()
-            && is_answer
-            && !last.answers.contains(&arp.sender_mac)
-        {
-            last.answers.push(arp.sender_mac);
-        }
+        log.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(asked);
+        socket.send(&bytes).context("failed to ask")?;
+        // After a pause of this thread nothing is made up for: of two questions at once only the
+        // second one would get the answers.
+        next_at = (next_at + every).max(now());
+    }
+    Ok(())
+}
+
+fn is_readable(socket: &Socket, within: Duration) -> anyhow::Result<bool> {
+    let mut ready = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    Ok(ppoll(&mut ready, Some(TimeSpec::from_duration(within)), None)? > 0)
+}
+
+fn read_answer(socket: &Socket, request: &Arp, log: &Mutex<Vec<Asked>>) -> anyhow::Result<()> {
+    let mut buffer = [0; 2048];
+    let length = receive(socket, &mut buffer)?;
+    let Some(arp) = buffer.get(..length).and_then(Arp::parse) else {
+        return Ok(());
+    };
+    let is_answer = arp.operation == 2 && arp.sender == request.target && arp.to == request.from;
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(last) = log.last_mut()
+        && is_answer
+        && !last.answers.contains(&arp.sender_mac)
+    {
+        last.answers.push(arp.sender_mac);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::asker::{Asker, Verdict};
 use super::cluster::{Cluster, Who};
-use crate::bench::samples::{Metric, Sample, tenths};
+use crate::bench::samples::{Metric, Sample, phase, tenths};
 use crate::clock::{now, wait_for};
 use crate::lan::arp::{Mac, link_mac};
 use crate::lan::probe::{Prober, Question};
@@ -31,6 +31,9 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long everything must have been well before something is done to it.
 const CALM: Duration = Duration::from_secs(1);
+
+/// The longest beat of the programs, over which the moments are spread at which something is done.
+const BEAT: Duration = Duration::from_secs(1);
 
 const GAP: Metric = metric("longest-gap", "ms");
 const LOST: Metric = metric("lost", "probes");
@@ -87,15 +90,16 @@ impl Stage {
     }
 
     /// Waits until one node has the address, the other one stands by, and both clients have been
-    /// content for a while.
-    pub(super) fn wait_settled(&self) -> anyhow::Result<()> {
+    /// content for a while, which ends at another point of the programs' beat in each round.
+    pub(super) fn wait_settled(&self, round: usize) -> anyhow::Result<()> {
         let what = format!("{} to be ready on both nodes", self.who.name());
         wait_for(&what, READY_WITHIN, || {
             self.cluster.is_ready().then_some(())
         })?;
         let since = now();
+        let calm = CALM + phase(BEAT, round);
         wait_for("one node to answer both clients", READY_WITHIN, || {
-            let is_time = now().duration_since(since) > CALM;
+            let is_time = now().duration_since(since) > calm;
             (is_time && self.sole_answerer().is_some() && self.is_calm()).then_some(())
         })?;
         Ok(())

@@ -1,6 +1,8 @@
 //! Grouping of samples, and the order of the rounds.
 
-use super::{Metric, Sample, rows, tenths, turns};
+use std::time::Duration;
+
+use super::{Metric, Sample, phase, rows, tenths, turns};
 
 const GAP: Metric = Metric {
     metric: "longest-gap",
@@ -64,4 +66,16 @@ fn every_round_has_everybody_once_and_begins_with_another_one() {
 fn figures_have_one_digit_after_the_point() {
     assert_eq!(tenths(86.149), 86.1);
     assert_eq!(tenths(0.05), 0.1);
+}
+
+#[test]
+fn the_moments_of_twenty_rounds_lie_in_every_tenth_of_the_period() {
+    let period = Duration::from_secs(1);
+    let mut tenths: Vec<_> = (0..20)
+        .map(|round| phase(period, round).as_millis() / 100)
+        .collect();
+    tenths.sort_unstable();
+    tenths.dedup();
+    assert_eq!(tenths, (0..10).collect::<Vec<_>>());
+    assert!((0..5000).all(|round| phase(period, round) < period));
 }

@@ -46,10 +46,10 @@ fn two_questions_without_an_answer_are_silence() {
 }
 
 #[test]
-fn a_question_stands_for_the_time_until_the_next_one() {
+fn a_question_stands_for_the_time_until_the_next_one_but_not_for_a_pause() {
     let start = now();
     let at = |millis: u64| start + Duration::from_millis(millis);
-    let asked: Vec<Asked> = [(0, "a"), (10, "ab"), (25, ""), (35, ""), (45, "b")]
+    let asked: Vec<Asked> = [(0, "a"), (10, "ab"), (25, ""), (35, ""), (95, "b")]
         .into_iter()
         .map(|(millis, hosts)| Asked {
             at: at(millis),
@@ -57,8 +57,8 @@ fn a_question_stands_for_the_time_until_the_next_one() {
         })
         .collect();
     let expected = Verdict {
-        nobody: Duration::from_millis(20),
+        nobody: Duration::from_millis(30),
         several: Duration::from_millis(15),
     };
-    assert_eq!(judge(&asked, at(50)), expected);
+    assert_eq!(judge(&asked, at(100), Duration::from_millis(20)), expected);
 }
