@@ -33,9 +33,9 @@ struct Asked {
 /// What asking gave in some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// The time in which nobody answered.
+    /// The longest time in which nobody answered.
     pub(super) nobody: Duration,
-    /// The time in which more than one answered.
+    /// The time in which more than one answered, in total.
     pub(super) several: Duration,
 }
 
@@ -140,12 +140,17 @@ fn judge(asked: &[Asked], until: Instant, longest: Duration) -> Verdict {
         nobody: Duration::ZERO,
         several: Duration::ZERO,
     };
+    let mut silence = Duration::ZERO;
     for ((one, kind), end) in asked.iter().zip(kinds(asked)).zip(ends) {
         let time = end.saturating_duration_since(one.at).min(longest);
-        match kind {
-            Kind::Nobody => verdict.nobody += time,
-            Kind::Several => verdict.several += time,
-            Kind::One => {}
+        silence = if kind == Kind::Nobody {
+            silence + time
+        } else {
+            Duration::ZERO
+        };
+        verdict.nobody = verdict.nobody.max(silence);
+        if kind == Kind::Several {
+            verdict.several += time;
         }
     }
     verdict
@@ -188,7 +193,10 @@ fn ask(
         socket.send(&bytes).context("failed to ask")?;
         // After a pause of this thread nothing is made up for: of two questions at once only the
         // second one would get the answers.
-        next_at = (next_at + every).max(now());
+        next_at += every;
+        if next_at <= now() {
+            next_at = now() + every;
+        }
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub(super) const CASES: [&str; 5] = [
 ];
 
 /// After a cut: until the laptop is content again, within these limits.
-const CUT_WATCH: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
+const CUT_WATCH: (Duration, Duration) = (Duration::from_millis(1500), Duration::from_secs(10));
 
 /// After a planned move.
 const DRAIN_WATCH: (Duration, Duration) = same(3);
@@ -42,7 +42,13 @@ const WATCH: (Duration, Duration) = same(5);
 
 /// From a move on, until the announcements of the new holder are over: keepalived repeats them
 /// after 5 s, and they would mend what a foreign host has done.
-const STEADY: Duration = Duration::from_secs(7);
+const STEADY: Duration = Duration::from_millis(6500);
+
+/// How long the programs have run at least when one of them is killed. While the first one waits for
+/// the second one to start, the second one's kernel says that nobody listens there; it says so about
+/// six times and then once per second (ICMP limits of Linux), and that is also what a kill is known
+/// by.
+const KILL_AGE: Duration = Duration::from_secs(8);
 
 /// The foreign host, which is behind the router's cable.
 const FOREIGN: Mac = Mac([0x02, 0, 0, 0, 0, 0x66]);
@@ -54,7 +60,7 @@ const fn same(secs: u64) -> (Duration, Duration) {
 /// What is done in each case.
 pub(super) fn explained() -> Value {
     let watched = |(least, most): (Duration, Duration)| {
-        let (least, most) = (least.as_secs(), most.as_secs());
+        let (least, most) = (least.as_secs_f64(), most.as_secs_f64());
         if least == most {
             format!("watched for {most} s")
         } else {
@@ -66,12 +72,14 @@ pub(super) fn explained() -> Value {
         "cable-cut": format!("the holder's cable is taken out; {cut}"),
         "cable-back": format!("the same cable is put back, on the same boot; {other}"),
         "daemon-kill": format!(
-            "SIGKILL of all processes of the holder's daemon, nothing starts it again; {other}"
+            "SIGKILL of all processes of the holder's daemon, {} s after the start at least, nothing \
+             starts it again; {other}",
+            KILL_AGE.as_secs()
         ),
         "drain": format!("`sovnetctl drain`; keepalived: SIGTERM; {drain}"),
         "foreign-take": format!(
             "one gratuitous ARP request of another host, {} s after the drain; {other}",
-            STEADY.as_secs()
+            STEADY.as_secs_f64()
         ),
     })
 }
@@ -88,6 +96,7 @@ fn cable(stage: &mut Stage) -> anyhow::Result<Vec<Sample>> {
 }
 
 fn daemon_kill(stage: &mut Stage) -> anyhow::Result<Vec<Sample>> {
+    stage.wait_age(KILL_AGE)?;
     let holder = stage.holder()?;
     let killed_at = now();
     stage.cluster.kill(holder)?;

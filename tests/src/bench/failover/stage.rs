@@ -52,7 +52,7 @@ pub(super) fn explained() -> Value {
     json!({
         "longest-gap": "a client in touch: the longest time in which no ping was answered",
         "lost": "a client in touch: pings that were never answered",
-        "no-answer": "a client that asks by ARP: the time in which nobody answered, in total",
+        "no-answer": "a client that asks by ARP: the longest time in which nobody answered",
         "both-answer": "a client that asks by ARP: the time in which two nodes answered, in total",
     })
 }
@@ -60,6 +60,7 @@ pub(super) fn explained() -> Value {
 /// The LAN, the program and the clients.
 pub(super) struct Stage {
     who: Who,
+    started_at: Instant,
     macs: Vec<(Mac, &'static str)>,
     echo: Prober,
     asker: Asker,
@@ -77,10 +78,12 @@ impl Stage {
             macs.push((link_mac(lan.node(name), "eth0")?, name));
         }
         let cluster = who.start(plan, &lan)?;
+        let started_at = now();
         let echo = Prober::start(lan.node("laptop"), Question::Echo(ADDRESS), PROBE_EVERY)?;
         let asker = Asker::start(lan.node("router"), "lan0", ADDRESS, ASK_EVERY)?;
         Ok(Stage {
             who,
+            started_at,
             macs,
             echo,
             asker,
@@ -101,6 +104,14 @@ impl Stage {
         wait_for("one node to answer both clients", READY_WITHIN, || {
             let is_time = now().duration_since(since) > calm;
             (is_time && self.sole_answerer().is_some() && self.is_calm()).then_some(())
+        })?;
+        Ok(())
+    }
+
+    /// Waits until both programs have run for `age`.
+    pub(super) fn wait_age(&self, age: Duration) -> anyhow::Result<()> {
+        wait_for("the programs to have run for a while", age * 2, || {
+            (now().duration_since(self.started_at) >= age).then_some(())
         })?;
         Ok(())
     }

@@ -46,19 +46,28 @@ fn two_questions_without_an_answer_are_silence() {
 }
 
 #[test]
-fn a_question_stands_for_the_time_until_the_next_one_but_not_for_a_pause() {
+fn the_longest_silence_is_told_without_pauses_of_the_asker_and_all_of_the_double_answers() {
     let start = now();
     let at = |millis: u64| start + Duration::from_millis(millis);
-    let asked: Vec<Asked> = [(0, "a"), (10, "ab"), (25, ""), (35, ""), (95, "b")]
-        .into_iter()
-        .map(|(millis, hosts)| Asked {
-            at: at(millis),
-            answers: hosts.bytes().map(mac).collect(),
-        })
-        .collect();
+    let asked: Vec<Asked> = [
+        (0, ""),
+        (10, ""),
+        (20, "a"),
+        (30, "ab"),
+        (45, ""),
+        (55, ""),
+        (115, "b"),
+        (125, "ab"),
+    ]
+    .into_iter()
+    .map(|(millis, hosts)| Asked {
+        at: at(millis),
+        answers: hosts.bytes().map(mac).collect(),
+    })
+    .collect();
     let expected = Verdict {
         nobody: Duration::from_millis(30),
-        several: Duration::from_millis(15),
+        several: Duration::from_millis(20),
     };
-    assert_eq!(judge(&asked, at(100), Duration::from_millis(20)), expected);
+    assert_eq!(judge(&asked, at(130), Duration::from_millis(20)), expected);
 }
