@@ -131,6 +131,13 @@ fn measure(plan: &Plan, rounds: usize) -> Vec<Sample> {
 fn one_boot(plan: &Plan, who: Who, (round, boot): (usize, Boot)) -> anyhow::Result<Vec<Sample>> {
     let mut stage = Stage::set(plan, who)?;
     let measured = stage.wait_settled(round).and_then(|()| boot(&mut stage));
+    let pauses = stage.cluster.pauses();
+    if pauses > 0 {
+        show::line(&format!(
+            "this machine stood still under {} {pauses} times: what follows is not its own figure",
+            who.name()
+        ));
+    }
     if measured.is_err() {
         for line in stage.log() {
             show::line(&format!("    {line}"));

@@ -66,6 +66,12 @@ pub(super) trait Cluster {
     /// Has `node` hand over what it holds, in the way that the program offers.
     fn drain(&mut self, node: &str) -> anyhow::Result<()>;
 
+    /// How often the program has noticed that the machine stood still under it; such a figure is
+    /// the machine's. Programs that cannot tell say 0.
+    fn pauses(&self) -> usize {
+        0
+    }
+
     /// The last lines of both logs, for a measurement that failed.
     fn log(&self) -> Vec<String>;
 }

@@ -62,6 +62,13 @@ impl Cluster for Sovnet {
         self.daemon(node)?.node().must("sovnetctl drain").map(drop)
     }
 
+    fn pauses(&self) -> usize {
+        let lines = self.daemons.iter().flat_map(Daemon::log);
+        lines
+            .filter(|line| line.contains("was not run for too long"))
+            .count()
+    }
+
     fn log(&self) -> Vec<String> {
         let logs = self.daemons.iter();
         logs.flat_map(|daemon| tail(daemon.node().name(), &daemon.log()))
