@@ -11,7 +11,7 @@ TARGET := $(abspath $(CARGO_TARGET_DIR))
 SUITES := cargo run --quiet --locked -p sovnet-tests --bin suites --
 ONE := fmt tidy lint unit sim netns deny doc
 
-.PHONY: help test test-full lab lab-enter mutants build clean needs $(ONE)
+.PHONY: help test test-full lab lab-enter mutants bench-failover build clean needs $(ONE)
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,8 @@ help:
 	@echo "make lab-enter NODE=laptop"
 	@echo "                 a shell in a node of a lab that is up"
 	@echo "make mutants     break ten rules on purpose; each must turn one named test red"
+	@echo "make bench-failover RUNS=20"
+	@echo "                 what a client loses when a node fails, beside keepalived (needs root)"
 	@echo "make test-full   test, mutants and lab"
 	@echo "make build       the programs as they ship, in $(CARGO_TARGET_DIR)/release"
 	@echo "make clean       remove what was built"
@@ -45,6 +47,13 @@ lab-enter:
 
 mutants: needs
 	@cargo run --quiet --locked -p sovnet-tests --bin mutants -- $(MUTANT)
+
+# A benchmark measures what ships, beside other programs; it prints a table and writes
+# $(CARGO_TARGET_DIR)/bench/NAME.json.
+bench-failover: build
+	@tests/scripts/needs keepalived
+	@SOVNETD=$(TARGET)/release/sovnetd SOVNETCTL=$(TARGET)/release/sovnetctl \
+		cargo run --quiet --locked -p sovnet-tests --bin bench -- failover $(if $(RUNS),--runs $(RUNS))
 
 test-full: test mutants
 	@$(MAKE) --no-print-directory lab </dev/null

@@ -4,6 +4,7 @@
 //! Nothing here is part of the product. It runs the built programs as programs and looks at the
 //! wire; it never calls into the daemon.
 
+pub mod bench;
 pub mod clock;
 pub mod lab;
 pub mod lan;

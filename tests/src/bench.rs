@@ -1,0 +1,12 @@
+//! Benchmarks, `make bench-NAME`: one program beside others, in one run, in interleaved rounds.
+//!
+//! What every benchmark shares is here: samples and their statistics, the order of the rounds, what
+//! is said of the machine, the table and the files. What is measured is a module of its own, such
+//! as [`failover`]. Nothing here judges the figures except [`targets`], which only says so.
+
+pub mod conditions;
+pub mod failover;
+pub mod report;
+pub mod samples;
+pub mod stats;
+pub mod targets;

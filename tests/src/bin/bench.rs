@@ -1,0 +1,62 @@
+//! `bench NAME`: measures sovnet beside other programs. `make bench-NAME` runs it.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use sovnet_tests::bench::failover::{self, Settings};
+use sovnet_tests::lan::control;
+use sovnet_tests::lan::holder::{self, Machine};
+use sovnet_tests::tidy::workspace::{self, Workspace};
+
+/// Benchmarks: a table, and the same figures in the target directory under `bench`.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// What a client loses when the node that has an address fails or is drained.
+    Failover {
+        /// How often each case is measured for each program.
+        #[arg(long, default_value_t = 20)]
+        runs: usize,
+    },
+    /// Holds the namespaces of one machine (the benchmark starts this itself).
+    #[command(hide = true)]
+    Hold(Machine),
+    /// Relays between standard input and the control socket (the benchmark starts this itself).
+    #[command(hide = true)]
+    Relay,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().what {
+        What::Failover { runs } => failover(runs),
+        What::Hold(machine) => holder::hold(&machine).map(|()| true),
+        What::Relay => control::relay().map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Whoever reads may have gone; the exit code still tells.
+            drop(writeln!(io::stderr().lock(), "bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn failover(rounds: usize) -> anyhow::Result<bool> {
+    let target_dir = Workspace::load(&workspace::root())?.target_dir;
+    failover::run(&Settings {
+        holder: std::env::current_exe().context("failed to find this program")?,
+        dir: Path::new(&target_dir).join("bench"),
+        rounds,
+    })
+}
