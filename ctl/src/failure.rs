@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::k8s::JoinError;
 use crate::words;
 
 /// Why there is nothing to print. The texts are whole sentences for people.
@@ -63,6 +64,9 @@ pub(crate) enum Failure {
     /// A key file.
     #[error("{0}")]
     Key(String),
+    /// No identity for Kubernetes.
+    #[error("{0}")]
+    Join(#[from] JoinError),
 }
 
 impl Failure {
@@ -75,13 +79,15 @@ impl Failure {
             | Failure::Late(_)
             | Failure::Closed => 5,
             Failure::Unreachable(_) | Failure::Denied { .. } => 6,
+            Failure::Join(error) if error.is_denial() => 6,
             Failure::Garbage(_)
             | Failure::UnknownMethod(_)
             | Failure::Idle(_)
             | Failure::Unavailable(_)
             | Failure::Start(_)
             | Failure::Print(_)
-            | Failure::Key(_) => 1,
+            | Failure::Key(_)
+            | Failure::Join(_) => 1,
         }
     }
 }

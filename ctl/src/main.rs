@@ -1,12 +1,13 @@
 //! `sovnetctl`: asks and commands a running sovnetd.
 //!
 //! Data goes to stdout, sentences about failures to stderr; the exit code says which it was (see
-//! [`failure::Failure`] and docs/control.md). It never reads the daemon's files and depends on
-//! nothing of the daemon but the control messages.
+//! [`failure::Failure`] and docs/control.md). It depends on nothing of the daemon but the control
+//! messages, and reads none of its files but the one that `k8s join` writes.
 #![forbid(unsafe_code)]
 
 mod ask;
 mod failure;
+mod k8s;
 mod key;
 mod show;
 mod table;
@@ -21,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 use crate::ask::Daemon;
 use crate::failure::Failure;
+use crate::k8s::K8sCommand;
 
 /// Ask and command the sovnetd of this machine.
 #[derive(Debug, Parser)]
@@ -32,13 +34,15 @@ struct Cli {
     /// The daemon's control socket.
     #[arg(long, global = true, value_name = "PATH", default_value = sovnet_control::DEFAULT_SOCKET)]
     socket: PathBuf,
-    /// How long to wait for the daemon, such as 500ms, 5s or 1m.
-    #[arg(long, global = true, value_name = "TIME", default_value = "5s")]
-    #[arg(value_parser = words::parse_duration)]
-    timeout: Duration,
+    /// How long to wait, such as 500ms, 5s or 1m [default: 5s for the daemon, 2m for k8s join].
+    #[arg(long, global = true, value_name = "TIME", value_parser = words::parse_duration)]
+    timeout: Option<Duration>,
     #[command(subcommand)]
     command: Command,
 }
+
+/// How long to wait for the daemon if the command line does not say.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -56,6 +60,11 @@ enum Command {
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// This node's identity in Kubernetes.
+    K8s {
+        #[command(subcommand)]
+        command: K8sCommand,
     },
 }
 
@@ -89,7 +98,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
     let daemon = Daemon {
         socket: &cli.socket,
-        timeout: cli.timeout,
+        timeout: cli.timeout.unwrap_or(TIMEOUT),
     };
     let done = |sentence: String| Outcome {
         text: sentence + "\n",
@@ -111,6 +120,9 @@ fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
         Command::Key {
             command: KeyCommand::New { file },
         } => key::make(file).map(done),
+        Command::K8s {
+            command: K8sCommand::Join(options),
+        } => Ok(k8s::join(options, cli.timeout).map(done)?),
     }
 }
 

@@ -1,9 +1,10 @@
-//! `sovnetd`: the LAN-facing daemon of a node.
+//! `sovnetd`: the LAN-facing daemon of a node, and `sovnetd cluster`, which faces no LAN.
 
 mod announce;
 mod app;
 mod brain;
 mod clock;
+mod cluster;
 mod config_file;
 mod control;
 mod dns;
@@ -46,7 +47,7 @@ struct Options {
     #[arg(long, value_name = "PATH", default_value = sovnet_control::DEFAULT_SOCKET)]
     socket: PathBuf,
     /// How much is logged: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
     log_level: log::LevelFilter,
 }
 
@@ -60,12 +61,21 @@ enum Task {
         #[arg(long)]
         here: bool,
     },
+    /// On a Kubernetes server: approve the certificates that nodes ask for with `sovnetctl k8s join`
+    Cluster {
+        /// An identity that may approve them; see docs/kubernetes.md
+        #[arg(long, value_name = "FILE", default_value = "/etc/rancher/k3s/k3s.yaml")]
+        kubeconfig: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         None => app::run(&arguments.options),
+        Some(Task::Cluster { kubeconfig }) => {
+            cluster::run(&kubeconfig, arguments.options.log_level)
+        }
         Some(Task::CheckConfig { file, here }) => {
             let file = file.unwrap_or(arguments.options.config);
             let (text, code) = app::check_config(&file, here);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{duration, one_line, parse_duration, wrap};
+use super::{duration, one_line, parse_duration, parse_long_duration, wrap};
 
 #[test]
 fn durations_have_two_units_at_most() {
@@ -31,7 +31,8 @@ fn a_time_has_a_unit_or_is_in_seconds() {
     for wrong in [
         "",
         "s",
-        "5h",
+        "25h",
+        "2d",
         "-1s",
         "5 s",
         "0s",
@@ -39,6 +40,16 @@ fn a_time_has_a_unit_or_is_in_seconds() {
         "99999999999999999999",
         "2000m",
     ] {
+        assert!(parsed(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_long_time_has_hours_and_days() {
+    let parsed = |text| parse_long_duration(text).map(|time| time.as_secs());
+    assert_eq!(parsed("12h"), Ok(43_200));
+    assert_eq!(parsed("30d"), Ok(2_592_000));
+    for wrong in ["0d", "2w", "d"] {
         assert!(parsed(wrong).is_err(), "{wrong}");
     }
 }

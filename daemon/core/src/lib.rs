@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allocate;
+pub mod approve;
 pub mod config;
 pub mod decide;
 pub mod facts;

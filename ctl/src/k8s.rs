@@ -1,0 +1,262 @@
+//! `k8s join`: this node's own identity for Kubernetes, asked for with the kubelet's.
+//!
+//! The daemon's user can't read the kubelet's files, and shall not: what faces the LAN gets a
+//! certificate with few rights that ends within days. Owns the order of steps and every sentence
+//! about them. Nothing of TLS is set up for any other command. Called by `run` alone.
+
+mod api;
+mod certificate;
+mod keep;
+mod kubeconfig;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use thiserror::Error;
+
+use crate::words;
+use api::{Cluster, Outcome};
+use certificate::NewKey;
+use kubeconfig::Held;
+
+/// The life that is asked for; `sovnetd cluster` grants no longer one.
+const LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// A certificate with more than this left is kept, unless its whole life is short.
+const RENEW_BEFORE: Duration = Duration::from_secs(2 * 86_400);
+/// How long to wait for the certificate if the command line does not say.
+const WAIT: Duration = Duration::from_secs(120);
+
+/// What there is to do with Kubernetes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum K8sCommand {
+    /// Get this node an identity of its own for Kubernetes, or renew it; needs root.
+    Join(Join),
+}
+
+/// Where things are.
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The kubelet's identity, with which the request is made.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/var/lib/rancher/k3s/agent/kubelet.kubeconfig"
+    )]
+    kubeconfig: PathBuf,
+    /// The name of this node in Kubernetes; the host name if it is not given.
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    /// Where the kubeconfig for sovnetd goes.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/sovnet/kubernetes")]
+    out: PathBuf,
+    /// Renew if less than this is left, such as 2d or 12h [default: 2d, or a third of its life].
+    #[arg(long, value_name = "TIME", value_parser = words::parse_long_duration)]
+    renew_before: Option<Duration>,
+}
+
+/// Why there is no new identity. The texts are whole sentences for people.
+#[derive(Debug, Error)]
+pub(crate) enum JoinError {
+    /// The kubelet's file cannot be read.
+    #[error("{}", unreadable(path, source))]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is no kubeconfig. The cause is left out: it could quote a key.
+    #[error("{} is no kubeconfig: name the kubelet's with --kubeconfig", .0.display())]
+    Garbage(PathBuf),
+    /// It names nothing usable.
+    #[error("the kubeconfig {} cannot be used: {cause}", path.display())]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// No connection.
+    #[error("the Kubernetes API at {server} cannot be reached: {cause}")]
+    Unreachable {
+        /// Where.
+        server: String,
+        /// Why.
+        cause: String,
+    },
+    /// The API server says no to the request itself.
+    #[error("the Kubernetes API at {server} refuses the request of {}: {cause}", path.display())]
+    Refused {
+        /// Where.
+        server: String,
+        /// With which identity.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// No decision in time.
+    #[error(
+        "the certificate request {request} is not approved after {}: `sovnetd cluster` does that \
+         on a server node (systemctl status sovnet-cluster there), or `kubectl certificate approve \
+         {request}` by hand before the next try",
+        words::duration(*waited)
+    )]
+    NotApproved {
+        /// Its name.
+        request: String,
+        /// How long.
+        waited: Duration,
+    },
+    /// Approved, but nobody signs.
+    #[error(
+        "the certificate request {request} is approved, but not signed after {}: is \
+         kube-controller-manager running, and has it the key of the client authority?",
+        words::duration(*waited)
+    )]
+    NotSigned {
+        /// Its name.
+        request: String,
+        /// How long.
+        waited: Duration,
+    },
+    /// A decision against it.
+    #[error("the certificate request {request} is denied: {reason}")]
+    Denied {
+        /// Its name.
+        request: String,
+        /// Why.
+        reason: String,
+    },
+    /// What came back is not what was asked for.
+    #[error("the certificate for {request} cannot be used: {what}")]
+    Unfit {
+        /// The request's name.
+        request: String,
+        /// Why.
+        what: &'static str,
+    },
+    /// Nothing on this machine's side.
+    #[error("failed to {what}: {cause}")]
+    Local {
+        /// What was tried.
+        what: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl JoinError {
+    /// Whether somebody decided against it, which another try does not change.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self, JoinError::Denied { .. } | JoinError::Refused { .. })
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    if error.kind() == io::ErrorKind::NotFound {
+        format!(
+            "there is no kubeconfig {path}: does k3s run here? Another one is named with --kubeconfig"
+        )
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        format!("no permission to read the kubeconfig {path}: run this as root")
+    } else {
+        format!("failed to read the kubeconfig {path}: {error}")
+    }
+}
+
+/// The innermost cause: what lies before it repeats it.
+fn innermost(error: &dyn Error) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    words::one_line(&last.to_string())
+}
+
+/// Gets or renews the identity; the result says in a line or two what was done.
+///
+/// # Errors
+/// One sentence; what was there before stays in force.
+pub(crate) fn join(options: &Join, timeout: Option<Duration>) -> Result<String, JoinError> {
+    let node = match &options.node {
+        Some(node) => node.clone(),
+        None => host_name()?,
+    };
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build();
+    let runtime = runtime.map_err(|error| local("start", &error))?;
+    // One provider for the whole process, chosen before the first connection.
+    let _is_chosen_already = rustls::crypto::ring::default_provider().install_default();
+    let cluster = runtime.block_on(api::open(&options.kubeconfig))?;
+    let now = certificate::now();
+    let path = keep::path(&options.out);
+    let held = keep::read(&path).and_then(|bytes| Held::parse(&bytes));
+    let validity = held.and_then(|held| held.validity_for(&cluster.place, &node));
+    if let Some(validity) = validity
+        && let Some(left) = validity.left(now)
+        && left > renew_before(options, validity.life())
+    {
+        let (path, left) = (path.display(), words::duration(left));
+        return Ok(format!("{path} is valid for another {left}: nothing to do"));
+    }
+    let key = NewKey::new(&node)?;
+    let chain = runtime.block_on(fetch(&cluster, &node, &key, timeout.unwrap_or(WAIT)))?;
+    let document = kubeconfig::document(&cluster.place, &chain.text, &key);
+    let owner = keep::write(&options.out, &document)?;
+    let left = words::duration(chain.validity.left(now).unwrap_or_default());
+    let path = path.display();
+    Ok(format!(
+        "{node} has joined: {path} is valid for {left} ({owner})"
+    ))
+}
+
+fn renew_before(options: &Join, life: Duration) -> Duration {
+    let default = RENEW_BEFORE.min(life / 3);
+    options.renew_before.unwrap_or(default)
+}
+
+/// The certificate for this key.
+async fn fetch(
+    cluster: &Cluster,
+    node: &str,
+    key: &NewKey,
+    wait: Duration,
+) -> Result<certificate::Chain, JoinError> {
+    let request = cluster.request(node, &key.request).await?;
+    let outcome = cluster.wait(&request, wait).await?;
+    let unfit = |what| JoinError::Unfit {
+        request: request.clone(),
+        what,
+    };
+    match outcome {
+        Outcome::Issued(pem) => certificate::read(&pem, node, key).map_err(unfit),
+        Outcome::Denied(reason) => Err(JoinError::Denied { request, reason }),
+        Outcome::Approved => Err(JoinError::NotSigned {
+            request,
+            waited: wait,
+        }),
+        Outcome::Open => Err(JoinError::NotApproved {
+            request,
+            waited: wait,
+        }),
+    }
+}
+
+fn host_name() -> Result<String, JoinError> {
+    let name = nix::unistd::gethostname().map_err(|error| local("read the host name", &error))?;
+    // Kubernetes names nodes in lower case.
+    Ok(name.to_string_lossy().to_ascii_lowercase())
+}
+
+fn local(what: &str, error: &dyn Error) -> JoinError {
+    JoinError::Local {
+        what: what.to_owned(),
+        cause: innermost(error),
+    }
+}
