@@ -1,4 +1,4 @@
-//! Small things for people: durations in and out, lines that fit.
+//! Small things for people: durations, lines that fit.
 
 use std::time::Duration;
 
@@ -18,29 +18,6 @@ pub(crate) fn duration(length: Duration) -> String {
 /// As [`duration`], for the milliseconds of the status document.
 pub(crate) fn millis(millis: i64) -> String {
     duration(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
-}
-
-/// "500ms", "5s", "1m", or a number of seconds; more than zero, at most a day.
-///
-/// # Errors
-///
-/// One sentence that says how it is written.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a time is written 500ms, 5s or 1m".to_owned();
-    let split = text.find(|c: char| !c.is_ascii_digit());
-    let (number, unit) = text.split_at(split.unwrap_or(text.len()));
-    let number: u64 = number.parse().map_err(|_not_a_number| wrong())?;
-    let per_unit = match unit {
-        "ms" => 1,
-        "s" | "" => 1_000,
-        "m" => 60_000,
-        _ => return Err(wrong()),
-    };
-    match number.saturating_mul(per_unit) {
-        0 => Err("a time must be more than zero".to_owned()),
-        millis if millis > 86_400_000 => Err("a time must be at most a day".to_owned()),
-        millis => Ok(Duration::from_millis(millis)),
-    }
 }
 
 /// Text that can come from another machine, safe for a terminal: one line, no escapes.
