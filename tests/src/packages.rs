@@ -43,6 +43,10 @@ pub fn build(
     let pages = target_dir.join("release/pages");
     clear(&pages)?;
     run(Command::new(target_dir.join("release/sovnet-pages")).arg(&pages))?;
+    // cargo-deb packs what is below the build directory as it is. No name and no time inside.
+    run(Command::new("gzip")
+        .args(["-9", "--no-name", "--recursive"])
+        .arg(pages.join("man")))?;
 
     let packages = target_dir.join(DIR);
     clear(&packages)?;
