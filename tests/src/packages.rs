@@ -81,8 +81,16 @@ pub fn pack_again(root: &Path, target_dir: &Path, dir: &Path) -> anyhow::Result<
     package(root, target_dir, bin.as_ref(), dir)
 }
 
+/// Cargo as a person calls it: some build scripts look at what `cargo run` says of us, and would
+/// build the same programs anew for each way to get here.
 fn cargo(root: &Path, target_dir: &Path) -> Command {
     let mut cargo = Command::new("cargo");
+    for (name, _value) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("CARGO_PKG_") || name_text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
     cargo.current_dir(root).env("CARGO_TARGET_DIR", target_dir);
     cargo
 }
