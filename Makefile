@@ -9,14 +9,14 @@ export RUSTUP_AUTO_INSTALL = 0
 
 TARGET := $(abspath $(CARGO_TARGET_DIR))
 SUITES := cargo run --quiet --locked -p sovnet-tests --bin suites --
-ONE := fmt tidy lint unit sim netns deny doc
+ONE := fmt tidy lint unit sim netns deb deny doc
 
-.PHONY: help test test-full lab lab-enter mutants bench-failover build clean needs $(ONE)
+.PHONY: help test test-full lab lab-enter mutants bench-failover build packages clean needs $(ONE)
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make test        every suite below, with a summary (needs root for netns)"
-	@echo "make fmt tidy lint unit sim netns deny doc"
+	@echo "make fmt tidy lint unit sim netns deb deny doc"
 	@echo "                 one suite alone"
 	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
 	@echo "make lab-enter NODE=laptop"
@@ -26,6 +26,7 @@ help:
 	@echo "                 what a client loses when a node fails, beside keepalived (needs root)"
 	@echo "make test-full   test, mutants and lab"
 	@echo "make build       the programs as they ship, in $(CARGO_TARGET_DIR)/release"
+	@echo "make packages    the Debian package, in $(CARGO_TARGET_DIR)/packages"
 	@echo "make clean       remove what was built"
 
 test: needs
@@ -36,6 +37,9 @@ $(ONE): needs
 
 build: needs
 	cargo build --locked --release -p sovnetd -p sovnetctl
+
+packages: needs
+	@cargo run --quiet --locked -p sovnet-tests --bin packages
 
 # The lab runs what ships.
 lab: build

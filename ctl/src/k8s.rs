@@ -16,9 +16,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
 use thiserror::Error;
 
+use crate::cli::Join;
 use crate::words;
 use api::{Cluster, Outcome};
 use certificate::NewKey;
@@ -30,34 +30,6 @@ const LIFE: Duration = Duration::from_secs(7 * 86_400);
 const RENEW_BEFORE: Duration = Duration::from_secs(2 * 86_400);
 /// How long to wait for the certificate if the command line does not say.
 const WAIT: Duration = Duration::from_secs(120);
-
-/// What there is to do with Kubernetes.
-#[derive(Debug, Subcommand)]
-pub(crate) enum K8sCommand {
-    /// Get this node an identity of its own for Kubernetes, or renew it; needs root.
-    Join(Join),
-}
-
-/// Where things are.
-#[derive(Debug, Args)]
-pub(crate) struct Join {
-    /// The kubelet's identity, with which the request is made.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/var/lib/rancher/k3s/agent/kubelet.kubeconfig"
-    )]
-    kubeconfig: PathBuf,
-    /// The name of this node in Kubernetes; the host name if it is not given.
-    #[arg(long, value_name = "NAME")]
-    node: Option<String>,
-    /// Where the kubeconfig for sovnetd goes.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/sovnet/kubernetes")]
-    out: PathBuf,
-    /// Renew if less than this is left, such as 2d or 12h [default: 2d, or a third of its life].
-    #[arg(long, value_name = "TIME", value_parser = words::parse_long_duration)]
-    renew_before: Option<Duration>,
-}
 
 /// Why there is no new identity. The texts are whole sentences for people.
 #[derive(Debug, Error)]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod cli;
 mod failure;
 mod k8s;
 mod key;
@@ -14,69 +15,17 @@ mod table;
 mod words;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
 use crate::ask::Daemon;
+use crate::cli::{Cli, Command, K8sCommand, KeyCommand};
 use crate::failure::Failure;
-use crate::k8s::K8sCommand;
-
-/// Ask and command the sovnetd of this machine.
-#[derive(Debug, Parser)]
-#[command(name = "sovnetctl", version, arg_required_else_help = true)]
-#[command(after_help = "\
-Exit codes: 0 healthy or done, 1 other failure, 2 usage, 3 degraded or idle, 4 unhealthy, \
-5 daemon not reachable, 6 denied.")]
-struct Cli {
-    /// The daemon's control socket.
-    #[arg(long, global = true, value_name = "PATH", default_value = sovnet_control::DEFAULT_SOCKET)]
-    socket: PathBuf,
-    /// How long to wait, such as 500ms, 5s or 1m [default: 5s for the daemon, 2m for k8s join].
-    #[arg(long, global = true, value_name = "TIME", value_parser = words::parse_duration)]
-    timeout: Option<Duration>,
-    #[command(subcommand)]
-    command: Command,
-}
 
 /// How long to wait for the daemon if the command line does not say.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Show addresses, nodes, DNS and problems; the exit code is the health.
-    Status {
-        /// Print the status document as JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Hand over every address that another node can serve.
-    Drain,
-    /// Take part again after a drain.
-    Undrain,
-    /// The key that the nodes share.
-    Key {
-        #[command(subcommand)]
-        command: KeyCommand,
-    },
-    /// This node's identity in Kubernetes.
-    K8s {
-        #[command(subcommand)]
-        command: K8sCommand,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum KeyCommand {
-    /// Make a new key file; never overwrites one, never prints the key.
-    New {
-        /// Where.
-        #[arg(default_value = "/etc/sovnet/cluster.key")]
-        file: PathBuf,
-    },
-}
 
 /// What goes to stdout, and the exit code.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::Parser;
 
+use crate::cli::Cli;
 use crate::show::tests::healthy;
-use crate::{Cli, Outcome, run};
+use crate::{Outcome, run};
 
 fn scratch() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);

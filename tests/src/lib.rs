@@ -9,5 +9,6 @@ pub mod clock;
 pub mod lab;
 pub mod lan;
 pub mod mutants;
+pub mod packages;
 pub mod suites;
 pub mod tidy;

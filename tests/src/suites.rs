@@ -6,6 +6,7 @@
 pub mod count;
 pub mod deny;
 pub mod run;
+pub mod tool;
 pub mod watch;
 
 #[cfg(test)]
@@ -35,10 +36,11 @@ pub struct Suite {
 }
 
 /// Integration tests that have a suite of their own.
-const WITH_OWN_SUITE: [(&str, &str); 3] = [
+const WITH_OWN_SUITE: [(&str, &str); 4] = [
     ("sovnet-tests", "tidy"),
     ("sovnet-core", "lan_simulation"),
     ("sovnet-tests", "netns"),
+    ("sovnet-tests", "packages"),
 ];
 
 /// Long enough for a first build on a slow machine.
@@ -85,6 +87,15 @@ pub fn all(workspace: &Workspace) -> Vec<Suite> {
         )
         .counting()
         .with("SOVNET_BIN_DIR", format!("{}/debug", workspace.target_dir)),
+        suite(
+            "deb",
+            "the Debian package: built, looked through, installed and purged",
+            &[
+                &["run", "--locked", "-p", "sovnet-tests", "--bin", "packages"],
+                &test("sovnet-tests", "packages"),
+            ],
+        )
+        .counting(),
         suite(
             "deny",
             "licences, bans and sources of dependencies",

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{duration, one_line, parse_duration, parse_long_duration, wrap};
+use super::{duration, one_line, wrap};
+use crate::cli::{parse_duration, parse_long_duration};
 
 #[test]
 fn durations_have_two_units_at_most() {

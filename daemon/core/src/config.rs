@@ -7,6 +7,7 @@
 mod check;
 mod problem;
 pub mod range;
+pub mod reference;
 mod spec;
 mod tree;
 mod values;

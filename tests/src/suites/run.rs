@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use nix::time::{ClockId, clock_gettime};
 
 use super::count::Counts;
+use super::tool::extend_path;
 use super::watch::{Ending, Watch};
 use super::{Outcome, Suite, all, deny, summary};
 use crate::tidy::workspace::Workspace;
@@ -68,7 +69,7 @@ fn one(
     let mut log = File::create(log_path)
         .with_context(|| format!("failed to create {}", log_path.display()))?;
     let path = match suite.name {
-        "deny" => deny::provide(&mut |line| Ok(writeln!(out, "       {line}")?)),
+        "deny" => deny::TOOL.provide(&mut |line| Ok(writeln!(out, "       {line}")?)),
         _ => Ok(None),
     };
     let ending = match path {
@@ -102,14 +103,7 @@ fn commands(
         let mut cargo = Command::new("cargo");
         cargo.args(arguments).current_dir(root);
         cargo.envs(suite.env.iter().map(|(key, value)| (key, value)));
-        if let Some(dir) = &path {
-            let old = std::env::var_os("PATH").unwrap_or_default();
-            let dirs = std::iter::once(dir.clone()).chain(std::env::split_paths(&old));
-            cargo.env(
-                "PATH",
-                std::env::join_paths(dirs).context("failed to extend PATH")?,
-            );
-        }
+        extend_path(&mut cargo, path.as_ref())?;
         let ending = Watch { limit: suite.limit }.run(cargo, log)?;
         if ending != Ending::Success {
             worst = ending;

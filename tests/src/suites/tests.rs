@@ -85,6 +85,8 @@ fn a_test_target_without_a_suite_of_its_own_runs_with_the_unit_tests() {
     let names: Vec<&str> = all.iter().map(|suite| suite.name).collect();
     assert_eq!(
         names,
-        ["fmt", "tidy", "lint", "unit", "sim", "netns", "deny", "doc"]
+        [
+            "fmt", "tidy", "lint", "unit", "sim", "netns", "deb", "deny", "doc"
+        ]
     );
 }

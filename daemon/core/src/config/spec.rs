@@ -1,7 +1,8 @@
 //! What can be written in the config file: every section and every key, and nothing else.
 //!
 //! A [`Spec`] is the file with types: each value reads well by itself. Whether the values fit
-//! together is `check`'s; how the walk goes is `tree`'s; how single values read is `values`'.
+//! together is `check`'s; how the walk goes is `tree`'s; how single values read is `values`'. The
+//! documentation of sections and keys is what sovnet.toml(5) says (`reference`).
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,9 +14,8 @@ use toml::de::DeTable;
 use super::Purpose;
 use super::problem::{Problems, Wrong};
 use super::range::AddressRange;
-use super::tree::{
-    Entries, Field, FromToml, KnownKey, Value, field, refuse_unknown, section, table_of,
-};
+use super::reference::{Key, Section};
+use super::tree::{Entries, Field, FromToml, Value, field, refuse_unknown, section, table_of};
 use super::values::{
     Component, Conflict, DayTime, Detection, Endpoint, FailBack, Label, Mail, ObjectName, Source,
     Upstream,
@@ -26,114 +26,184 @@ use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
 type List<T> = Vec<Spanned<T>>;
 
 section! {
-    /// The whole file.
+    /// The file has these sections. All can be left out, and each stands at most once, unless its
+    /// header has double brackets.
     Spec "" {
+        /// See `[node]`.
         "node" node: NodeSpec,
+        /// See `[cluster]`.
         "cluster" cluster: ClusterSpec,
+        /// See `[announce]`.
         "announce" announce: AnnounceSpec,
+        /// See `[[pool]]`.
         "pool" pools: List<PoolSpec>,
+        /// See `[[reserve]]`.
         "reserve" reserves: List<ReserveSpec>,
+        /// See `[[address]]`.
         "address" addresses: List<AddressSpec>,
+        /// See `[dns]`.
         "dns" dns: DnsSpec,
+        /// See `[kubernetes]`.
         "kubernetes" kubernetes: KubernetesSpec,
+        /// See `[push]`.
         "push" push: PushSpec,
     }
 }
 
 section! {
-    /// `[node]`: this machine.
+    /// This machine.
     NodeSpec "[node]" {
+        /// The node's name in status and logs, 1 to 63 letters, digits, `-` and `.`; different on
+        /// each node. With Kubernetes it must be the Kubernetes node name. Default: the host name.
         "name" name: NodeName,
     }
 }
 
 section! {
-    /// `[cluster]`: the nodes that announce together.
+    /// The nodes that announce together.
     ClusterSpec "[cluster]" {
+        /// File with the key that the nodes share: only who has it is believed.
+        /// `sovnetctl key new` makes one; copy it to every node, readable by root and the daemon
+        /// only. Default: none, then nodes believe everybody who has no key either.
         "key-file" key_file: PathBuf,
+        /// The nodes' own addresses; a node's own one may be among them, so that all nodes have
+        /// the same file. Peers are also found on the segment. Default: empty.
         "peers" peers: List<IpAddr>,
+        /// UDP port of the heartbeats, the same on every node. Default: 5847.
         "port" port: i64,
     }
 }
 
 section! {
-    /// `[announce]`: how addresses are announced.
+    /// How addresses are announced.
     AnnounceSpec "[announce]" {
+        /// Interfaces to announce addresses on, such as `["eth0"]`. Default: empty, which is every
+        /// interface that has an address in the same subnet.
         "links" links: List<LinkName>,
+        /// How soon a silent node is taken for dead: `"default"`, `"fast"` or `"slow"`. This
+        /// version acts on the default only. Default: `"default"`.
         "detection" detection: Detection,
+        /// Whether an address goes back to the node that had it, when that is well again:
+        /// `"never"`, `{ after = "10m" }` or `{ between = ["03:00", "05:00"] }`. This version acts
+        /// on the default only. Default: `"never"`.
         "fail-back" fail_back: FailBack,
+        /// What to do when another machine uses an address of ours: `"defend"`, `"yield"` or
+        /// `"quarantine"`. This version acts on the default only. Default: `"defend"`.
         "conflict" conflict: Conflict,
     }
 }
 
 section! {
-    /// The table that `fail-back` can be.
+    /// The table that `fail-back` can be, with one of its keys.
     FailBackSpec "[announce] fail-back" {
+        /// How long the node must have been well, such as `"10m"`, at most `"30d"`. No default.
         "after" after: Duration,
+        /// The window of the day, as two times such as `["03:00", "05:00"]`. No default.
         "between" between: List<DayTime>,
     }
 }
 
 section! {
-    /// `[[pool]]`: addresses for Services.
+    /// Addresses for Services, outside the router's DHCP range.
     PoolSpec "[[pool]]" {
+        /// The name that Services ask for. No default.
         "name" name: ObjectName,
+        /// Ranges such as `"192.0.2.240-192.0.2.250"`, and blocks: `"192.0.2.240/29"` is .240 to
+        /// .247. An `[[address]]` or a `[[reserve]]` within is taken out of the pool. No default.
         "addresses" addresses: List<AddressRange>,
     }
 }
 
 section! {
-    /// `[[reserve]]`: an address that is kept for one Service.
+    /// An address that is kept for one Service.
     ReserveSpec "[[reserve]]" {
+        /// The address. No default.
         "address" address: IpAddr,
+        /// The Service as `namespace/name`. No default.
         "service" service: ServiceName,
     }
 }
 
 section! {
-    /// `[[address]]`: an address with no Kubernetes behind it.
+    /// An address with no Kubernetes behind it, in the subnet of the nodes and outside the router's
+    /// DHCP range. One node at a time has it, and another one takes it over when that node fails.
     AddressSpec "[[address]]" {
+        /// The address. No default.
         "address" address: IpAddr,
+        /// `"host"`: programs on the nodes listen there. `"dns"`: sovnet's DNS does. Default:
+        /// `"host"`.
         "purpose" purpose: Purpose,
     }
 }
 
 section! {
-    /// `[dns]`.
+    /// The LAN's DNS.
     DnsSpec "[dns]" {
+        /// Servers that are asked for names which are not ours, in order of preference. The port
+        /// is 53 if it is not written; `"9.9.9.9:9953"` gets past a router that redirects
+        /// everything that goes to port 53. `"tls://1.1.1.1"` and `"https://1.1.1.1/dns-query"`
+        /// are correct, but this version leaves them out and says so. Default: empty; names that
+        /// are not ours then get the answer SERVFAIL.
         "upstreams" upstreams: List<Upstream>,
+        /// Addresses of this node to answer on besides each `[[address]]` with purpose `"dns"`,
+        /// such as `["127.0.0.1:5353"]`. Default: empty.
         "listen" listen: List<Endpoint>,
+        /// Names with their addresses, such as `{ "router.lan" = ["192.0.2.1"] }`; can also be
+        /// written as a section `[dns.hosts]`. The addresses lead back to the names, too. Default:
+        /// none.
         "hosts" hosts: Entries<DnsName, List<IpAddr>>,
+        /// Subnets that may ask for names which are not ours, besides those that this node is
+        /// connected to, such as `["10.8.0.0/24"]`. Default: empty.
         "recursion-for" recursion_for: List<Subnet>,
+        /// See `[[dns.zone]]`.
         "zone" zones: List<ZoneSpec>,
     }
 }
 
 section! {
-    /// `[[dns.zone]]`: a part of the name space that is answered here.
+    /// A part of the name space that is answered here and never asked upstream.
     ZoneSpec "[[dns.zone]]" {
+        /// The zone's name. No default.
         "name" name: DnsName,
+        /// Objects of Kubernetes that give names in this zone: `"services"`, `"ingress"`,
+        /// `"nodes"`. Not acted on by this version. Default: empty.
         "from" from: List<Source>,
+        /// Address of all names one label below the zone that nothing else in the zone has.
+        /// Default: none; such names then do not exist.
         "wildcard" wildcard: IpAddr,
+        /// Labels directly below the zone that are always asked upstream, with everything below
+        /// them. `_acme-challenge` is always one of them: certificate authorities look there.
+        /// Default: `["_acme-challenge"]`.
         "pass" pass: List<Label>,
+        /// How long others may remember an answer, in seconds, 1 to 86400. Default: 60.
         "ttl" ttl: i64,
     }
 }
 
 section! {
-    /// `[kubernetes]`: Services get addresses; credentials are found.
+    /// The cluster: its Services get addresses.
     KubernetesSpec "[kubernetes]" {
+        /// The file with the address of the API and the credentials. Default: the one that
+        /// `sovnetctl k8s join` leaves in the daemon's state directory.
         "kubeconfig" kubeconfig: PathBuf,
     }
 }
 
 section! {
-    /// `[push]`: what is brought into the cluster.
+    /// What is brought into the cluster. This version checks it, does not act on it, and says so in
+    /// the status.
     PushSpec "[push]" {
+        /// The public domain. No default.
         "domain" domain: DnsName,
+        /// Among `"rbac"`, `"traefik"`, `"coredns"`, `"cert-manager"`, `"external-dns"` and
+        /// `"secret-copies"`. Default: empty.
         "components" components: List<Component>,
+        /// Gets the mails of the certificate authority. Needed for `"cert-manager"`. No default.
         "acme-mail" acme_mail: Mail,
+        /// File with the token for the domain's public DNS, readable by its owner only. Needed for
+        /// `"cert-manager"` and `"external-dns"`. No default.
         "cloudflare-token-file" cloudflare_token_file: PathBuf,
+        /// Marks the public records that are ours. Needed for `"external-dns"`. No default.
         "owner-id" owner_id: ObjectName,
     }
 }

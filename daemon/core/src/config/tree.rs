@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::problem::{Problems, Wrong, clip, meant, quote};
+use super::reference::Section;
 
 /// A value of the tree.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
@@ -66,21 +67,13 @@ impl<T> Field<Vec<Spanned<T>>> {
     }
 }
 
-/// A known key and the section that it stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KnownKey {
-    /// As it is written: `[cluster]`, `[[pool]]`; empty for the top of the file.
-    pub(super) section: &'static str,
-    pub(super) key: &'static str,
-}
-
 /// A type that is read from a value of the tree.
 pub(super) trait FromToml: Sized {
     /// Reads it; none if something is wrong, which is then reported. `at` is the key for people.
     fn read(value: &Value<'_>, at: &str, problems: &mut Problems<'_>) -> Option<Self>;
 
-    /// Adds all keys that can stand below.
-    fn known_keys(_found: &mut Vec<KnownKey>) {}
+    /// Adds this section, if it is one, and all that can stand below.
+    fn sections(_found: &mut Vec<Section>) {}
 
     /// How such a section is headed, if this is one.
     const HEADER: Option<&'static str> = None;
@@ -157,8 +150,8 @@ impl<T: FromToml> FromToml for Vec<Spanned<T>> {
         Some(read_entries(array, at, problems))
     }
 
-    fn known_keys(found: &mut Vec<KnownKey>) {
-        T::known_keys(found);
+    fn sections(found: &mut Vec<Section>) {
+        T::sections(found);
     }
 }
 
@@ -265,15 +258,16 @@ fn hint_for(name: &str, section: &str, known: &[&'static str]) -> String {
         return format!("did you mean \"{key}\"?");
     }
     let mut everywhere = Vec::new();
-    super::spec::Spec::known_keys(&mut everywhere);
-    let elsewhere = everywhere
-        .iter()
-        .find(|other| other.key == name && other.section != section);
+    super::spec::Spec::sections(&mut everywhere);
+    let elsewhere = everywhere.iter().find(|other| {
+        let mut keys = other.keys.iter();
+        other.header != section && keys.any(|key| key.name == name)
+    });
     match elsewhere {
-        Some(other) if other.section.is_empty() => {
+        Some(other) if other.header.is_empty() => {
             format!("\"{name}\" is a section of its own, at the top of the file")
         }
-        Some(other) => format!("\"{name}\" belongs under {}", other.section),
+        Some(other) => format!("\"{name}\" belongs under {}", other.header),
         None if known.is_empty() => format!("{section} has no keys yet"),
         None => format!("known here: {}", known.join(", ")),
     }
@@ -294,18 +288,19 @@ pub(super) fn wrong_type(at: &str, wanted: &str, found: &Value<'_>) -> Wrong {
 }
 
 /// Declares a section of the file: the header, and for each key its name in the file, its field
-/// and the type that it is read as.
+/// and the type that it is read as. The documentation becomes sovnet.toml(5): it is written for
+/// those who write the file, and says what a key is if it is left out.
 macro_rules! section {
     (
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         $name:ident $header:literal {
-            $($(#[$field_doc:meta])* $key:literal $field:ident: $type:ty,)*
+            $($(#[doc = $key_doc:literal])* $key:literal $field:ident: $type:ty,)*
         }
     ) => {
-        $(#[$doc])*
+        $(#[doc = $doc])*
         #[derive(Debug, Default)]
         pub(super) struct $name {
-            $($(#[$field_doc])* pub(super) $field: Field<$type>,)*
+            $($(#[doc = $key_doc])* pub(super) $field: Field<$type>,)*
         }
 
         impl FromToml for $name {
@@ -319,11 +314,13 @@ macro_rules! section {
                 })
             }
 
-            fn known_keys(_found: &mut Vec<KnownKey>) {
-                $(
-                    _found.push(KnownKey { section: $header, key: $key });
-                    <$type as FromToml>::known_keys(_found);
-                )*
+            fn sections(found: &mut Vec<Section>) {
+                found.push(Section {
+                    header: $header,
+                    text: &[$($doc),*],
+                    keys: &[$(Key { name: $key, text: &[$($key_doc),*] }),*],
+                });
+                $(<$type as FromToml>::sections(found);)*
             }
         }
     };

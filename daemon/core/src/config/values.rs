@@ -10,8 +10,9 @@ use std::time::Duration;
 use super::Purpose;
 use super::problem::{Problems, Wrong, meant, quote};
 use super::range::{AddressRange, RangeError};
+use super::reference::Section;
 use super::spec::FailBackSpec;
-use super::tree::{FromText, FromToml, KnownKey, Value};
+use super::tree::{FromText, FromToml, Value};
 use crate::names::service::is_object_name;
 use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
 
@@ -381,7 +382,7 @@ impl FromToml for FailBack {
         None
     }
 
-    fn known_keys(found: &mut Vec<KnownKey>) {
-        FailBackSpec::known_keys(found);
+    fn sections(found: &mut Vec<Section>) {
+        FailBackSpec::sections(found);
     }
 }

@@ -1,0 +1,142 @@
+//! The command line of `sovnetctl`: commands, options, exit codes, and the words that explain them.
+//!
+//! `--help`, the manual pages and the completions all come from here; packaging/pages reads this
+//! file as it stands, so it names nothing of the rest of the program.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What each exit code means.
+pub(crate) const EXIT_CODES: [(u8, &str); 7] = [
+    (0, "healthy or done"),
+    (1, "other failure"),
+    (2, "usage"),
+    (3, "degraded or idle"),
+    (4, "unhealthy"),
+    (5, "daemon not reachable"),
+    (6, "denied"),
+];
+
+/// Ask and command the sovnetd of this machine.
+#[derive(Debug, Parser)]
+#[command(name = "sovnetctl", version, arg_required_else_help = true)]
+#[command(after_help = exit_codes())]
+pub(crate) struct Cli {
+    /// The daemon's control socket.
+    #[arg(long, global = true, value_name = "PATH", default_value = sovnet_control::DEFAULT_SOCKET)]
+    pub(crate) socket: PathBuf,
+    /// How long to wait, such as 500ms, 5s or 1m [default: 5s for the daemon, 2m for k8s join].
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be asked and commanded.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show addresses, nodes, DNS and problems; the exit code is the health.
+    Status {
+        /// Print the status document as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand over every address that another node can serve.
+    Drain,
+    /// Take part again after a drain.
+    Undrain,
+    /// The key that the nodes share.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// This node's identity in Kubernetes.
+    K8s {
+        #[command(subcommand)]
+        command: K8sCommand,
+    },
+}
+
+/// What there is to do with Kubernetes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum K8sCommand {
+    /// Get this node an identity of its own for Kubernetes, or renew it; needs root.
+    Join(Join),
+}
+
+/// Where things are.
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The kubelet's identity, with which the request is made.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/var/lib/rancher/k3s/agent/kubelet.kubeconfig"
+    )]
+    pub(crate) kubeconfig: PathBuf,
+    /// The name of this node in Kubernetes; the host name if it is not given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+    /// Where the kubeconfig for sovnetd goes.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/sovnet/kubernetes")]
+    pub(crate) out: PathBuf,
+    /// Renew if less than this is left, such as 2d or 12h [default: 2d, or a third of its life].
+    #[arg(long, value_name = "TIME", value_parser = parse_long_duration)]
+    pub(crate) renew_before: Option<Duration>,
+}
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a new key file; never overwrites one, never prints the key.
+    New {
+        /// Where.
+        #[arg(default_value = "/etc/sovnet/cluster.key")]
+        file: PathBuf,
+    },
+}
+
+fn exit_codes() -> String {
+    let codes = EXIT_CODES.map(|(code, meaning)| format!("{code} {meaning}"));
+    format!("Exit codes: {}.", codes.join(", "))
+}
+
+/// "500ms", "5s", "1m", or a number of seconds; more than zero, at most a day.
+///
+/// # Errors
+///
+/// One sentence that says how it is written.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    match parse_long_duration(text) {
+        Ok(length) if length > DAY => Err("a time must be at most a day".to_owned()),
+        other => other,
+    }
+}
+
+/// As [`parse_duration`], also with "12h" and "2d", and as long as one likes.
+///
+/// # Errors
+///
+/// One sentence that says how it is written.
+pub(crate) fn parse_long_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time is written 500ms, 5s, 1m, 12h or 2d".to_owned();
+    let split = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at(split.unwrap_or(text.len()));
+    let number: u64 = number.parse().map_err(|_not_a_number| wrong())?;
+    let per_unit = match unit {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    match number.saturating_mul(per_unit) {
+        0 => Err("a time must be more than zero".to_owned()),
+        millis => Ok(Duration::from_millis(millis)),
+    }
+}
