@@ -151,12 +151,7 @@ impl<'a> Allocation<'a> {
     }
 
     /// Why the Service cannot get the address, whoever has it now; none if it can.
-    fn obstacle(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        address: Ipv4Addr,
-    ) -> Option<String> {
+    fn obstacle(&self, name: &ServiceName, service: &Service, address: Ipv4Addr) -> Option<String> {
         if let Some(why) = self.withheld.get(&IpAddr::V4(address)) {
             return Some(format!("{address} {why}"));
         }
@@ -276,7 +271,9 @@ impl<'a> Allocation<'a> {
         if let Some((pool, place)) = &service.request.pool
             && !self.config.pools.iter().any(|known| known.name == *pool)
         {
-            return Some(format!("{place} asks for the pool {pool}, which does not exist"));
+            return Some(format!(
+                "{place} asks for the pool {pool}, which does not exist"
+            ));
         }
         let given = self.given.get(name).copied();
         let Some((address, _)) = self.wanted(name, service) else {
@@ -290,7 +287,10 @@ impl<'a> Allocation<'a> {
         if let Some(obstacle) = self.obstacle(name, service, address) {
             return Some(obstacle);
         }
-        let holder = self.holders.get(&address).filter(|holder| **holder != name)?;
+        let holder = self
+            .holders
+            .get(&address)
+            .filter(|holder| **holder != name)?;
         Some(format!("{address} is {holder}'s"))
     }
 

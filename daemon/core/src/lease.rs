@@ -112,7 +112,6 @@ impl Lease {
         self.held_since = Some(sent);
     }
 
-
     /// The holder that was seen last.
     pub fn holder(&self) -> Option<&str> {
         let (seen, _) = self.seen.as_ref()?;

@@ -97,13 +97,11 @@ pub(super) fn about_services(known: &Known<'_>, problems: &mut Vec<Problem>) {
         problems.push(Problem {
             severity: Severity::Degraded,
             code: "node-unknown-to-kubernetes",
-            what: format!(
-                "Kubernetes has no node {node}; it has {}",
-                names.join(", ")
-            ),
-            remedy: "write this machine's Kubernetes node name as [node] name: until then Services \
+            what: format!("Kubernetes has no node {node}; it has {}", names.join(", ")),
+            remedy:
+                "write this machine's Kubernetes node name as [node] name: until then Services \
                      with externalTrafficPolicy Local are not announced from here"
-                .to_owned(),
+                    .to_owned(),
         });
     }
     for (name, service) in cluster.services.iter().filter(|(_, s)| s.is_ours()) {

@@ -42,6 +42,7 @@ fn address(text: &str, holder: Holder) -> AddressReport {
         holder_mac: None,
         term: 1,
         ability: 3,
+        is_forwarded: false,
         since: Moment::default(),
         reason: "the hash picked it".to_owned(),
     }
@@ -116,6 +117,7 @@ fn report(lan: &LanReport, dns: Option<&DnsReport>, others: &[Problem]) -> Repor
     let parts = Parts {
         lan,
         dns,
+        kubernetes: None,
         others: &others,
     };
     build(&node(), &parts, NOW)
@@ -296,6 +298,7 @@ fn no_segment_at_all_is_unhealthy_after_the_start() {
     let parts = Parts {
         lan: &nothing,
         dns: None,
+        kubernetes: None,
         others: &[],
     };
     let at = |seconds: u64| {
@@ -316,6 +319,7 @@ fn a_node_without_config_is_idle_and_says_why() {
     let parts = Parts {
         lan: &nothing,
         dns: None,
+        kubernetes: None,
         others: &[],
     };
     let report = build(&node, &parts, NOW);
