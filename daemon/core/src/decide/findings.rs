@@ -229,6 +229,7 @@ pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option
 /// The link cannot carry anything now.
 pub(super) fn link_down(link: &Link, plan: &SegmentPlan) -> Problem {
     let count = match plan.addresses.len() {
+        0 => "any address".to_owned(),
         1 => "1 address".to_owned(),
         count => format!("{count} addresses"),
     };

@@ -7,6 +7,9 @@ use super::{ApiState, KubernetesReport, Problem, ServiceReport, ServiceState, Se
 use crate::facts::cluster::TrafficPolicy;
 use crate::time::Moment;
 
+#[cfg(test)]
+mod tests;
+
 /// How long the API may be silent before anybody should look: a restart of k3s.
 const RESTART: Duration = Duration::from_secs(30);
 

@@ -7,8 +7,8 @@ use super::{Health, NodeInfo, Parts, Report, build};
 use crate::config::Purpose;
 use crate::names::{Mac, NodeId};
 use crate::report::{
-    AddressReport, ConfiguredAddress, DnsReport, Holder, LanReport, Listener, Liveness, NodeState,
-    PeerReport, Problem, SegmentReport, Severity, UpstreamReport,
+    AddressReport, ApiState, ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport,
+    Listener, Liveness, NodeState, PeerReport, Problem, SegmentReport, Severity, UpstreamReport,
 };
 use crate::time::Moment;
 
@@ -342,4 +342,32 @@ fn a_summary_names_four_addresses_at_most() {
         "speaking for 192.168.8.1, 192.168.8.2, 192.168.8.3, 192.168.8.4 and 5 more; \
          1 of 1 peers alive"
     );
+}
+
+#[test]
+fn an_api_that_does_not_answer_is_degraded_and_never_unhealthy() {
+    let kubernetes = KubernetesReport {
+        state: ApiState::Unreachable,
+        problems: vec![said(Severity::Note, "seen-before")],
+        ..KubernetesReport::default()
+    };
+    let lan = healthy();
+    let of = |since| {
+        let kubernetes = KubernetesReport {
+            since: Some(since),
+            ..kubernetes.clone()
+        };
+        let parts = Parts {
+            lan: &lan,
+            dns: None,
+            kubernetes: Some(&kubernetes),
+            others: &[],
+        };
+        let report = build(&node(), &parts, NOW);
+        let codes: Vec<_> = report.problems.iter().map(|problem| problem.code).collect();
+        (report.health, codes)
+    };
+    let codes = vec!["kubernetes-unreachable", "seen-before"];
+    assert_eq!(of(NOW), (Health::Healthy, codes.clone()));
+    assert_eq!(of(Moment::default()), (Health::Degraded, codes));
 }
