@@ -63,9 +63,16 @@ fn places_that_agree_are_one_request() {
     assert_eq!(request.fault, None);
 }
 
+/// Annotations, the field, and the clause that is said.
+type Case = (
+    &'static [(&'static str, &'static str)],
+    Option<&'static str>,
+    &'static str,
+);
+
 #[test]
 fn what_cannot_be_met_is_said_once_and_clearly() {
-    let cases: [(&[(&str, &str)], Option<&str>, &str); 7] = [
+    let cases: [Case; 7] = [
         (
             &[(ADDRESS_ANNOTATIONS[0], "traefik")],
             None,

@@ -34,18 +34,21 @@ fn service(state: ServiceState) -> ServiceReport {
     }
 }
 
+/// What is said of an API that is in this state for so many seconds.
+#[expect(clippy::needless_pass_by_value, reason = "expect! makes a value")]
+fn check(state: ApiState, secs: u64, server: &str, expected: Expect) {
+    let report = KubernetesReport {
+        state,
+        reason: "connection refused".to_owned(),
+        since: Some(NOW - Duration::from_secs(secs)),
+        server: server.to_owned(),
+        ..KubernetesReport::default()
+    };
+    expected.assert_eq(&line(kubernetes_problem(&report, NOW)));
+}
+
 #[test]
 fn the_api_is_missed_after_the_time_of_a_restart() {
-    let check = |state, secs: u64, server: &str, expected: Expect| {
-        let report = KubernetesReport {
-            state,
-            reason: "connection refused".to_owned(),
-            since: Some(NOW - Duration::from_secs(secs)),
-            server: server.to_owned(),
-            ..KubernetesReport::default()
-        };
-        expected.assert_eq(&line(kubernetes_problem(&report, NOW)));
-    };
     let server = "https://192.168.8.222:6443";
     check(
         ApiState::Connected,
