@@ -59,23 +59,27 @@ pub fn allocate(
     let mut allocation = Allocation {
         config,
         withheld,
+        foreign: foreign(cluster),
         holders: BTreeMap::new(),
         given: BTreeMap::new(),
     };
     for (name, service) in &ours {
         allocation.keep(name, service);
     }
-    for (name, service) in &ours {
-        allocation.move_to_wanted(name, service);
-    }
+    // Who needs a certain address comes before who takes any.
     let (fixed, free): (Vec<_>, Vec<_>) = ours
         .iter()
         .partition(|(name, service)| allocation.wanted(name, service).is_some());
+    let order: Vec<_> = fixed.into_iter().chain(free).collect();
+    // A move frees an address that somebody older may wait for, so each one starts over. It ends:
+    // each Service takes an address once at most.
+    while order
+        .iter()
+        .any(|(name, service)| allocation.take(name, service))
+    {}
     let mut verdicts = BTreeMap::new();
-    // Who needs a certain address comes before who takes any.
-    for (name, service) in fixed.into_iter().chain(free) {
-        let verdict = allocation.settle(name, service);
-        verdicts.insert(name.clone(), verdict);
+    for (name, service) in order {
+        verdicts.insert((*name).clone(), allocation.verdict(name, service));
     }
     for (name, service) in &cluster.services {
         if let Some(class) = service.class.as_ref().filter(|_| !service.is_ours()) {
@@ -121,6 +125,14 @@ pub fn withheld(links: &LinkFacts, cluster: &ClusterFacts) -> BTreeMap<IpAddr, S
     withheld
 }
 
+fn foreign(cluster: &ClusterFacts) -> BTreeMap<IpAddr, &ServiceName> {
+    let services = cluster.services.iter();
+    let foreign = services.filter(|(_, service)| !service.is_ours());
+    foreign
+        .flat_map(|(name, service)| service.assigned.iter().map(move |address| (*address, name)))
+        .collect()
+}
+
 fn is_host(subnet: &Subnet) -> bool {
     let bits = if subnet.network().is_ipv4() { 32 } else { 128 };
     subnet.prefix() == bits
@@ -130,6 +142,8 @@ fn is_host(subnet: &Subnet) -> bool {
 struct Allocation<'a> {
     config: &'a Config,
     withheld: &'a BTreeMap<IpAddr, String>,
+    /// Addresses in the status of Services that are another controller's.
+    foreign: BTreeMap<IpAddr, &'a ServiceName>,
     /// Who has an address.
     holders: BTreeMap<Ipv4Addr, &'a ServiceName>,
     given: BTreeMap<&'a ServiceName, Ipv4Addr>,
@@ -151,14 +165,19 @@ impl<'a> Allocation<'a> {
     }
 
     /// Why the Service cannot get the address, whoever has it now; none if it can.
-    fn obstacle(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        address: Ipv4Addr,
-    ) -> Option<String> {
+    fn obstacle(&self, name: &ServiceName, service: &Service, address: Ipv4Addr) -> Option<String> {
         if let Some(why) = self.withheld.get(&IpAddr::V4(address)) {
             return Some(format!("{address} {why}"));
+        }
+        if let Some(other) = self.foreign.get(&IpAddr::V4(address)) {
+            return Some(format!(
+                "{address} is {other}'s, which another controller serves"
+            ));
+        }
+        if self.config.cluster.peers.contains(&IpAddr::V4(address)) {
+            return Some(format!(
+                "{address} is a node's own, as [cluster] peers says"
+            ));
         }
         if let Some(why) = self.forbidden(name, address) {
             return Some(why);
@@ -215,25 +234,34 @@ impl<'a> Allocation<'a> {
         }
     }
 
-    /// Who has an address and wants another one that is free moves there; who cannot have what it
-    /// wants keeps what it has.
-    fn move_to_wanted(&mut self, name: &'a ServiceName, service: &Service) {
-        let Some(has) = self.given.get(name).copied() else {
-            return;
-        };
-        let wanted = match self.wanted(name, service) {
-            Some((address, _)) => Some(address),
-            None if self.is_of_wrong_pool(service, has) => self.first_free(name, service).ok(),
-            None => None,
-        };
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != has)
-            && service.request.fault.is_none()
-            && !self.holders.contains_key(&wanted)
-            && self.obstacle(name, service, wanted).is_none()
-        {
-            self.holders.remove(&has);
-            self.give(name, wanted);
+    /// Gives the Service what it must have, or any address if it has none or one of another pool
+    /// than it asks for. Who cannot have what it wants keeps what it has. Says whether it took one.
+    fn take(&mut self, name: &'a ServiceName, service: &Service) -> bool {
+        if self.complaint(name, service).is_some() {
+            return false;
         }
+        let has = self.given.get(name).copied();
+        let found = match (self.wanted(name, service), has) {
+            (Some((address, _)), _) => Some(address),
+            (None, Some(has)) if !self.is_of_wrong_pool(service, has) => None,
+            (None, _) => self.first_free(name, service).ok(),
+        };
+        let Some(address) = found.filter(|found| has != Some(*found)) else {
+            return false;
+        };
+        match has {
+            Some(has) => {
+                self.holders.remove(&has);
+            }
+            None if self.is_full() => return false,
+            None => {}
+        }
+        self.give(name, address);
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.config.addresses.len() + self.holders.len() >= ADDRESSES_MAX
     }
 
     fn give(&mut self, name: &'a ServiceName, address: Ipv4Addr) {
@@ -241,29 +269,21 @@ impl<'a> Allocation<'a> {
         self.given.insert(name, address);
     }
 
-    /// The last word on one Service.
-    fn settle(&mut self, name: &'a ServiceName, service: &Service) -> Verdict {
+    /// The last word on one Service, when nobody takes an address any more.
+    fn verdict(&self, name: &ServiceName, service: &Service) -> Verdict {
         let complaint = self.complaint(name, service);
         if let Some(address) = self.given.get(name).copied() {
             return self.assigned(name, service, address, complaint);
         }
-        if let Some(reason) = complaint {
-            return Verdict::Refused { reason };
-        }
-        if self.config.addresses.len() + self.holders.len() >= ADDRESSES_MAX {
-            let reason = format!("the nodes announce at most {ADDRESSES_MAX} addresses");
-            return Verdict::Refused { reason };
-        }
-        let found = match self.wanted(name, service) {
-            Some((address, _)) => Ok(address),
-            None => self.first_free(name, service),
+        let full = || {
+            self.is_full()
+                .then(|| format!("the nodes announce at most {ADDRESSES_MAX} addresses"))
         };
-        match found {
-            Ok(address) => {
-                self.give(name, address);
-                self.assigned(name, service, address, None)
-            }
-            Err(reason) => Verdict::Refused { reason },
+        let reason = complaint
+            .or_else(full)
+            .or_else(|| self.first_free(name, service).err());
+        Verdict::Refused {
+            reason: reason.expect("who has no address and nothing in its way has taken one"),
         }
     }
 
@@ -276,7 +296,9 @@ impl<'a> Allocation<'a> {
         if let Some((pool, place)) = &service.request.pool
             && !self.config.pools.iter().any(|known| known.name == *pool)
         {
-            return Some(format!("{place} asks for the pool {pool}, which does not exist"));
+            return Some(format!(
+                "{place} asks for the pool {pool}, which does not exist"
+            ));
         }
         let given = self.given.get(name).copied();
         let Some((address, _)) = self.wanted(name, service) else {
@@ -290,7 +312,10 @@ impl<'a> Allocation<'a> {
         if let Some(obstacle) = self.obstacle(name, service, address) {
             return Some(obstacle);
         }
-        let holder = self.holders.get(&address).filter(|holder| **holder != name)?;
+        let holder = self
+            .holders
+            .get(&address)
+            .filter(|holder| **holder != name)?;
         Some(format!("{address} is {holder}'s"))
     }
 

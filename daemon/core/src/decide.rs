@@ -298,11 +298,7 @@ fn plan(
 
 /// The own address to speak from, and its subnet. A configured address that stands on the link is
 /// the last choice: it is not the node's to speak from.
-fn own_address(
-    config: &Config,
-    link: &Link,
-    addresses: &[Wanted],
-) -> Option<(Ipv4Addr, Subnet)> {
+fn own_address(config: &Config, link: &Link, addresses: &[Wanted]) -> Option<(Ipv4Addr, Subnet)> {
     let is_configured = |own: Ipv4Addr| {
         let own = IpAddr::V4(own);
         config.addresses.iter().any(|entry| entry.address == own)

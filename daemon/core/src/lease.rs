@@ -3,10 +3,11 @@
 //!
 //! The API server orders all changes of the Lease (optimistic concurrency), so of two that try to
 //! take it one succeeds. Clocks of different machines are never compared: a Lease is taken over
-//! only after it stood unchanged for [`DURATION`] on this node's own clock. Its holder counts from
-//! the moment *before* its request went out, and stops to write at [`WRITE_FOR`], earlier than any
-//! other node can take it over. The kube shell drives it: it asks, [`Lease::handle_seen`] decides,
-//! it carries out.
+//! only after it stood unchanged for [`DURATION`] on this node's own clock. A node that makes a
+//! missing one writes only after that time: somebody may have deleted it under its holder. A holder
+//! counts from the moment *before* its request went out, and stops to write at [`WRITE_FOR`],
+//! earlier than any other node can take it over. The kube shell drives it: it asks,
+//! [`Lease::handle_seen`] decides, it carries out.
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,8 @@ pub const REQUEST_MAX: Duration = Duration::from_secs(2);
 /// The Lease object as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// `spec.holderIdentity`; none if it is free.
+    /// `spec.holderIdentity`; none if it is free. Only its holder makes it so, while
+    /// [`Lease::may_write`] and after its last write has ended.
     pub holder: Option<String>,
     /// `metadata.resourceVersion`: changes with every renewal.
     pub version: String,
@@ -53,10 +55,14 @@ pub enum Step {
 #[derive(Debug, Clone)]
 pub struct Lease {
     me: String,
-    /// What was seen last, and since when it stands unchanged.
+    /// What was seen last, and since when it stands unchanged; none if it does not exist.
     seen: Option<(Seen, Moment)>,
+    /// Whether it was missing at the last look: then this node makes it.
+    is_missing: bool,
     /// When the last request that made this node the holder went out.
     held_since: Option<Moment>,
+    /// Nothing is written before, whoever holds it: a former holder may not know yet.
+    not_before: Moment,
 }
 
 impl Lease {
@@ -66,7 +72,9 @@ impl Lease {
         Lease {
             me,
             seen: None,
+            is_missing: false,
             held_since: None,
+            not_before: Moment::default(),
         }
     }
 
@@ -79,19 +87,26 @@ impl Lease {
     pub fn handle_seen(&mut self, seen: Option<Seen>, now: Moment) -> Step {
         let Some(seen) = seen else {
             self.seen = None;
+            self.is_missing = true;
+            self.held_since = None;
             return Step::Create;
         };
+        let is_mine = seen.holder.as_deref() == Some(self.me.as_str());
+        if !is_mine {
+            self.is_missing = false;
+            self.held_since = None;
+        } else if self.held_since.is_none() && self.holder() != Some(self.me.as_str()) {
+            // A request that counted as lost has made or taken it, nobody knows when.
+            self.is_missing = false;
+            self.not_before = now + DURATION;
+        }
         let since = match &self.seen {
             Some((known, since)) if *known == seen => *since,
             Some(_) | None => now,
         };
         self.seen = Some((seen.clone(), since));
-        let is_mine = seen.holder.as_deref() == Some(self.me.as_str());
-        if !is_mine {
-            self.held_since = None;
-        }
-        let is_free = seen.holder.is_none();
         let is_stale = now.since(since) >= DURATION;
+        let is_free = seen.holder.is_none();
         if is_mine || is_free || is_stale {
             Step::Hold {
                 version: seen.version,
@@ -109,9 +124,12 @@ impl Lease {
             version,
         };
         self.seen = Some((seen, now));
+        if self.is_missing {
+            self.is_missing = false;
+            self.not_before = now + DURATION;
+        }
         self.held_since = Some(sent);
     }
-
 
     /// The holder that was seen last.
     pub fn holder(&self) -> Option<&str> {
@@ -122,7 +140,7 @@ impl Lease {
     /// Whether this node may begin a write: the fence. False as soon as another node could be the
     /// holder before the write has ended.
     pub fn may_write(&self, now: Moment) -> bool {
-        self.held_since
-            .is_some_and(|since| now.since(since) < WRITE_FOR)
+        let is_held = |since| now.since(since) < WRITE_FOR;
+        now >= self.not_before && self.held_since.is_some_and(is_held)
     }
 }

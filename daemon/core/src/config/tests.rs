@@ -101,6 +101,7 @@ fn the_static_example_answers_names() {
                             _acme-challenge.,
                         ],
                         ttl_secs: 60,
+                        has_services: false,
                     },
                 ],
             },
@@ -113,12 +114,15 @@ fn the_static_example_answers_names() {
 fn the_home_example_parses_and_says_what_is_not_acted_on() {
     let config = parse_well(HOME);
     assert_eq!(config.addresses.len(), 1);
+    assert_eq!(config.pools.len(), 1);
+    assert_eq!(config.kubernetes, Some(Kubernetes { kubeconfig: None }));
+    let zones = &config.dns.as_ref().expect("DNS is on").zones;
+    let has_services: Vec<bool> = zones.iter().map(|zone| zone.has_services).collect();
+    assert_eq!(has_services, [true, false]);
     expect![[r#"
-        [[pool]] production (192.168.8.240-192.168.8.250, 11 addresses): this version does not give addresses to Services yet
-        [[reserve]] 192.168.8.240 for "kube-system/traefik": this version does not give addresses to Services yet
-        "from" of [[dns.zone]] internal.cloud.payne.io.: this version takes no names from Kubernetes yet
-        "from" of [[dns.zone]] cloud.payne.io.: this version takes no names from Kubernetes yet
-        [kubernetes]: this version does not talk to Kubernetes yet
+        "from" of [[dns.zone]] internal.cloud.payne.io.: this version takes no names from ingresses yet
+        "from" of [[dns.zone]] internal.cloud.payne.io.: this version takes no names from nodes yet
+        "from" of [[dns.zone]] cloud.payne.io.: this version takes no names from ingresses yet
         [push]: this version brings nothing into the cluster yet"#]].assert_eq(&config.inactive.join("\n"));
 }
 
@@ -132,16 +136,16 @@ fn the_settings_that_are_switched_off_in_the_static_example_are_its_defaults() {
         "the node's name is an example, not a default"
     );
     // Only the parts for Kubernetes have no default.
-    let others: Vec<_> = switched_on
+    assert_eq!(switched_on.pools.drain(..).count(), 1);
+    assert_eq!(std::mem::take(&mut switched_on.reserves).len(), 1);
+    let kubeconfig = switched_on
+        .kubernetes
+        .take()
+        .and_then(|part| part.kubeconfig);
+    assert_eq!(kubeconfig, Some("/etc/sovnet/kubeconfig".into()));
+    switched_on
         .inactive
-        .drain(..)
-        .filter(|part| {
-            !["[[pool]]", "[[reserve]]", "[kubernetes]", "[push]"]
-                .iter()
-                .any(|section| part.starts_with(section))
-        })
-        .collect();
-    assert_eq!(others, Vec::<String>::new());
+        .retain(|part| !part.starts_with("[push]"));
     assert_eq!(switched_on, written);
 }
 
@@ -233,10 +237,69 @@ fn what_is_correct_but_not_acted_on_yet_is_said() {
         [announce] detection = "fast": this version knows the default detection only
         [announce] fail-back = { between = ["03:00", "05:00"] }: this version never fails back
         [announce] conflict = "yield": this version always defends its addresses
-        [[pool]] small (192.168.8.240/29 = 192.168.8.240-192.168.8.247, 8 addresses; 192.168.8.250, 1 address): this version does not give addresses to Services yet
+        [[pool]] small (192.168.8.240/29 = 192.168.8.240-192.168.8.247, 8 addresses; 192.168.8.250, 1 address): has no effect without [kubernetes] in the file
         [dns] upstreams tls://1.1.1.1: this version leaves it out: it does not ask over TLS or HTTPS yet
         [dns] upstreams https://dns.example.net/dns-query: this version leaves it out: it does not ask over TLS or HTTPS yet
-        "from" of [[dns.zone]] home.arpa.: this version takes no names from Kubernetes yet"#]].assert_eq(&config.inactive.join("\n"));
+        "from" of [[dns.zone]] home.arpa.: has no effect without [kubernetes] in the file"#]].assert_eq(&config.inactive.join("\n"));
+}
+
+/// What gives addresses and names to Services, with `[kubernetes]` or without it.
+fn for_services(kubernetes: &str) -> Config {
+    parse_well(&format!(
+        r#"
+        {kubernetes}
+        [[pool]]
+        name = "both"
+        addresses = ["192.168.8.240/31", "fd00::240-fd00::241", "192.168.8.250"]
+        [[reserve]]
+        address = "192.168.8.240"
+        service = "kube-system/traefik"
+        [dns]
+        [[dns.zone]]
+        name = "home.arpa"
+        from = ["services", "ingress"]
+        "#
+    ))
+}
+
+#[test]
+fn what_is_for_services_is_acted_on_with_kubernetes() {
+    let config = for_services("[kubernetes]\nkubeconfig = '/etc/sovnet/kubeconfig'");
+    let pool = &config.pools[0];
+    let ranges: Vec<_> = pool.ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["192.168.8.240-192.168.8.241", "192.168.8.250"]);
+    let addresses = pool.ranges.iter().flat_map(|range| range.iter_v4());
+    assert_eq!(addresses.count(), 3);
+    assert!(pool.contains("192.168.8.241".parse().unwrap()));
+    assert!(!pool.contains("fd00::240".parse().unwrap()));
+    let reserved = config
+        .reserves
+        .iter()
+        .map(|(at, service)| format!("{at} {service}"));
+    assert_eq!(
+        reserved.collect::<Vec<_>>(),
+        ["192.168.8.240 kube-system/traefik"]
+    );
+    assert!(config.dns.expect("DNS is on").zones[0].has_services);
+    let kubeconfig = config.kubernetes.and_then(|part| part.kubeconfig);
+    assert_eq!(kubeconfig, Some("/etc/sovnet/kubeconfig".into()));
+    expect![[r#"
+        [[pool]] both fd00::240-fd00::241: this version gives IPv4 addresses only
+        "from" of [[dns.zone]] home.arpa.: this version takes no names from ingresses yet"#]]
+    .assert_eq(&config.inactive.join("\n"));
+}
+
+#[test]
+fn what_is_for_services_has_no_effect_without_kubernetes() {
+    let config = for_services("");
+    assert_eq!(config.kubernetes, None);
+    assert!(!config.dns.expect("DNS is on").zones[0].has_services);
+    expect![[r#"
+        [[pool]] both fd00::240-fd00::241: this version gives IPv4 addresses only
+        [[pool]] both (192.168.8.240/31 = 192.168.8.240-192.168.8.241, 2 addresses; fd00::240-fd00::241, 2 addresses; 192.168.8.250, 1 address): has no effect without [kubernetes] in the file
+        [[reserve]] 192.168.8.240 for "kube-system/traefik": has no effect without [kubernetes] in the file
+        "from" of [[dns.zone]] home.arpa.: has no effect without [kubernetes] in the file"#]]
+    .assert_eq(&config.inactive.join("\n"));
 }
 
 #[test]

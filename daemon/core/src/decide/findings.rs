@@ -97,13 +97,11 @@ pub(super) fn about_services(known: &Known<'_>, problems: &mut Vec<Problem>) {
         problems.push(Problem {
             severity: Severity::Degraded,
             code: "node-unknown-to-kubernetes",
-            what: format!(
-                "Kubernetes has no node {node}; it has {}",
-                names.join(", ")
-            ),
-            remedy: "write this machine's Kubernetes node name as [node] name: until then Services \
+            what: format!("Kubernetes has no node {node}; it has {}", names.join(", ")),
+            remedy:
+                "write this machine's Kubernetes node name as [node] name: until then Services \
                      with externalTrafficPolicy Local are not announced from here"
-                .to_owned(),
+                    .to_owned(),
         });
     }
     for (name, service) in cluster.services.iter().filter(|(_, s)| s.is_ours()) {
@@ -231,6 +229,7 @@ pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option
 /// The link cannot carry anything now.
 pub(super) fn link_down(link: &Link, plan: &SegmentPlan) -> Problem {
     let count = match plan.addresses.len() {
+        0 => "any address".to_owned(),
         1 => "1 address".to_owned(),
         count => format!("{count} addresses"),
     };

@@ -1,5 +1,7 @@
 //! Which address goes to which link, and what is said of those that go nowhere.
 
+mod services;
+
 use std::fmt::Write;
 
 use expect_test::{Expect, expect};
@@ -63,15 +65,14 @@ fn show(decision: &Decision) -> String {
             write!(text, ", gateway {gateway}").unwrap();
         }
         writeln!(text, "{}", if plan.is_wireless { ", wireless" } else { "" }).unwrap();
-        for ConfiguredAddress { address, .. } in &plan.addresses {
-            let IpAddr::V4(v4) = address else {
-                panic!("IPv4 only")
-            };
+        for address in &plan.addresses {
             let ability = plan
                 .abilities
-                .get(v4)
+                .get(address)
                 .map_or("withheld".to_owned(), |a| format!("{a:?}"));
-            writeln!(text, "  {address} {ability}").unwrap();
+            let forwarded = plan.forwarded.contains(address);
+            let forwarded = if forwarded { " forwarded" } else { "" };
+            writeln!(text, "  {address} {ability}{forwarded}").unwrap();
         }
     }
     for problem in &decision.problems {
@@ -86,8 +87,18 @@ fn show(decision: &Decision) -> String {
     text
 }
 
+/// Decides on the node ada, without a cluster.
+fn decide_alone(config: &Config, links: &LinkFacts) -> Decision {
+    decide(&Known {
+        config,
+        node: &"ada".parse().unwrap(),
+        links,
+        cluster: &ClusterFacts::default(),
+    })
+}
+
 fn check(config: &Config, links: &[&str], expected: Expect) {
-    expected.assert_eq(&show(&decide(config, &facts(links))));
+    expected.assert_eq(&show(&decide_alone(config, &facts(links))));
 }
 
 const BOTH: &[&str] = &["192.168.8.240", "192.168.8.241"];
@@ -377,7 +388,7 @@ proptest! {
         let shown: Vec<&str> = addresses.iter().map(String::as_str).collect();
         let config = config_of("", &shown);
         let links = LinkFacts { links };
-        let decision = decide(&config, &links);
+        let decision = decide_alone(&config, &links);
         for address in &addresses {
             let served = decision.segments.iter().filter(|(_, plan)| {
                 plan.abilities.contains_key(&address.parse().unwrap())

@@ -77,7 +77,11 @@ impl ClusterFacts {
     /// Services by the config, and belongs to a Service of ours.
     pub fn announced(&self, config: &Config) -> BTreeMap<Ipv4Addr, Vec<&ServiceName>> {
         let mut announced: BTreeMap<Ipv4Addr, Vec<&ServiceName>> = BTreeMap::new();
-        for (name, service) in self.services.iter().filter(|(_, service)| service.is_ours()) {
+        for (name, service) in self
+            .services
+            .iter()
+            .filter(|(_, service)| service.is_ours())
+        {
             for address in service.assigned.iter() {
                 if let IpAddr::V4(v4) = address
                     && is_for(config, *address, name)

@@ -23,6 +23,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::with(BTreeSet::new())
+    }
+
+    /// With addresses whose packets are passed on.
+    fn with(forwarded: BTreeSet<Ipv4Addr>) -> Bench {
         let now = Moment::from_millis(1_000);
         let identity = Identity {
             id: NodeId([7; 8]),
@@ -44,7 +49,7 @@ impl Bench {
             is_wireless: false,
             gateway: Some(GATEWAY),
             abilities: BTreeMap::from([(ADDRESS, Ability::Serves)]),
-            forwarded: BTreeSet::new(),
+            forwarded,
             addresses: Vec::new(),
         };
         let member = Member::new(settings, plan, &Remembered::default(), [9; 32], now);
@@ -145,5 +150,15 @@ fn a_foreign_host_is_answered_with_one_announcement_in_ten_seconds() {
         }
     }
     assert_eq!(announced, 1);
+    assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
+}
+
+#[test]
+fn an_address_that_is_passed_on_is_claimed_and_never_becomes_local() {
+    let mut bench = Bench::with(BTreeSet::from([ADDRESS]));
+    for _ in 0..800 {
+        bench.run(5);
+        assert_eq!(bench.member.wanted_local(), BTreeSet::new());
+    }
     assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
 }

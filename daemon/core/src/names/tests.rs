@@ -114,3 +114,37 @@ fn domain_names_have_their_limits() {
     );
     assert_eq!("a b".parse::<DnsName>(), Err(DnsNameError::Character));
 }
+
+#[test]
+fn services_are_named_by_namespace_and_name() {
+    let name: ServiceName = "kube-system/traefik".parse().unwrap();
+    assert_eq!((name.namespace(), name.name()), ("kube-system", "traefik"));
+    assert_eq!(name.to_string(), "kube-system/traefik");
+    assert_eq!(ServiceName::new("kube-system", "traefik"), Ok(name));
+    let longest = "a".repeat(63);
+    for right in [format!("{longest}/{longest}"), "0/9.b-c".to_owned()] {
+        assert_eq!(right.parse::<ServiceName>().unwrap().to_string(), right);
+    }
+    for wrong in [
+        "",
+        "/",
+        "a",
+        "a/",
+        "/a",
+        "a/b/c",
+        "A/b",
+        "a/-b",
+        "a/b-",
+        "a/.b",
+        "a b/c",
+        "a/b_c",
+        "\u{e4}/b",
+        &format!("a/{longest}a"),
+    ] {
+        assert_eq!(
+            wrong.parse::<ServiceName>(),
+            Err(NameError::Service),
+            "{wrong:?}"
+        );
+    }
+}

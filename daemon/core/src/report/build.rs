@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use super::cluster::{is_explained, kubernetes_problem, service_problem};
 use super::judge::{address_problem, dns_problem, no_segment_problem, peer_problem, state_problem};
 use super::{
-    ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport, Liveness, PeerReport, Problem,
-    SegmentReport, ServiceReport, Severity,
+    ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport, Liveness, PeerReport,
+    Problem, SegmentReport, ServiceReport, Severity,
 };
 use crate::config::Purpose;
 use crate::names::{NodeId, NodeName};

@@ -7,12 +7,17 @@ use super::{ApiState, KubernetesReport, Problem, ServiceReport, ServiceState, Se
 use crate::facts::cluster::TrafficPolicy;
 use crate::time::Moment;
 
+#[cfg(test)]
+mod tests;
+
 /// How long the API may be silent before anybody should look: a restart of k3s.
 const RESTART: Duration = Duration::from_secs(30);
 
 /// The API does not answer, or refuses. What was known goes on, so this is never unhealthy.
 pub(super) fn kubernetes_problem(report: &KubernetesReport, now: Moment) -> Option<Problem> {
-    let lasts = report.since.map_or(Duration::ZERO, |since| now.since(since));
+    let lasts = report
+        .since
+        .map_or(Duration::ZERO, |since| now.since(since));
     let held = "addresses that Services have are announced as before, new Services get none";
     let at = if report.server.is_empty() {
         String::new()
@@ -38,8 +43,8 @@ pub(super) fn kubernetes_problem(report: &KubernetesReport, now: Moment) -> Opti
             "run `sovnetctl k8s join` on this node, or write [kubernetes] kubeconfig in the config",
         ),
     };
-    let is_short = lasts < RESTART
-        && matches!(report.state, ApiState::Connecting | ApiState::Unreachable);
+    let is_short =
+        lasts < RESTART && matches!(report.state, ApiState::Connecting | ApiState::Unreachable);
     Some(Problem {
         severity: if is_short {
             Severity::Note

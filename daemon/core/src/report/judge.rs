@@ -72,15 +72,17 @@ pub(super) fn address_problem(
             what: format!("nobody speaks for {}: {}", address.address, address.reason),
             remedy: "see WHY for this address, on every node".to_owned(),
         }),
-        Holder::This if !address.is_forwarded && !address.is_local && held_for > MAKE_LOCAL => Some(Problem {
-            severity: Severity::Unhealthy,
-            code: "not-local",
-            what: format!(
-                "{} is held here but is not a local address, so nothing listens there",
-                address.address
-            ),
-            remedy: "check that sovnetd has CAP_NET_ADMIN: journalctl -u sovnetd".to_owned(),
-        }),
+        Holder::This if !address.is_forwarded && !address.is_local && held_for > MAKE_LOCAL => {
+            Some(Problem {
+                severity: Severity::Unhealthy,
+                code: "not-local",
+                what: format!(
+                    "{} is held here but is not a local address, so nothing listens there",
+                    address.address
+                ),
+                remedy: "check that sovnetd has CAP_NET_ADMIN: journalctl -u sovnetd".to_owned(),
+            })
+        }
         Holder::Nobody | Holder::This | Holder::Peer(_) => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Tables of questions and answers, one per trap of name existence, wildcards and special names.
 
+mod services;
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
@@ -14,12 +16,13 @@ fn home() -> Zones {
         wildcard: wildcard.map(|address| address.parse().unwrap()),
         pass: pass.iter().map(|label| label.parse().unwrap()).collect(),
         ttl_secs: 300,
+        has_services: false,
     };
     let host = |name: &str, addresses: &[&str]| {
         let addresses = addresses.iter().map(|address| address.parse().unwrap());
         (name.parse().unwrap(), addresses.collect())
     };
-    Zones::build(&config::Dns {
+    let dns = config::Dns {
         listen: vec![
             "192.168.8.241:53".parse().unwrap(),
             "127.0.0.1:53".parse().unwrap(),
@@ -41,7 +44,8 @@ fn home() -> Zones {
             zone("internal.cloud.payne.io", Some("192.168.8.240"), &[]),
             zone("cloud.payne.io", Some("192.168.8.240"), &["mail"]),
         ],
-    })
+    };
+    Zones::build(&dns, &ServiceAddresses::new())
 }
 
 fn question(name: &str, record_type: RecordType) -> Question {

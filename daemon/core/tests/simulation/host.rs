@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use sovnet_core::config::Purpose;
 use sovnet_core::decide::{Ability, SegmentPlan};
 use sovnet_core::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
 use sovnet_core::names::{Mac, NodeId, Subnet};
-use sovnet_core::report::{ConfiguredAddress, SegmentReport};
+use sovnet_core::report::SegmentReport;
 use sovnet_core::speaker::{Handled, Speaker};
 use sovnet_core::time::Moment;
 

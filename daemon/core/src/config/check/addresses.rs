@@ -52,11 +52,7 @@ impl Checker<'_, '_> {
     }
 
     /// Checks `[[pool]]`; ranges that this version cannot announce are left out.
-    pub(super) fn pools(
-        &mut self,
-        specs: &[Spanned<PoolSpec>],
-        has_kubernetes: bool,
-    ) -> Vec<Pool> {
+    pub(super) fn pools(&mut self, specs: &[Spanned<PoolSpec>], has_kubernetes: bool) -> Vec<Pool> {
         let mut pools = Vec::new();
         let mut names = Vec::new();
         let mut ranges: Vec<(String, &Spanned<AddressRange>)> = Vec::new();
@@ -100,7 +96,10 @@ impl Checker<'_, '_> {
     }
 
     fn note_pool(&mut self, name: &str, ranges: &[Spanned<AddressRange>], has_kubernetes: bool) {
-        for range in ranges.iter().filter(|range| range.get_ref().first().is_ipv6()) {
+        for range in ranges
+            .iter()
+            .filter(|range| range.get_ref().first().is_ipv6())
+        {
             self.inactive.push(format!(
                 "[[pool]] {name} {}: this version gives IPv4 addresses only",
                 range.get_ref()

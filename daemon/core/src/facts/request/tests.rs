@@ -14,14 +14,20 @@ fn read(annotations: &[(&str, &str)], field: Option<&str>) -> Request {
 }
 
 fn address_of(request: &Request) -> Option<String> {
-    request.address.as_ref().map(|(address, place)| format!("{address} by {place}"))
+    request
+        .address
+        .as_ref()
+        .map(|(address, place)| format!("{address} by {place}"))
 }
 
 #[test]
 fn every_place_can_fix_the_address() {
     for place in ADDRESS_ANNOTATIONS {
         let request = read(&[(place, " 192.0.2.240 ")], None);
-        assert_eq!(address_of(&request), Some(format!("192.0.2.240 by {place}")));
+        assert_eq!(
+            address_of(&request),
+            Some(format!("192.0.2.240 by {place}"))
+        );
         assert_eq!(request.fault, None);
     }
     let request = read(&[], Some("192.0.2.240"));
@@ -35,7 +41,10 @@ fn every_place_can_fix_the_address() {
 fn every_annotation_can_name_the_pool() {
     for place in POOL_ANNOTATIONS {
         let request = read(&[(place, "production")], None);
-        assert_eq!(request.pool, Some(("production".to_owned(), place.to_owned())));
+        assert_eq!(
+            request.pool,
+            Some(("production".to_owned(), place.to_owned()))
+        );
         assert_eq!(request.fault, None);
     }
 }
@@ -54,9 +63,16 @@ fn places_that_agree_are_one_request() {
     assert_eq!(request.fault, None);
 }
 
+/// Annotations, the field, and the clause that is said.
+type Case = (
+    &'static [(&'static str, &'static str)],
+    Option<&'static str>,
+    &'static str,
+);
+
 #[test]
 fn what_cannot_be_met_is_said_once_and_clearly() {
-    let cases: [(&[(&str, &str)], Option<&str>, &str); 7] = [
+    let cases: [Case; 7] = [
         (
             &[(ADDRESS_ANNOTATIONS[0], "traefik")],
             None,

@@ -7,8 +7,8 @@ use super::{Health, NodeInfo, Parts, Report, build};
 use crate::config::Purpose;
 use crate::names::{Mac, NodeId};
 use crate::report::{
-    AddressReport, ConfiguredAddress, DnsReport, Holder, LanReport, Listener, Liveness, NodeState,
-    PeerReport, Problem, SegmentReport, Severity, UpstreamReport,
+    AddressReport, ApiState, ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport,
+    Listener, Liveness, NodeState, PeerReport, Problem, SegmentReport, Severity, UpstreamReport,
 };
 use crate::time::Moment;
 
@@ -42,6 +42,7 @@ fn address(text: &str, holder: Holder) -> AddressReport {
         holder_mac: None,
         term: 1,
         ability: 3,
+        is_forwarded: false,
         since: Moment::default(),
         reason: "the hash picked it".to_owned(),
     }
@@ -116,6 +117,7 @@ fn report(lan: &LanReport, dns: Option<&DnsReport>, others: &[Problem]) -> Repor
     let parts = Parts {
         lan,
         dns,
+        kubernetes: None,
         others: &others,
     };
     build(&node(), &parts, NOW)
@@ -296,6 +298,7 @@ fn no_segment_at_all_is_unhealthy_after_the_start() {
     let parts = Parts {
         lan: &nothing,
         dns: None,
+        kubernetes: None,
         others: &[],
     };
     let at = |seconds: u64| {
@@ -316,6 +319,7 @@ fn a_node_without_config_is_idle_and_says_why() {
     let parts = Parts {
         lan: &nothing,
         dns: None,
+        kubernetes: None,
         others: &[],
     };
     let report = build(&node, &parts, NOW);
@@ -338,4 +342,32 @@ fn a_summary_names_four_addresses_at_most() {
         "speaking for 192.168.8.1, 192.168.8.2, 192.168.8.3, 192.168.8.4 and 5 more; \
          1 of 1 peers alive"
     );
+}
+
+#[test]
+fn an_api_that_does_not_answer_is_degraded_and_never_unhealthy() {
+    let kubernetes = KubernetesReport {
+        state: ApiState::Unreachable,
+        problems: vec![said(Severity::Note, "seen-before")],
+        ..KubernetesReport::default()
+    };
+    let lan = healthy();
+    let of = |since| {
+        let kubernetes = KubernetesReport {
+            since: Some(since),
+            ..kubernetes.clone()
+        };
+        let parts = Parts {
+            lan: &lan,
+            dns: None,
+            kubernetes: Some(&kubernetes),
+            others: &[],
+        };
+        let report = build(&node(), &parts, NOW);
+        let codes: Vec<_> = report.problems.iter().map(|problem| problem.code).collect();
+        (report.health, codes)
+    };
+    let codes = vec!["kubernetes-unreachable", "seen-before"];
+    assert_eq!(of(NOW), (Health::Healthy, codes.clone()));
+    assert_eq!(of(Moment::default()), (Health::Degraded, codes));
 }

@@ -1,0 +1,429 @@
+//! Every verdict with its sentence, then what holds for any config and any Services.
+
+mod properties;
+
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::config;
+use crate::facts::cluster::TrafficPolicy;
+use crate::facts::request::Request;
+use crate::facts::{Link, LinkAddress};
+use crate::names::{LinkIndex, Mac};
+
+/// Two pools, a reserved address in one and one in none, a static address in the first.
+const CONFIG: &str = r#"
+[kubernetes]
+[cluster]
+peers = ["192.0.2.12"]
+[[address]]
+address = "192.0.2.11"
+[[pool]]
+name = "lan"
+addresses = ["192.0.2.10-192.0.2.13"]
+[[pool]]
+name = "guests"
+addresses = ["198.51.100.20-198.51.100.21"]
+[[reserve]]
+address = "198.51.100.20"
+service = "home/radio"
+[[reserve]]
+address = "203.0.113.7"
+service = "home/tv"
+"#;
+
+pub(super) fn config_of(text: &str) -> Config {
+    config::parse(text).unwrap_or_else(|problems| panic!("{}", config::render("TEXT", &problems)))
+}
+
+/// A Service from words: `web age=3 has=192.0.2.10 ip=192.0.2.13 pool=lan class=x fault`. Without
+/// an age, it is as old as all others; its namespace is home.
+pub(super) fn service(words: &str) -> (ServiceName, Service) {
+    let mut words = words.split_whitespace();
+    let name = ServiceName::new("home", words.next().unwrap()).unwrap();
+    let mut service = Service {
+        uid: name.to_string(),
+        created_secs: 1_000,
+        class: None,
+        policy: TrafficPolicy::Cluster,
+        request: Request::default(),
+        assigned: Vec::new(),
+        ready_on: std::collections::BTreeSet::new(),
+    };
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        match key {
+            "age" => service.created_secs = 1_000 - value.parse::<i64>().unwrap(),
+            "has" => service.assigned.push(value.parse().unwrap()),
+            "ip" => service.request.address = Some((value.parse().unwrap(), "note".to_owned())),
+            "pool" => service.request.pool = Some((value.to_owned(), "mark".to_owned())),
+            "class" => service.class = Some(value.to_owned()),
+            "fault" => service.request.fault = Some("note \"x\": is no IP address".to_owned()),
+            other => panic!("no word {other}"),
+        }
+    }
+    (name, service)
+}
+
+fn show(verdicts: &BTreeMap<ServiceName, Verdict>) -> String {
+    let mut text = String::new();
+    for (name, verdict) in verdicts {
+        write!(text, "{}: ", name.name()).unwrap();
+        match verdict {
+            Verdict::Assigned {
+                address,
+                pool,
+                reason,
+                complaint,
+            } => {
+                let pool = pool.as_deref().unwrap_or("no pool");
+                write!(text, "{address} of {pool}, {reason}").unwrap();
+                if let Some(complaint) = complaint {
+                    write!(text, "; BUT {complaint}").unwrap();
+                }
+            }
+            Verdict::Refused { reason } => write!(text, "refused, {reason}").unwrap(),
+            Verdict::Foreign { class } => write!(text, "of {class}").unwrap(),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn cluster_of(services: &[&str]) -> ClusterFacts {
+    ClusterFacts {
+        services: services.iter().map(|words| service(words)).collect(),
+        nodes: BTreeMap::new(),
+    }
+}
+
+fn check_with(text: &str, withheld: &[(&str, &str)], services: &[&str], expected: Expect) {
+    let withheld = withheld
+        .iter()
+        .map(|(address, why)| (address.parse().unwrap(), (*why).to_owned()))
+        .collect();
+    let verdicts = allocate(&config_of(text), &cluster_of(services), &withheld);
+    expected.assert_eq(&show(&verdicts));
+}
+
+fn check(services: &[&str], expected: Expect) {
+    check_with(CONFIG, &[], services, expected);
+}
+
+#[test]
+fn the_oldest_gets_the_first_free_address_and_names_decide_among_equals() {
+    // .11 is a static address, .12 a peer's, .20 reserved.
+    check(
+        &["a", "b age=9", "c", "d", "e class=sovnet.internal/l2"],
+        expect![[r#"
+            a: 192.0.2.13 of lan, first free address of the pool lan
+            b: 192.0.2.10 of lan, first free address of the pool lan
+            c: 198.51.100.21 of guests, first free address of the pool guests
+            d: refused, no pool has a free address
+            e: refused, no pool has a free address
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_of_another_class_is_left_alone() {
+    check(
+        &[
+            "a class=example.org/lb has=192.0.2.10",
+            "b",
+            "c ip=192.0.2.10",
+        ],
+        expect![[r#"
+            a: of example.org/lb
+            b: 192.0.2.13 of lan, first free address of the pool lan
+            c: refused, 192.0.2.10 is home/a's, which another controller serves
+        "#]],
+    );
+}
+
+#[test]
+fn who_needs_a_certain_address_comes_before_who_takes_any() {
+    check(
+        &[
+            "old age=9",
+            "fixed ip=192.0.2.10",
+            "mover age=5 has=192.0.2.13 pool=guests",
+        ],
+        expect![[r#"
+            fixed: 192.0.2.10 of lan, note asks for it
+            mover: 192.0.2.13 of lan, it has had it; BUT the pool guests has no free address, so it keeps 192.0.2.13
+            old: 198.51.100.21 of guests, first free address of the pool guests
+        "#]],
+    );
+    check(
+        &["radio", "tv", "old age=9"],
+        expect![[r#"
+        old: 192.0.2.10 of lan, first free address of the pool lan
+        radio: 198.51.100.20 of guests, it is reserved for home/radio in the config
+        tv: 203.0.113.7 of no pool, it is reserved for home/tv in the config
+    "#]],
+    );
+}
+
+#[test]
+fn of_two_that_want_the_same_the_older_one_has_it() {
+    check(
+        &["a ip=192.0.2.10", "b ip=192.0.2.10 age=1"],
+        expect![[r#"
+        a: refused, 192.0.2.10 is home/b's
+        b: 192.0.2.10 of lan, note asks for it
+    "#]],
+    );
+    check(
+        &["a ip=192.0.2.10 has=192.0.2.13", "b ip=192.0.2.10 age=1"],
+        expect![[r#"
+            a: 192.0.2.13 of lan, it has had it; BUT 192.0.2.10 is home/b's
+            b: 192.0.2.10 of lan, note asks for it
+        "#]],
+    );
+    check(
+        &["a has=192.0.2.10", "b has=192.0.2.10 age=1"],
+        expect![[r#"
+        a: 192.0.2.13 of lan, first free address of the pool lan
+        b: 192.0.2.10 of lan, it has had it
+    "#]],
+    );
+    check(
+        &["a ip=192.0.2.10 age=9", "b has=192.0.2.10"],
+        expect![[r#"
+        a: refused, 192.0.2.10 is home/b's
+        b: 192.0.2.10 of lan, it has had it
+    "#]],
+    );
+}
+
+#[test]
+fn an_older_one_gets_what_a_younger_one_moves_away_from() {
+    check(
+        &[
+            "oldest age=9 ip=192.0.2.10",
+            "mover age=5 has=192.0.2.10 ip=192.0.2.13",
+            "youngest ip=192.0.2.10",
+        ],
+        expect![[r#"
+            mover: 192.0.2.13 of lan, note asks for it
+            oldest: 192.0.2.10 of lan, note asks for it
+            youngest: refused, 192.0.2.10 is home/oldest's
+        "#]],
+    );
+}
+
+#[test]
+fn a_wish_that_cannot_be_met_is_refused_with_its_reason() {
+    check(
+        &[
+            "a ip=192.0.2.11",
+            "b ip=192.0.2.12",
+            "c ip=192.0.2.99",
+            "d ip=198.51.100.20",
+            "e ip=192.0.2.10 pool=guests",
+            "f pool=cellar",
+            "g fault",
+            "h ip=203.0.113.7",
+        ],
+        expect![[r#"
+            a: refused, 192.0.2.11 is an [[address]] of the config, which no Service gets
+            b: refused, 192.0.2.12 is a node's own, as [cluster] peers says
+            c: refused, 192.0.2.99 is in no pool
+            d: refused, 198.51.100.20 is reserved for home/radio
+            e: refused, 192.0.2.10 is of the pool lan, and mark asks for the pool guests
+            f: refused, mark asks for the pool cellar, which does not exist
+            g: refused, note "x": is no IP address
+            h: refused, 203.0.113.7 is reserved for home/tv
+        "#]],
+    );
+}
+
+#[test]
+fn a_wish_that_cannot_be_met_leaves_the_address_that_a_service_has() {
+    check(
+        &[
+            "a has=192.0.2.10 ip=192.0.2.99",
+            "b has=192.0.2.13 pool=cellar",
+        ],
+        expect![[r#"
+            a: 192.0.2.10 of lan, it has had it; BUT 192.0.2.99 is in no pool
+            b: 192.0.2.13 of lan, it has had it; BUT mark asks for the pool cellar, which does not exist
+        "#]],
+    );
+    check(
+        &["a has=192.0.2.10 fault"],
+        expect![[r#"
+        a: 192.0.2.10 of lan, it has had it; BUT note "x": is no IP address
+    "#]],
+    );
+    check(
+        &["a has=192.0.2.10 pool=guests", "b has=198.51.100.21 age=-1"],
+        expect![[r#"
+            a: 192.0.2.10 of lan, it has had it; BUT the pool guests has no free address, so it keeps 192.0.2.10
+            b: 198.51.100.21 of guests, it has had it
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_moves_when_what_it_asks_for_is_free() {
+    check(
+        &[
+            "a has=192.0.2.10 ip=192.0.2.13",
+            "b has=192.0.2.10 pool=guests",
+        ],
+        expect![[r#"
+            a: 192.0.2.13 of lan, note asks for it
+            b: 198.51.100.21 of guests, first free address of the pool guests
+        "#]],
+    );
+    check(
+        &["radio has=192.0.2.10", "tv has=192.0.2.13"],
+        expect![[r#"
+        radio: 198.51.100.20 of guests, it is reserved for home/radio in the config
+        tv: 203.0.113.7 of no pool, it is reserved for home/tv in the config
+    "#]],
+    );
+}
+
+#[test]
+fn what_the_config_forbids_is_not_kept() {
+    check(
+        &[
+            "a has=192.0.2.11",
+            "b has=192.0.2.99",
+            "c has=198.51.100.20",
+            "d has=fd00::1 has=192.0.2.13",
+        ],
+        expect![[r#"
+            a: 192.0.2.10 of lan, first free address of the pool lan
+            b: 198.51.100.21 of guests, first free address of the pool guests
+            c: refused, no pool has a free address
+            d: 192.0.2.13 of lan, it has had it
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_found_to_be_taken_is_not_given_and_not_taken_away() {
+    check_with(
+        CONFIG,
+        &[
+            ("192.0.2.10", "is the gateway's"),
+            ("198.51.100.21", "is the node ada's"),
+        ],
+        &["a", "b ip=192.0.2.10", "c has=198.51.100.21"],
+        expect![[r#"
+            a: 192.0.2.13 of lan, first free address of the pool lan
+            b: refused, 192.0.2.10 is the gateway's
+            c: 198.51.100.21 of guests, it has had it
+        "#]],
+    );
+}
+
+#[test]
+fn a_pool_is_asked_for_by_name_and_ends() {
+    check(
+        &["a pool=guests", "b pool=guests", "c pool=lan"],
+        expect![[r#"
+            a: 198.51.100.21 of guests, first free address of the pool guests
+            b: refused, the pool guests has no free address
+            c: 192.0.2.10 of lan, first free address of the pool lan
+        "#]],
+    );
+    check(
+        &["a", "b", "c", "d"],
+        expect![[r#"
+        a: 192.0.2.10 of lan, first free address of the pool lan
+        b: 192.0.2.13 of lan, first free address of the pool lan
+        c: 198.51.100.21 of guests, first free address of the pool guests
+        d: refused, no pool has a free address
+    "#]],
+    );
+    check_with(
+        "[kubernetes]",
+        &[],
+        &["a"],
+        expect![[r#"
+        a: refused, the config has no [[pool]]
+    "#]],
+    );
+}
+
+#[test]
+fn nodes_announce_64_addresses_and_no_more() {
+    let text = "[kubernetes]\n[[address]]\naddress = '192.0.2.1'\n\
+         [[pool]]\nname = 'wide'\naddresses = ['10.0.0.0/8']\n";
+    let names: Vec<String> = (0..70).map(|number| format!("s{number:02}")).collect();
+    let mut services: Vec<&str> = names.iter().map(String::as_str).collect();
+    services[69] = "s69 has=10.9.9.9";
+    services[68] = "s68 ip=10.8.8.8";
+    let verdicts = allocate(&config_of(text), &cluster_of(&services), &BTreeMap::new());
+    let shown = show(&verdicts);
+    let lines: Vec<&str> = shown.lines().skip(60).collect();
+    expect![[r#"
+        s60: 10.0.0.60 of wide, first free address of the pool wide
+        s61: refused, the nodes announce at most 64 addresses
+        s62: refused, the nodes announce at most 64 addresses
+        s63: refused, the nodes announce at most 64 addresses
+        s64: refused, the nodes announce at most 64 addresses
+        s65: refused, the nodes announce at most 64 addresses
+        s66: refused, the nodes announce at most 64 addresses
+        s67: refused, the nodes announce at most 64 addresses
+        s68: 10.8.8.8 of wide, note asks for it
+        s69: 10.9.9.9 of wide, it has had it"#]]
+    .assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn nodes_gateways_and_whole_subnets_are_withheld() {
+    let own = |words: &str| LinkAddress {
+        address: words.split('/').next().unwrap().parse().unwrap(),
+        subnet: words.parse().unwrap(),
+    };
+    let link = Link {
+        name: "eth0".parse().unwrap(),
+        mac: Some(Mac([2; 6])),
+        is_up: true,
+        is_announcing: true,
+        is_wireless: false,
+        addresses: [
+            "192.0.2.5/24",
+            "192.0.2.240/32",
+            "10.0.0.1/31",
+            "fd00::5/64",
+            "fd00::240/128",
+        ]
+        .map(own)
+        .to_vec(),
+        gateway: Some(Ipv4Addr::new(192, 0, 2, 1)),
+    };
+    let links = LinkFacts {
+        links: BTreeMap::from([(LinkIndex(2), link)]),
+    };
+    let cluster = ClusterFacts {
+        services: BTreeMap::new(),
+        nodes: BTreeMap::from([(
+            "bob".parse().unwrap(),
+            vec!["192.0.2.6".parse().unwrap(), "fd00::6".parse().unwrap()],
+        )]),
+    };
+    let withheld = withheld(&links, &cluster);
+    let lines = withheld
+        .iter()
+        .map(|(address, why)| format!("{address} {why}\n"));
+    expect![[r#"
+        10.0.0.1 is this node's own on eth0
+        192.0.2.0 names the network 192.0.2.0/24
+        192.0.2.1 is the gateway's
+        192.0.2.5 is this node's own on eth0
+        192.0.2.6 is the node bob's
+        192.0.2.255 is the broadcast address of 192.0.2.0/24
+        fd00::5 is this node's own on eth0
+        fd00::6 is the node bob's
+    "#]]
+    .assert_eq(&lines.collect::<String>());
+}

@@ -1,0 +1,233 @@
+//! Services and pools: what is announced from here, what is not, and what is said of it.
+
+use super::*;
+use crate::facts::cluster::{Service, TrafficPolicy};
+use crate::facts::request::Request;
+
+const CONFIG: &str = r#"
+[kubernetes]
+[[pool]]
+name = "lan"
+addresses = ["192.168.8.240-192.168.8.250"]
+[[reserve]]
+address = "192.168.8.9"
+service = "home/tv"
+"#;
+
+/// A Service from words: `web 192.168.8.240 local ready=ada class=x ip=192.168.8.9`.
+fn service(words: &str) -> (ServiceName, Service) {
+    let mut words = words.split_whitespace();
+    let name = ServiceName::new("home", words.next().unwrap()).unwrap();
+    let mut service = Service {
+        uid: String::new(),
+        created_secs: 0,
+        class: None,
+        policy: TrafficPolicy::Cluster,
+        request: Request::default(),
+        assigned: Vec::new(),
+        ready_on: BTreeSet::new(),
+    };
+    for word in words {
+        match word.split_once('=') {
+            Some(("ready", node)) => {
+                service.ready_on.insert(node.parse().unwrap());
+            }
+            Some(("class", class)) => service.class = Some(class.to_owned()),
+            Some(("ip", address)) => {
+                service.request.address = Some((address.parse().unwrap(), "note".to_owned()));
+            }
+            Some(other) => panic!("no word {other:?}"),
+            None if word == "local" => service.policy = TrafficPolicy::Local,
+            None => service.assigned.push(word.parse().unwrap()),
+        }
+    }
+    (name, service)
+}
+
+/// Decides on the node ada; the cluster has the nodes ada and bob.
+fn decided(config: &Config, links: &[&str], services: &[&str]) -> Decision {
+    let node = |name: &str| (name.parse().unwrap(), Vec::new());
+    decide(&Known {
+        config,
+        node: &"ada".parse().unwrap(),
+        links: &facts(links),
+        cluster: &ClusterFacts {
+            services: services.iter().map(|words| service(words)).collect(),
+            nodes: BTreeMap::from([node("ada"), node("bob")]),
+        },
+    })
+}
+
+fn check_services(top: &str, links: &[&str], services: &[&str], expected: Expect) {
+    let config = config_of(top, &[]);
+    expected.assert_eq(&show(&decided(&config, links, services)));
+}
+
+#[test]
+fn the_address_of_a_service_is_announced_where_packets_can_be_delivered() {
+    check_services(
+        CONFIG,
+        &[ETH],
+        &[
+            "any 192.168.8.240",
+            "here 192.168.8.241 local ready=ada",
+            "there 192.168.8.242 local ready=bob",
+            "nowhere 192.168.8.243 local",
+            "both 192.168.8.244 local ready=ada ready=bob",
+            "none",
+        ],
+        expect![[r#"
+            link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+              192.168.8.240 Serves forwarded
+              192.168.8.241 Serves forwarded
+              192.168.8.242 Cannot forwarded
+              192.168.8.243 Cannot forwarded
+              192.168.8.244 Serves forwarded
+        "#]],
+    );
+}
+
+#[test]
+fn only_what_the_config_gives_to_a_service_of_ours_is_announced() {
+    check_services(
+        CONFIG,
+        &[ETH],
+        &[
+            "elsewhere 192.168.8.99",
+            "foreign 192.168.8.240 class=example.org/lb",
+            "own 192.168.8.241 class=sovnet.internal/l2",
+            "six fd00::240",
+            "thief 192.168.8.9",
+        ],
+        expect![[r#"
+            link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+              192.168.8.241 Serves forwarded
+        "#]],
+    );
+    check_services(
+        CONFIG,
+        &[ETH],
+        &["tv 192.168.8.9"],
+        expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+          192.168.8.9 Serves forwarded
+    "#]],
+    );
+}
+
+#[test]
+fn an_address_of_two_services_needs_both_to_be_delivered() {
+    check_services(
+        CONFIG,
+        &[ETH],
+        &["a 192.168.8.240", "b 192.168.8.240 local ready=bob"],
+        expect![[r#"
+            link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+              192.168.8.240 Cannot forwarded
+        "#]],
+    );
+}
+
+#[test]
+fn a_pool_alone_opens_its_segment_and_says_when_it_has_none() {
+    check_services(
+        CONFIG,
+        &[ETH],
+        &[],
+        expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+    "#]],
+    );
+    check_services(
+        CONFIG,
+        &[&ETH.replace("eth0", "eth0 down")],
+        &[],
+        expect![[r#"
+            link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+            Degraded link-down: eth0 is down: this node cannot serve any address there
+              -> check the cable and the switch, or run `ip link set eth0 up`
+        "#]],
+    );
+    check_services(
+        CONFIG,
+        &["3 eth1 10.0.0.2/8"],
+        &["a 192.168.8.240"],
+        expect![[r#"
+            Unhealthy address-without-link: 192.168.8.240 is in the subnet of no interface that announces; there are 10.0.0.0/8 on eth1
+              -> correct the address, or give an interface an address in the same subnet
+            Degraded pool-without-link: [[pool]] lan: 192.168.8.240 is in the subnet of no interface that announces; there are 10.0.0.0/8 on eth1
+              -> correct the address, or give an interface an address in the same subnet
+        "#]],
+    );
+    let without = CONFIG.replace("[kubernetes]", "");
+    check_services(&without, &[ETH], &[], expect![""]);
+}
+
+#[test]
+fn a_service_never_has_an_address_of_the_config() {
+    let top = format!("{CONFIG}[[address]]\naddress = \"192.168.8.245\"\n");
+    check_services(
+        &top,
+        &[ETH],
+        &[
+            "has 192.168.8.245",
+            "wants ip=192.168.8.245",
+            "foreign 192.168.8.245 class=x",
+        ],
+        expect![[r#"
+            link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+              192.168.8.245 Serves
+            Degraded service-has-static-address: the Service home/has has or wants 192.168.8.245, which is an [[address]] of the config
+              -> remove 192.168.8.245 from the Service, or the [[address]] from the config: kube-proxy takes the packets that are meant for the node itself
+            Degraded service-has-static-address: the Service home/wants has or wants 192.168.8.245, which is an [[address]] of the config
+              -> remove 192.168.8.245 from the Service, or the [[address]] from the config: kube-proxy takes the packets that are meant for the node itself
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_kubernetes_does_not_know_says_so() {
+    let config = config_of(CONFIG, &[]);
+    let of = |names: &[&str]| {
+        let nodes = names.iter().map(|name| (name.parse().unwrap(), Vec::new()));
+        let decision = decide(&Known {
+            config: &config,
+            node: &"ada".parse().unwrap(),
+            links: &facts(&[ETH]),
+            cluster: &ClusterFacts {
+                services: BTreeMap::new(),
+                nodes: nodes.collect(),
+            },
+        });
+        show(&decision)
+    };
+    assert_eq!(of(&[]), of(&["ada", "bob"]), "nothing is known yet");
+    expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+        Degraded node-unknown-to-kubernetes: Kubernetes has no node ada; it has bob, eve
+          -> write this machine's Kubernetes node name as [node] name: until then Services with externalTrafficPolicy Local are not announced from here
+    "#]].assert_eq(&of(&["bob", "eve"]));
+}
+
+#[test]
+fn more_addresses_than_nodes_can_state_are_named() {
+    let top = CONFIG.replace("192.168.8.240-192.168.8.250", "192.168.8.100-192.168.8.200");
+    let words: Vec<String> = (0..64)
+        .map(|n| format!("s{n} 192.168.8.{}", 100 + n))
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let config = config_of(&top, &["192.168.8.2"]);
+    let decision = decided(&config, &[ETH], &words);
+    let plan = &decision.segments[&LinkIndex(2)];
+    assert_eq!((plan.abilities.len(), plan.forwarded.len()), (64, 63));
+    expect![[r#"
+        [
+            Problem {
+                severity: Unhealthy,
+                code: "too-many-addresses",
+                what: "192.168.8.163 of home/s63 is not announced: the nodes announce at most 64 addresses",
+                remedy: "remove Services of type LoadBalancer that are not needed",
+            },
+        ]
+    "#]].assert_debug_eq(&decision.problems);
+}
