@@ -24,6 +24,9 @@ const PROCESSOR: &str = "qemu64,+rdrand";
 const KERNEL_LINE: &str = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on \
                            systemd.show_status=0 net.ifnames=0 nokaslr";
 
+/// QEMU ends with the thread that started it, whatever ends that.
+const WRAPPER: [&str; 3] = ["--pdeathsig", "KILL", "qemu-system-x86_64"];
+
 /// Where a machine's interface is plugged in.
 #[derive(Debug, Clone)]
 pub struct Nic {
@@ -107,13 +110,14 @@ impl Machine {
             &plan.dir,
         )?;
         let said = File::create(plan.dir.join("qemu.log")).context("failed to create qemu.log")?;
-        let mut child = Command::new("qemu-system-x86_64")
+        let mut child = Command::new("setpriv")
+            .args(WRAPPER)
             .args(arguments(plan, &disk, &sockets.0)?)
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said)
             .spawn()
-            .context("failed to start qemu-system-x86_64 (`tests/scripts/needs` installs it)")?;
+            .context("failed to start QEMU")?;
         match connect(&sockets.0) {
             Ok((shell, qmp)) => Ok(Machine {
                 name: plan.name.clone(),

@@ -8,7 +8,7 @@ use sovnet_vm_tests::lab::{DNS, Holders, Lab, PAGE, other};
 use sovnet_vm_tests::laptop::Question;
 
 /// Answers that show that it lasts: two seconds of the laptop's questions.
-pub(crate) const LASTING: usize = 40;
+pub(crate) const LASTING: usize = 20;
 
 /// Boots the lab.
 pub(crate) fn boot(name: &str) -> Lab {
