@@ -22,14 +22,15 @@ fn when_a_cable_is_cut_the_other_node_answers_a_simulated_laptop_and_keeps_it_af
     assert_eq!(agreed, after, "after the mend");
     lab.wait_answers(&after, now(), LASTING).unwrap();
     assert_eq!(lab.wait_agreement().unwrap(), after, "later");
+    assert_silent(&lab, &name, mended_at);
     tell_silence(&lab, "cable mended", mended_at);
 
     // The new holder loses its carrier, too: it knows at once, and everything comes back.
     let since = now();
     lab.machine(other(&name)).unwrap().set_link(false).unwrap();
+    assert_moved_from(&lab, other(&name), &after, since);
     let back = without(other(&name));
     lab.wait_answers(&back, since, LASTING).unwrap();
     tell_silence(&lab, "carrier lost", since);
-    assert_silent(&lab, other(&name), now());
     lab.finish().unwrap();
 }

@@ -34,7 +34,7 @@ pub(crate) fn without(name: &str) -> Holders {
         .into()
 }
 
-/// Everything that `name` held was announced by the other one, and nothing else was by anybody.
+/// Everything that `name` held is announced by the other one, and `name` speaks for nothing else.
 pub(crate) fn assert_moved_from(lab: &Lab, name: &str, before: &Holders, since: Instant) {
     for (address, holder) in before {
         if holder == name {
@@ -42,7 +42,8 @@ pub(crate) fn assert_moved_from(lab: &Lab, name: &str, before: &Holders, since: 
             let after = first.at.duration_since(since);
             println!("{} announced {address} after {after:.1?}", other(name));
         } else {
-            assert_silent(lab, name, since);
+            let spoken = lab.spoken(name, *address, since);
+            assert!(spoken.is_empty(), "{name} spoke for {address}: {spoken:?}");
         }
     }
 }
