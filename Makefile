@@ -11,13 +11,14 @@ TARGET := $(abspath $(CARGO_TARGET_DIR))
 SUITES := cargo run --quiet --locked -p sovnet-tests --bin suites --
 ONE := fmt tidy lint unit sim netns deb deny doc
 
-.PHONY: help test test-full lab lab-enter mutants bench-failover build packages clean needs $(ONE)
+.PHONY: help test test-full lab lab-enter mutants bench-failover build packages vm-test clean needs $(ONE)
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make test        every suite below, with a summary (needs root for netns)"
 	@echo "make fmt tidy lint unit sim netns deb deny doc"
 	@echo "                 one suite alone"
+	@echo "make vm-test     the package in two Debian machines under QEMU (needs root)"
 	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
 	@echo "make lab-enter NODE=laptop"
 	@echo "                 a shell in a node of a lab that is up"
@@ -40,6 +41,9 @@ build: needs
 
 packages: needs
 	@cargo run --quiet --locked -p sovnet-tests --bin packages
+
+vm-test: packages
+	@$(SUITES) vm
 
 # The lab runs what ships.
 lab: build

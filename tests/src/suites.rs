@@ -36,11 +36,12 @@ pub struct Suite {
 }
 
 /// Integration tests that have a suite of their own.
-const WITH_OWN_SUITE: [(&str, &str); 4] = [
+const WITH_OWN_SUITE: [(&str, &str); 5] = [
     ("sovnet-tests", "tidy"),
     ("sovnet-core", "lan_simulation"),
     ("sovnet-tests", "netns"),
     ("sovnet-tests", "packages"),
+    ("sovnet-vm-tests", "vm"),
 ];
 
 /// Long enough for a first build on a slow machine.
@@ -114,6 +115,16 @@ pub fn all(workspace: &Workspace) -> Vec<Suite> {
             ]],
         )
         .with("RUSTDOCFLAGS", "-D warnings".to_owned()),
+        suite(
+            "vm",
+            "the package in two Debian machines that boot it",
+            &[&[&test("sovnet-vm-tests", "vm")[..], &["--", "--show-output"]].concat()],
+        )
+        .counting()
+        .with(
+            "SOVNET_PACKAGES",
+            format!("{}/packages", workspace.target_dir),
+        ),
     ]
 }
 
