@@ -61,6 +61,7 @@ fn tour_and_stay() -> anyhow::Result<bool> {
         programs: programs.clone(),
         with_services: true,
         clock_ahead: None,
+        kubernetes: None,
     };
     let lan = Lan::build(&plan).context("failed to build the LAN")?;
     put_up(&signs, &lan)?;

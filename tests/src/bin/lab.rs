@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use sovnet_tests::lab;
 use sovnet_tests::lan::control;
 use sovnet_tests::lan::holder::{self, Machine};
+use sovnet_tests::lan::page::{self, Page};
 
 /// A LAN of network namespaces with two real daemons, and a guided tour.
 #[derive(Debug, Parser)]
@@ -30,6 +31,9 @@ enum What {
     /// Holds the namespaces of one machine (the lab starts this itself).
     #[command(hide = true)]
     Hold(Machine),
+    /// Serves a page that names itself and its reader (the pods of a LAN run this).
+    #[command(hide = true)]
+    Page(Page),
     /// Relays between standard input and the control socket (tests start this themselves).
     #[command(hide = true)]
     Relay,
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         None | Some(What::Tour) => return lab::run(),
         Some(What::Enter { node, command }) => lab::enter::enter(&node, &command),
         Some(What::Hold(machine)) => holder::hold(&machine),
+        Some(What::Page(page)) => page::serve(&page),
         Some(What::Relay) => control::relay(),
         Some(What::Flood) => control::flood_from_stdin(),
     };

@@ -12,6 +12,7 @@ use nix::time::{ClockId, clock_gettime};
 use super::count::Counts;
 use super::watch::{Ending, Watch};
 use super::{Outcome, Suite, all, deny, summary};
+use crate::cluster;
 use crate::tidy::workspace::Workspace;
 
 /// Runs the suites with these names, or all; true if all was well.
@@ -67,12 +68,8 @@ fn one(
     let started = now()?;
     let mut log = File::create(log_path)
         .with_context(|| format!("failed to create {}", log_path.display()))?;
-    let path = match suite.name {
-        "deny" => deny::provide(&mut |line| Ok(writeln!(out, "       {line}")?)),
-        _ => Ok(None),
-    };
-    let ending = match path {
-        Ok(path) => commands(root, suite, path, &mut log)?,
+    let ending = match provide(suite, out) {
+        Ok(needs) => commands(root, suite, &needs, &mut log)?,
         Err(error) => {
             writeln!(log, "{error:#}")?;
             Ending::Failure
@@ -89,20 +86,36 @@ fn one(
     })
 }
 
-/// Runs all commands; the worst ending counts.
-fn commands(
-    root: &Path,
-    suite: &Suite,
+/// What a suite needs besides cargo.
+#[derive(Debug, Default)]
+struct Needs {
+    /// A folder to put in front of PATH.
     path: Option<PathBuf>,
-    log: &mut File,
-) -> anyhow::Result<Ending> {
+    /// The directory of the real Kubernetes.
+    peers: Option<PathBuf>,
+}
+
+/// Makes sure that what a suite needs is there; what takes long shows its progress.
+fn provide(suite: &Suite, out: &mut dyn Write) -> anyhow::Result<Needs> {
+    let mut needs = Needs::default();
+    match suite.name {
+        "deny" => needs.path = deny::provide(&mut |line| Ok(writeln!(out, "       {line}")?))?,
+        "kube" => needs.peers = Some(cluster::programs()?),
+        _ => {}
+    }
+    Ok(needs)
+}
+
+/// Runs all commands; the worst ending counts.
+fn commands(root: &Path, suite: &Suite, needs: &Needs, log: &mut File) -> anyhow::Result<Ending> {
     let mut worst = Ending::Success;
     for arguments in &suite.commands {
         writeln!(log, "$ cargo {}", arguments.join(" "))?;
         let mut cargo = Command::new("cargo");
         cargo.args(arguments).current_dir(root);
         cargo.envs(suite.env.iter().map(|(key, value)| (key, value)));
-        if let Some(dir) = &path {
+        cargo.envs(needs.peers.iter().map(|dir| (cluster::PROGRAMS, dir)));
+        if let Some(dir) = &needs.path {
             let old = std::env::var_os("PATH").unwrap_or_default();
             let dirs = std::iter::once(dir.clone()).chain(std::env::split_paths(&old));
             cargo.env(

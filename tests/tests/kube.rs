@@ -1,0 +1,14 @@
+//! The tests against a real Kubernetes: one control plane, one LAN and kube-proxy on both nodes for
+//! the whole binary, since starting them takes longer than any test. Tests take turns, and each
+//! begins with no Service, no Lease and no daemon.
+//!
+//! They need root, and the programs that `tests/scripts/peers` builds.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step is the failure of the test"
+)]
+
+#[path = "kube/ground.rs"]
+mod ground;
+#[path = "kube/stage.rs"]
+mod stage;
