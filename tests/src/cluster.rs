@@ -11,7 +11,6 @@ pub mod pki;
 pub mod plane;
 mod process;
 pub mod proxy;
-pub mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

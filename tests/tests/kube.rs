@@ -5,10 +5,19 @@
 //! They need root, and the programs that `tests/scripts/peers` builds.
 #![expect(
     clippy::unwrap_used,
-    reason = "a failed step is the failure of the test"
+    clippy::print_stdout,
+    reason = "a failed step is the failure of the test, and its story is printed"
 )]
 
 #[path = "kube/ground.rs"]
 mod ground;
+#[path = "kube/outage.rs"]
+mod outage;
+#[path = "kube/refused.rs"]
+mod refused;
+#[path = "kube/scene.rs"]
+mod scene;
+#[path = "kube/services.rs"]
+mod services;
 #[path = "kube/stage.rs"]
 mod stage;

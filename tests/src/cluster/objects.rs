@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::lan::pods::{PAGE_PORT, PODS, Pod};
 
+/// Where the Lease of the node that writes lives.
+pub const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/sovnet-system/leases/sovnet";
+
 /// A Service in the making: of type LoadBalancer, port 80, for the pages of the pods.
 #[derive(Debug, Clone)]
 pub struct Service {

@@ -140,6 +140,20 @@ impl Plane {
         Ok(())
     }
 
+    /// Makes sure that the API server runs and answers, whatever was done to it.
+    ///
+    /// # Errors
+    /// As [`Plane::start_api`].
+    pub fn ensure_api(&mut self) -> anyhow::Result<()> {
+        if self.api_server.is_none() {
+            return self.start_api();
+        }
+        self.thaw_api()?;
+        let admin = &self.admin;
+        let process = self.api_server.as_mut().context("it was started")?;
+        process.wait_ready(READY_WITHIN, || admin.is_ready())
+    }
+
     /// Kills the API server without a word.
     pub fn kill_api(&mut self) {
         self.api_server = None;
