@@ -19,7 +19,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     /// The guided tour (the default); stays up afterwards on a terminal.
-    Tour,
+    Tour {
+        /// With a real Kubernetes: a Service gets an address, and keeps it.
+        #[arg(long)]
+        kubernetes: bool,
+    },
     /// A shell, or a command, on a machine of the lab that is up.
     Enter {
         /// switch, router, internet, civil, box-01 or laptop.
@@ -44,7 +48,8 @@ enum What {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().what {
-        None | Some(What::Tour) => return lab::run(),
+        None => return lab::run(false),
+        Some(What::Tour { kubernetes }) => return lab::run(kubernetes),
         Some(What::Enter { node, command }) => lab::enter::enter(&node, &command),
         Some(What::Hold(machine)) => holder::hold(&machine),
         Some(What::Page(page)) => page::serve(&page),

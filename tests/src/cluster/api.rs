@@ -168,7 +168,12 @@ impl Api {
             "curl -sS --max-time 10 --cacert {authority} --cert {identity}.crt --key {identity}.key \
              -X {method} -H content-type:{kind} {data} -w \\n%{{http_code}} {server}{path}"
         );
-        let text = node.feed(&line, &document.to_string())?;
+        let text = match body {
+            Body::Nothing => node.must(&line)?,
+            Body::Json(_) | Body::Merge(_) | Body::Apply(_) => {
+                node.feed(&line, &document.to_string())?
+            }
+        };
         let (text, code) = text.rsplit_once('\n').context("curl names the status")?;
         // Whatever is not JSON, such as `ok`, is taken as text.
         let body = serde_json::from_str(text).unwrap_or_else(|_not_json| Value::from(text));

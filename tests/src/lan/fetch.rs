@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::node::Node;
-use super::probe::{Outcome, SETTLE};
+use super::probe::{Outcome, SETTLE, Watched};
 use crate::clock::{now, wait_for, wait_until};
 
 /// Fetches under way at once; more than this are not begun, and count as failed.
@@ -75,18 +75,6 @@ impl Fetcher {
         })
     }
 
-    /// What became of the fetches of that time.
-    pub fn outcome(&self, since: Instant, until: Instant) -> Outcome {
-        let is_settled = || (now().duration_since(until) > SETTLE).then_some(());
-        // The time is over at the latest then, so that waiting cannot be in vain.
-        drop(wait_for("the last fetch to end", SETTLE * 2, is_settled));
-        let fetches = self.of(since, until);
-        Outcome::of(
-            fetches.iter().map(|one| (one.at, one.page.is_some())),
-            since,
-        )
-    }
-
     /// The different pages that fetches of that time gave.
     pub fn pages(&self, since: Instant, until: Instant) -> Vec<String> {
         let fetched = self.of(since, until).into_iter();
@@ -96,16 +84,30 @@ impl Fetcher {
         pages
     }
 
-    /// Whether a fetch that began after `since` gave the page.
-    pub fn is_answered_since(&self, since: Instant) -> bool {
-        self.of(since, now()).iter().any(|one| one.page.is_some())
-    }
-
     fn of(&self, since: Instant, until: Instant) -> Vec<Fetch> {
         let fetches = self.book.fetches.lock();
         let fetches = fetches.unwrap_or_else(PoisonError::into_inner);
         let is_within = |one: &&Fetch| one.at >= since && one.at <= until;
         fetches.iter().filter(is_within).cloned().collect()
+    }
+}
+
+impl Watched for Fetcher {
+    fn outcome(&self, since: Instant, until: Instant) -> Outcome {
+        let is_settled = || (now().duration_since(until) > SETTLE).then_some(());
+        // The time is over at the latest then, so that waiting cannot be in vain.
+        drop(wait_for("the last fetch to end", SETTLE * 2, is_settled));
+        let fetches = self.of(since, until);
+        let asked = fetches.iter().map(|one| (one.at, one.page.is_some()));
+        Outcome::of(asked, since)
+    }
+
+    fn is_answered_since(&self, since: Instant) -> bool {
+        self.of(since, now()).iter().any(|one| one.page.is_some())
+    }
+
+    fn breakable(&self) -> usize {
+        1
     }
 }
 

@@ -102,6 +102,31 @@ impl Outcome {
     }
 }
 
+/// Something that asks again and again, and is judged afterwards.
+pub trait Watched: fmt::Debug {
+    /// What became of all questions of that time, after the last of them had time to settle.
+    fn outcome(&self, since: Instant, until: Instant) -> Outcome;
+
+    /// Whether a question that was asked after `since` has been answered.
+    fn is_answered_since(&self, since: Instant) -> bool;
+
+    /// How many questions a planned move may break because they are under way just then: none,
+    /// except where a question is a whole connection, which a move to another host ends.
+    fn breakable(&self) -> usize {
+        0
+    }
+}
+
+impl Watched for Prober {
+    fn outcome(&self, since: Instant, until: Instant) -> Outcome {
+        Prober::outcome(self, since, until)
+    }
+
+    fn is_answered_since(&self, since: Instant) -> bool {
+        Prober::is_answered_since(self, since)
+    }
+}
+
 /// Asks until dropped.
 #[derive(Debug)]
 pub struct Prober {
