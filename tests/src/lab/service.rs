@@ -240,6 +240,7 @@ fn local(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     wait_line(tour, &service, "to be ready on both nodes", |line| {
         line.policy == "Local" && line.ready_here
     })?;
+    wait_proxies(tour, &service)?;
     Ok(format!(
         "the pod saw {laptop}; the address followed the ready endpoint"
     ))
@@ -366,6 +367,24 @@ fn wait_page(tour: &Tour<'_>, page: &str) -> anyhow::Result<()> {
         let text = tour.lan.node("laptop").must(&line).ok()?;
         (text.trim() == page).then_some(())
     })?;
+    Ok(())
+}
+
+/// Waits until kube-proxy of both nodes knows an endpoint of its own, as load balancers ask it: it
+/// takes changes together, and is up to a second behind.
+fn wait_proxies(tour: &Tour<'_>, service: &Service) -> anyhow::Result<()> {
+    let object = plane_of(tour)?.api().get(&service.path())?;
+    let port = object
+        .as_ref()
+        .and_then(|one| one.pointer("/spec/healthCheckNodePort"));
+    let port = port.context("the Service has no port for health checks")?;
+    for name in NODES {
+        let address = address_of(name).context("a node is on the LAN")?;
+        let line = format!("curl -sf -m 1 http://{address}:{port}/");
+        wait_for(&format!("kube-proxy of {name}"), SETTLE_WITHIN, || {
+            tour.lan.node("laptop").must(&line).ok()
+        })?;
+    }
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 //! time over a new connection, and knows afterwards which fetches failed, for how long, and who
 //! served the others.
 //!
-//! A fetch has failed if the page is not there within [`SETTLE`]: less than the kernel waits before
-//! it sends a lost SYN again, so that nothing is repaired behind the test's back.
+//! A fetch has failed if the page is not there within [`PATIENCE`]: less than the kernel waits before
+//! it sends a lost SYN again, so that nothing is repaired behind the test's back, and long enough
+//! for a machine that builds something meanwhile.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
@@ -15,8 +16,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::node::Node;
-use super::probe::{Outcome, SETTLE, Watched};
+use super::probe::{Outcome, Watched};
 use crate::clock::{now, wait_for, wait_until};
+
+/// How long a fetch may take; the kernel sends a lost SYN again after 1 s.
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Fetches under way at once; more than this are not begun, and count as failed.
 const AT_ONCE: usize = 100;
@@ -94,9 +98,9 @@ impl Fetcher {
 
 impl Watched for Fetcher {
     fn outcome(&self, since: Instant, until: Instant) -> Outcome {
-        let is_settled = || (now().duration_since(until) > SETTLE).then_some(());
+        let is_settled = || (now().duration_since(until) > PATIENCE).then_some(());
         // The time is over at the latest then, so that waiting cannot be in vain.
-        drop(wait_for("the last fetch to end", SETTLE * 2, is_settled));
+        drop(wait_for("the last fetch to end", PATIENCE * 2, is_settled));
         let fetches = self.of(since, until);
         let asked = fetches.iter().map(|one| (one.at, one.page.is_some()));
         Outcome::of(asked, since)
@@ -146,14 +150,14 @@ fn run(book: &Arc<Book>, from: SocketAddrV4, every: Duration) {
 
 /// The body of the page, if all of it is there in time.
 fn fetch(from: SocketAddrV4) -> io::Result<String> {
-    let end = now() + SETTLE;
+    let end = now() + PATIENCE;
     let left = || {
         Some(
             end.saturating_duration_since(now())
                 .max(Duration::from_millis(1)),
         )
     };
-    let mut stream = TcpStream::connect_timeout(&from.into(), SETTLE)?;
+    let mut stream = TcpStream::connect_timeout(&from.into(), PATIENCE)?;
     stream.set_write_timeout(left())?;
     write!(
         stream,

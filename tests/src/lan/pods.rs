@@ -119,8 +119,11 @@ fn wire(lan: &Lan, pod: Pod) -> anyhow::Result<()> {
 
 fn start_page(lan: &Lan, pod: Pod) -> anyhow::Result<Child> {
     let node = lan.node(pod.name);
-    let mut command = Command::new(node.lab());
+    // As the daemons: what else this computer does must not look like a page that is lost.
+    let mut command = Command::new("nice");
     command
+        .args(["-n", "-19"])
+        .arg(node.lab())
         .arg("page")
         .args(["--name", pod.name])
         .args(["--listen", &format!("0.0.0.0:{PAGE_PORT}")])
