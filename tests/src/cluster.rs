@@ -21,6 +21,7 @@ use crate::lan::{Lan, NODES, PLANE};
 use api::Api;
 use kubelet::Kubelet;
 use plane::{Plane, Settings};
+use process::Process;
 use proxy::Proxy;
 
 /// The variable of the environment that names the directory of the real Kubernetes.
@@ -57,6 +58,7 @@ pub struct Cluster {
     pub plane: Plane,
     kubelets: Vec<Kubelet>,
     proxies: Vec<Proxy>,
+    approver: Option<Process>,
 }
 
 impl Cluster {
@@ -82,7 +84,25 @@ impl Cluster {
             plane,
             kubelets,
             proxies,
+            approver: None,
         })
+    }
+
+    /// Starts `sovnetd cluster` beside the API server, with the administrator's identity as on a
+    /// server of k3s. Requests may be made before it is ready.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_approver(&mut self) -> anyhow::Result<()> {
+        let (host, config) = (self.plane.host(), self.plane.admin_kubeconfig());
+        let words = ["sovnetd", "--log-level", "debug", "cluster", "--kubeconfig"];
+        let words: Vec<String> = words
+            .into_iter()
+            .chain([config.as_str()])
+            .map(str::to_owned)
+            .collect();
+        self.approver = Some(Process::start(host, "/run", "approver", &words)?);
+        Ok(())
     }
 
     /// The API as its administrator sees it.

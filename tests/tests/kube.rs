@@ -11,6 +11,8 @@
 
 #[path = "kube/ground.rs"]
 mod ground;
+#[path = "kube/join.rs"]
+mod join;
 #[path = "kube/outage.rs"]
 mod outage;
 #[path = "kube/refused.rs"]

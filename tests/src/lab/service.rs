@@ -111,16 +111,20 @@ fn join(tour: &mut Tour<'_>) -> anyhow::Result<String> {
         tour,
         &format!("apply --server-side -f {}", manifests.display()),
     )?;
+    show::line("\nplane# sovnetd cluster");
+    let cluster = tour
+        .cluster
+        .as_mut()
+        .context("Kubernetes did not come up")?;
+    cluster.start_approver()?;
     for name in NODES {
-        let (plane, node) = (plane_of(tour)?, tour.lan.node(name));
-        let own = plane
-            .pki()
-            .client(&format!("sovnet:node:{name}"), "sovnet:nodes")?;
-        let dir = "/var/lib/sovnet/kubernetes";
-        std::fs::create_dir_all(node.path(dir))?;
-        let made = plane.provide(node, dir, "own", &own)?;
-        std::fs::rename(node.path(&made), node.path(&format!("{dir}/kubeconfig")))?;
+        let said = tour.show(name, "sovnetctl k8s join")?;
+        ensure!(
+            said.contains("has joined"),
+            "{name} has not joined: {said:?}"
+        );
     }
+    kubectl(tour, "get csr")?;
     Ok("each node has its own identity".to_owned())
 }
 

@@ -29,10 +29,15 @@ pub(crate) struct Scene {
     pub(crate) house: MutexGuard<'static, House>,
 }
 
+/// The shipped example as it is: the credentials are those that a join has fetched.
+pub(crate) fn shipped() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/home.toml");
+    std::fs::read_to_string(path).expect("the example ships")
+}
+
 /// The shipped example, with `kubeconfig` (a line of its own) in its part about Kubernetes.
 pub(crate) fn config_with(kubeconfig: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/home.toml");
-    let text = std::fs::read_to_string(path).expect("the example ships");
+    let text = shipped();
     let (before, after) = text
         .split_once("\n[kubernetes]\n")
         .expect("the example has a part about Kubernetes");
