@@ -56,7 +56,8 @@ pub fn programs() -> anyhow::Result<PathBuf> {
 pub struct Cluster {
     /// The control plane.
     pub plane: Plane,
-    kubelets: Vec<Kubelet>,
+    // Their heartbeats end with them.
+    _kubelets: Vec<Kubelet>,
     proxies: Vec<Proxy>,
     approver: Option<Process>,
 }
@@ -82,7 +83,7 @@ impl Cluster {
         plane.wait_manager()?;
         Ok(Cluster {
             plane,
-            kubelets,
+            _kubelets: kubelets,
             proxies,
             approver: None,
         })
@@ -108,11 +109,6 @@ impl Cluster {
     /// The API as its administrator sees it.
     pub fn api(&self) -> &Api {
         self.plane.api()
-    }
-
-    /// Takes the heartbeat of a node away, or gives it back: it then becomes NotReady after a while.
-    pub fn kubelet(&mut self, node: &str) -> Option<&mut Kubelet> {
-        self.kubelets.iter_mut().find(|one| one.node() == node)
     }
 
     /// kube-proxy of a node.

@@ -18,18 +18,15 @@ const MANAGER: &str = "tests";
 #[derive(Debug, Clone, Copy)]
 enum Body<'a> {
     Nothing,
-    Json(&'a Value),
     Merge(&'a Value),
     Apply(&'a Value),
 }
 
-/// An answer: HTTP status and document.
+/// An answer: HTTP status, and the object, or the reason as a Kubernetes `Status`.
 #[derive(Debug)]
-pub struct Answer {
-    /// HTTP status; 0 if there was no answer at all.
-    pub code: u16,
-    /// The object, or the reason as a Kubernetes `Status`.
-    pub body: Value,
+struct Answer {
+    code: u16,
+    body: Value,
 }
 
 /// The API, seen from one machine by one identity.
@@ -44,7 +41,7 @@ pub struct Api {
 
 impl Api {
     /// With the files that [`super::plane::Plane::provide`] put into `dir` of `node`.
-    pub(super) fn new(node: &Node, server: &str, dir: &str, name: &str) -> Api {
+    pub fn new(node: &Node, server: &str, dir: &str, name: &str) -> Api {
         Api {
             node: node.clone(),
             server: server.to_owned(),
@@ -94,16 +91,6 @@ impl Api {
             &path,
             self.send("PATCH", &path, Body::Apply(object))?,
         )
-    }
-
-    /// Creates an object; what the API says, whatever it is.
-    ///
-    /// # Errors
-    /// If there is no answer.
-    pub fn create(&self, object: &Value) -> anyhow::Result<Answer> {
-        let path = path_of(object)?;
-        let (collection, _name) = path.rsplit_once('/').context("a path has a name")?;
-        self.send("POST", collection, Body::Json(object))
     }
 
     /// Merges `patch` into the object at that path.
@@ -156,13 +143,12 @@ impl Api {
         } = self;
         let (kind, document) = match body {
             Body::Nothing => ("application/json", &json!(null)),
-            Body::Json(document) => ("application/json", document),
             Body::Merge(document) => ("application/merge-patch+json", document),
             Body::Apply(document) => ("application/apply-patch+yaml", document),
         };
         let data = match body {
             Body::Nothing => "",
-            Body::Json(_) | Body::Merge(_) | Body::Apply(_) => "--data-binary @-",
+            Body::Merge(_) | Body::Apply(_) => "--data-binary @-",
         };
         let line = format!(
             "curl -sS --max-time 10 --cacert {authority} --cert {identity}.crt --key {identity}.key \
@@ -170,9 +156,7 @@ impl Api {
         );
         let text = match body {
             Body::Nothing => node.must(&line)?,
-            Body::Json(_) | Body::Merge(_) | Body::Apply(_) => {
-                node.feed(&line, &document.to_string())?
-            }
+            Body::Merge(_) | Body::Apply(_) => node.feed(&line, &document.to_string())?,
         };
         let (text, code) = text.rsplit_once('\n').context("curl names the status")?;
         // Whatever is not JSON, such as `ok`, is taken as text.

@@ -20,7 +20,6 @@ const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// A node of the cluster; its heartbeat ends when dropped.
 #[derive(Debug)]
 pub struct Kubelet {
-    node: String,
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -54,15 +53,9 @@ impl Kubelet {
                 }
             })?;
         Ok(Kubelet {
-            node: name,
             stop: Some(stop),
             thread: Some(thread),
         })
-    }
-
-    /// Its node.
-    pub fn node(&self) -> &str {
-        &self.node
     }
 }
 

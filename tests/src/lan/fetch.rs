@@ -1,6 +1,5 @@
 //! A reader of a page: a thread in a machine's network that fetches a page again and again, each
-//! time over a new connection, and knows afterwards which fetches failed, for how long, and who
-//! served the others.
+//! time over a new connection, and knows afterwards which fetches failed, and for how long.
 //!
 //! A fetch has failed if the page is not there within [`PATIENCE`]: less than the kernel waits before
 //! it sends a lost SYN again, so that nothing is repaired behind the test's back, and long enough
@@ -77,15 +76,6 @@ impl Fetcher {
             book,
             thread: Some(thread),
         })
-    }
-
-    /// The different pages that fetches of that time gave.
-    pub fn pages(&self, since: Instant, until: Instant) -> Vec<String> {
-        let fetched = self.of(since, until).into_iter();
-        let mut pages: Vec<String> = fetched.filter_map(|one| one.page).collect();
-        pages.sort();
-        pages.dedup();
-        pages
     }
 
     fn of(&self, since: Instant, until: Instant) -> Vec<Fetch> {

@@ -1,10 +1,11 @@
 //! A node gets an identity of its own with its kubelet's, from the approver and the real signer.
 
+use sovnet_tests::cluster::api::Api;
 use sovnet_tests::cluster::objects::Service;
 use sovnet_tests::lan::NODES;
 
 use crate::scene::{Scene, shipped};
-use crate::stage::HOUSE;
+use crate::stage::{CREDENTIALS, HOUSE};
 
 #[test]
 fn nodes_that_join_serve_with_the_example_as_it_ships() {
@@ -36,4 +37,28 @@ fn a_node_gets_no_certificate_in_the_name_of_another() {
     assert!(complaint.contains("denied"), "{complaint}");
     let file = civil.path("/var/lib/sovnet/kubernetes/kubeconfig");
     assert!(!file.exists(), "it got an identity all the same");
+}
+
+#[test]
+fn a_nodes_identity_reads_what_it_needs_and_nothing_more() {
+    let scene = Scene::bare();
+    let server = scene.house.cluster.plane.url();
+    let own = Api::new(scene.lan().node("civil"), &server, CREDENTIALS, "own");
+    for path in [
+        "/api/v1/services",
+        "/api/v1/nodes",
+        "/apis/discovery.k8s.io/v1/endpointslices",
+    ] {
+        own.list(path).unwrap();
+    }
+    for path in [
+        "/api/v1/secrets",
+        "/api/v1/configmaps",
+        "/api/v1/pods",
+        "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+        "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/civil",
+    ] {
+        let refusal = own.get(path).unwrap_err().to_string();
+        assert!(refusal.contains("gave 403"), "{path}: {refusal}");
+    }
 }
