@@ -9,17 +9,19 @@ export RUSTUP_AUTO_INSTALL = 0
 
 TARGET := $(abspath $(CARGO_TARGET_DIR))
 SUITES := cargo run --quiet --locked -p sovnet-tests --bin suites --
-ONE := fmt tidy lint unit sim netns deb deny doc
+ONE := fmt tidy lint unit sim netns kube deb deny doc
 
-.PHONY: help test test-full lab lab-enter mutants bench-failover build packages vm-test clean needs $(ONE)
+.PHONY: help test test-full peers lab lab-enter mutants bench-failover build packages vm-test clean needs $(ONE)
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make test        every suite below, with a summary (needs root for netns)"
-	@echo "make fmt tidy lint unit sim netns deb deny doc"
+	@echo "make test        every suite below, with a summary (needs root for netns, kube, deb and vm)"
+	@echo "make fmt tidy lint unit sim netns kube deb deny doc"
 	@echo "                 one suite alone"
 	@echo "make vm-test     the package in two Debian machines under QEMU (needs root)"
 	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
+	@echo "make lab K8S=1   the same with a real Kubernetes and a Service"
+	@echo "make peers       build that Kubernetes, once; the others do it when they need it"
 	@echo "make lab-enter NODE=laptop"
 	@echo "                 a shell in a node of a lab that is up"
 	@echo "make mutants     break ten rules on purpose; each must turn one named test red"
@@ -39,6 +41,10 @@ $(ONE): needs
 build: needs
 	cargo build --locked --release -p sovnetd -p sovnetctl
 
+# The real Kubernetes of the tests, kept outside the repository.
+peers: needs
+	@tests/scripts/peers
+
 packages: needs
 	@cargo run --quiet --locked -p sovnet-tests --bin packages
 
@@ -48,7 +54,7 @@ vm-test: packages
 # The lab runs what ships.
 lab: build
 	@SOVNETD=$(TARGET)/release/sovnetd SOVNETCTL=$(TARGET)/release/sovnetctl \
-		cargo run --quiet --locked -p sovnet-tests --bin lab
+		cargo run --quiet --locked -p sovnet-tests --bin lab $(if $(K8S),-- tour --kubernetes)
 
 lab-enter:
 	@cargo run --quiet --locked -p sovnet-tests --bin lab -- enter $(NODE)

@@ -4,6 +4,7 @@
 //! behind. The tour itself is `lab::tour`.
 
 pub mod enter;
+mod service;
 pub mod show;
 mod steps;
 mod tour;
@@ -17,6 +18,7 @@ use std::thread;
 use anyhow::Context as _;
 use nix::sys::signal::{SigSet, Signal};
 
+use crate::cluster;
 use crate::lan::{Lan, Plan};
 use enter::Signs;
 use tour::Tour;
@@ -34,14 +36,16 @@ Here:
     q            quit; everything is removed";
 
 /// Runs the tour; stays up afterwards on a terminal. The exit code is 0 if every step passed.
-pub fn run() -> ExitCode {
+///
+/// `with_kubernetes` is the tour with a real Kubernetes.
+pub fn run(with_kubernetes: bool) -> ExitCode {
     if !nix::unistd::geteuid().is_root() {
         show::complain(&anyhow::anyhow!(
             "the lab makes network namespaces and needs root: sudo make lab"
         ));
         return ExitCode::FAILURE;
     }
-    match tour_and_stay() {
+    match tour_and_stay(with_kubernetes) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -51,26 +55,33 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn tour_and_stay() -> anyhow::Result<bool> {
+fn tour_and_stay(with_kubernetes: bool) -> anyhow::Result<bool> {
     let signs = SharedSigns::default();
     leave_on_signal(&signs)?;
     let lab = std::env::current_exe().context("failed to find this program")?;
     let programs = crate::lan::programs(&lab)?;
+    let kubernetes = with_kubernetes.then(cluster::programs).transpose()?;
     let plan = Plan {
         lab,
         programs: programs.clone(),
-        with_services: true,
+        // With Kubernetes the pages are the pods', and port 80 is kube-proxy's.
+        with_services: !with_kubernetes,
         clock_ahead: None,
+        kubernetes,
     };
     let lan = Lan::build(&plan).context("failed to build the LAN")?;
     put_up(&signs, &lan)?;
-    let is_good = with_tour(&lan, programs);
+    let is_good = with_tour(&lan, programs, with_kubernetes);
     signs.lock().unwrap_or_else(PoisonError::into_inner).take();
     is_good
 }
 
-fn with_tour(lan: &Lan, programs: PathBuf) -> anyhow::Result<bool> {
-    let mut tour = Tour::prepare(lan, programs)?;
+fn with_tour(lan: &Lan, programs: PathBuf, with_kubernetes: bool) -> anyhow::Result<bool> {
+    let mut tour = if with_kubernetes {
+        Tour::prepare_kubernetes(lan, programs)?
+    } else {
+        Tour::prepare(lan, programs)?
+    };
     let is_good = tour.walk();
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         tour.bring_back()?;
@@ -139,5 +150,5 @@ fn stay(lan: &Lan) {
 }
 
 fn is_on_switch(name: &str) -> bool {
-    ["router", "civil", "box-01", "laptop"].contains(&name)
+    ["router", "civil", "box-01", "laptop", "plane"].contains(&name)
 }

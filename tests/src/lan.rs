@@ -7,15 +7,19 @@
 pub mod arp;
 pub mod control;
 pub mod daemon;
+pub mod fetch;
 pub mod holder;
 mod node;
 mod nursery;
+pub mod page;
+pub mod pods;
 pub mod probe;
 mod router;
 pub mod sniff;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -37,6 +41,10 @@ const MACHINES: [(&str, &str); 4] = [
     ("laptop", "192.168.8.100"),
 ];
 
+/// The host of the Kubernetes control plane, on a LAN that has one: a host like the others, so that
+/// a node without its cable has lost the API too.
+pub const PLANE: (&str, &str) = ("plane", "192.168.8.10");
+
 /// The two nodes that run sovnetd.
 pub const NODES: [&str; 2] = ["civil", "box-01"];
 
@@ -57,6 +65,17 @@ pub struct Plan {
     pub with_services: bool,
     /// A node whose clocks are ahead of the host's, by how many seconds.
     pub clock_ahead: Option<(&'static str, u64)>,
+    /// The directory of Kubernetes' programs, for a LAN that has a host for its control plane, and
+    /// pods behind the nodes.
+    pub kubernetes: Option<PathBuf>,
+}
+
+impl Plan {
+    /// The machines on the LAN: name and address.
+    fn machines(&self) -> Vec<(&'static str, &'static str)> {
+        let plane = self.kubernetes.is_some().then_some(PLANE);
+        MACHINES.into_iter().chain(plane).collect()
+    }
 }
 
 /// A LAN that is up; dropping it removes it.
@@ -85,11 +104,18 @@ impl Lan {
             holders: Vec::new(),
             nursery: Some(nursery),
         };
-        for name in ["switch", "router", "internet", "civil", "box-01", "laptop"] {
+        // The switch comes first: its holder is the init of all.
+        let machines = plan.machines();
+        let on_lan = machines.iter().map(|(name, _)| *name);
+        let pods = plan.kubernetes.iter().flat_map(|_| pods::names());
+        for name in ["switch", "internet"].into_iter().chain(on_lan).chain(pods) {
             lan.add_machine(plan, name)?;
         }
-        lan.wire()?;
+        lan.wire(&machines)?;
         router::configure(lan.node("router"))?;
+        if plan.kubernetes.is_some() {
+            lan.services.extend(pods::start(&lan)?);
+        }
         if plan.with_services {
             lan.start_services()?;
         }
@@ -148,7 +174,7 @@ impl Lan {
     }
 
     /// Cables, addresses and routes: one `ip -batch` per machine.
-    fn wire(&self) -> anyhow::Result<()> {
+    fn wire(&self, machines: &[(&str, &str)]) -> anyhow::Result<()> {
         let switch = self.node("switch");
         for node in self.nodes() {
             for scope in ["all", "default"] {
@@ -159,8 +185,8 @@ impl Lan {
                 node.set_sysctl(&format!("ipv4/conf/{scope}/arp_announce"), "0")?;
             }
         }
-        switch.feed("ip -batch -", &self.switch_batch())?;
-        for (name, address) in MACHINES {
+        switch.feed("ip -batch -", &self.switch_batch(machines))?;
+        for (name, address) in machines {
             let node = self.node(name);
             node.feed("ip -batch -", &machine_batch(name, address))?;
         }
@@ -179,14 +205,14 @@ impl Lan {
 
     /// Cables are made inside the switch and their far ends handed to the machines, so that nothing
     /// ever shows on the host.
-    fn switch_batch(&self) -> String {
+    fn switch_batch(&self, machines: &[(&str, &str)]) -> String {
         let mut batch = String::from(
             "link set lo up\n\
              link add name br0 type bridge stp_state 0 mcast_snooping 0\n\
              link set br0 up\n",
         );
-        for (name, _) in MACHINES {
-            let far = if name == "router" { "lan0" } else { "eth0" };
+        for (name, _) in machines {
+            let far = if *name == "router" { "lan0" } else { "eth0" };
             let pid = self.node(name).inner_pid();
             batch.push_str(&format!(
                 "link add name {port} type veth peer name {far} netns {pid}\n\
@@ -276,6 +302,13 @@ impl Drop for Lan {
 fn ended(child: &mut Child) -> Option<()> {
     let status: io::Result<_> = child.try_wait();
     status.map_or(Some(()), |status| status.map(drop))
+}
+
+/// The address of a machine on the LAN.
+pub fn address_of(machine: &str) -> Option<Ipv4Addr> {
+    let all = MACHINES.iter().chain(std::iter::once(&PLANE));
+    let found = all.into_iter().find(|(name, _)| *name == machine);
+    found.and_then(|(_, address)| address.parse().ok())
 }
 
 /// The switch's end of a machine's cable.

@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod clock;
+pub mod cluster;
 pub mod lab;
 pub mod lan;
 pub mod mutants;

@@ -36,12 +36,13 @@ pub struct Suite {
 }
 
 /// Integration tests that have a suite of their own.
-const WITH_OWN_SUITE: [(&str, &str); 5] = [
+const WITH_OWN_SUITE: [(&str, &str); 6] = [
     ("sovnet-tests", "tidy"),
     ("sovnet-core", "lan_simulation"),
     ("sovnet-tests", "netns"),
     ("sovnet-tests", "packages"),
     ("sovnet-vm-tests", "vm"),
+    ("sovnet-tests", "kube"),
 ];
 
 /// Long enough for a first build on a slow machine.
@@ -84,6 +85,16 @@ pub fn all(workspace: &Workspace) -> Vec<Suite> {
             &[
                 &["build", "--locked", "-p", "sovnetd", "-p", "sovnetctl"],
                 &test("sovnet-tests", "netns"),
+            ],
+        )
+        .counting()
+        .with("SOVNET_BIN_DIR", format!("{}/debug", workspace.target_dir)),
+        suite(
+            "kube",
+            "real daemons with a real Kubernetes",
+            &[
+                &["build", "--locked", "-p", "sovnetd", "-p", "sovnetctl"],
+                &test("sovnet-tests", "kube"),
             ],
         )
         .counting()

@@ -73,6 +73,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         programs: programs(&settings.holder)?,
         with_services: false,
         clock_ahead: None,
+        kubernetes: None,
     };
     let conditions = conditions(&plan, settings.rounds)?;
     show_conditions(&conditions);

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use sovnet_tests::lab;
 use sovnet_tests::lan::control;
 use sovnet_tests::lan::holder::{self, Machine};
+use sovnet_tests::lan::page::{self, Page};
 
 /// A LAN of network namespaces with two real daemons, and a guided tour.
 #[derive(Debug, Parser)]
@@ -18,7 +19,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     /// The guided tour (the default); stays up afterwards on a terminal.
-    Tour,
+    Tour {
+        /// With a real Kubernetes: a Service gets an address, and keeps it.
+        #[arg(long)]
+        kubernetes: bool,
+    },
     /// A shell, or a command, on a machine of the lab that is up.
     Enter {
         /// switch, router, internet, civil, box-01 or laptop.
@@ -30,6 +35,9 @@ enum What {
     /// Holds the namespaces of one machine (the lab starts this itself).
     #[command(hide = true)]
     Hold(Machine),
+    /// Serves a page that names itself and its reader (the pods of a LAN run this).
+    #[command(hide = true)]
+    Page(Page),
     /// Relays between standard input and the control socket (tests start this themselves).
     #[command(hide = true)]
     Relay,
@@ -40,9 +48,11 @@ enum What {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().what {
-        None | Some(What::Tour) => return lab::run(),
+        None => return lab::run(false),
+        Some(What::Tour { kubernetes }) => return lab::run(kubernetes),
         Some(What::Enter { node, command }) => lab::enter::enter(&node, &command),
         Some(What::Hold(machine)) => holder::hold(&machine),
+        Some(What::Page(page)) => page::serve(&page),
         Some(What::Relay) => control::relay(),
         Some(What::Flood) => control::flood_from_stdin(),
     };

@@ -30,19 +30,14 @@ pub(super) const ALL: &[Step] = &[
 ];
 
 /// What may be lost after a node is gone without a word.
-const UNPLANNED: Duration = Duration::from_millis(500);
+pub(super) const UNPLANNED: Duration = Duration::from_millis(500);
 
 /// How long nobody may speak for an address before that is believed.
 const SILENCE: Duration = Duration::from_secs(2);
 
 fn come_up(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     tour.show("civil", "grep ^[^#] /etc/sovnet/sovnet.toml")?;
-    tour.show("civil", "sovnetctl key new /etc/sovnet/cluster.key")?;
-    let key = std::fs::read_to_string(tour.lan.node("civil").path("/etc/sovnet/cluster.key"))
-        .context("no key was made")?;
-    tour.lan
-        .node("box-01")
-        .write("/etc/sovnet/cluster.key", &key)?;
+    make_key(tour)?;
     show::line("\n(the key is copied to box-01, and sovnetd started on both)");
     let started_at = now();
     tour.start_daemons()?;
@@ -51,19 +46,31 @@ fn come_up(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     for name in NODES {
         tour.show(name, "sovnetctl status")?;
     }
-    let memory: Vec<String> = tour
-        .daemons
-        .iter()
-        .map(|daemon| Ok(format!("{:.1} MB", daemon.resident_kib()? as f64 / 1024.0)))
-        .collect::<anyhow::Result<_>>()?;
     Ok(format!(
         "agreed after {} ms; resident {}",
         took.as_millis(),
-        memory.join(" and ")
+        memory(tour)?
     ))
 }
 
-fn names(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+/// One key for both nodes.
+pub(super) fn make_key(tour: &Tour<'_>) -> anyhow::Result<()> {
+    let file = "/etc/sovnet/cluster.key";
+    tour.show("civil", &format!("sovnetctl key new {file}"))?;
+    let key = std::fs::read_to_string(tour.lan.node("civil").path(file));
+    tour.lan
+        .node("box-01")
+        .write(file, &key.context("no key was made")?)
+}
+
+/// Resident memory of the daemons.
+pub(super) fn memory(tour: &Tour<'_>) -> anyhow::Result<String> {
+    let daemons = tour.daemons.iter();
+    let memory = daemons.map(|one| Ok(format!("{:.1} MB", one.resident_kib()? as f64 / 1024.0)));
+    Ok(memory.collect::<anyhow::Result<Vec<_>>>()?.join(" and "))
+}
+
+pub(super) fn names(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let name = "router.internal.cloud.payne.io";
     let plain = tour.show(
         "laptop",
@@ -101,7 +108,7 @@ fn names(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     Ok("UDP, TCP, PTR, NODATA, NXDOMAIN".to_owned())
 }
 
-fn other_names(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+pub(super) fn other_names(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     // The router sends whatever goes to port 53 to .241, whomever the laptop asks.
     let through = tour.show(
         "laptop",
@@ -159,7 +166,7 @@ fn page(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     Ok(format!("served by {holder}"))
 }
 
-fn who_answers(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+pub(super) fn who_answers(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let mut found = Vec::new();
     for address in [PAGE, DNS] {
         let holder = tour.holder(address)?;
@@ -186,7 +193,7 @@ fn who_answers(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     Ok(found.join(", "))
 }
 
-fn cut(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+pub(super) fn cut(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let holder = tour.holder(PAGE)?;
     let survivor = other(&holder);
     let since = now();
@@ -211,7 +218,7 @@ fn cut(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     Ok(figure)
 }
 
-fn heal(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+pub(super) fn heal(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let is_isolated = |name: &&str| {
         let status = tour.status(name);
         status.is_ok_and(|status| {
@@ -230,7 +237,7 @@ fn heal(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     Ok(format!("nothing moved; {figure}"))
 }
 
-fn drain(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+pub(super) fn drain(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let holder = tour.holder(PAGE)?;
     let since = now();
     tour.show(&holder, "sovnetctl drain")?;
@@ -245,7 +252,7 @@ fn drain(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     Ok(figure)
 }
 
-fn undrain(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+pub(super) fn undrain(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let holder = tour.holder(PAGE)?;
     let since = now();
     let drained = other(&holder);
@@ -306,7 +313,7 @@ fn start_again(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     Ok(format!("agreed after {} ms", took.as_millis()))
 }
 
-fn stop(tour: &mut Tour<'_>) -> anyhow::Result<String> {
+pub(super) fn stop(tour: &mut Tour<'_>) -> anyhow::Result<String> {
     let holder = tour.holder(PAGE)?;
     let since = now();
     tour.signal(&holder, Signal::SIGTERM)?;

@@ -84,12 +84,21 @@ fn arrange_files(machine: &Machine) -> anyhow::Result<()> {
     fresh("sysfs", "/sys")?;
     shadow(
         "/etc",
-        &["sovnet", "machine-id", "hostname", "hosts", "resolv.conf"],
+        &[
+            "sovnet",
+            "rancher",
+            "machine-id",
+            "hostname",
+            "hosts",
+            "resolv.conf",
+        ],
     )?;
-    shadow("/var/lib", &["sovnet"])?;
+    shadow("/var/lib", &["sovnet", "rancher"])?;
     for dir in [
         "/etc/sovnet",
+        "/etc/rancher",
         "/var/lib/sovnet",
+        "/var/lib/rancher",
         "/run/sovnet",
         "/run/machine/www",
     ] {

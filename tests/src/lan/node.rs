@@ -71,7 +71,7 @@ impl Node {
         let node = Node {
             name,
             pid: holder.id(),
-            path: format!("{}:{PATH}", plan.programs.display()),
+            path: search_path(plan),
             lab: plan.lab.clone(),
             nursery: Arc::clone(nursery),
             namespaces: Arc::new(namespaces),
@@ -84,7 +84,7 @@ impl Node {
         &self.name
     }
 
-    /// The lab program, which also relays.
+    /// The lab program, which also relays and serves pages.
     pub(super) fn lab(&self) -> &Path {
         &self.lab
     }
@@ -234,6 +234,16 @@ impl Node {
                 Ok(work())
             })
     }
+}
+
+/// The product's programs first, then those of Kubernetes if there are any, then the system's.
+fn search_path(plan: &Plan) -> String {
+    let own = [Some(&plan.programs), plan.kubernetes.as_ref()];
+    let dirs = own
+        .into_iter()
+        .flatten()
+        .map(|dir| dir.display().to_string());
+    dirs.chain([PATH.to_owned()]).collect::<Vec<_>>().join(":")
 }
 
 /// Splits a command line at blanks; output is captured.

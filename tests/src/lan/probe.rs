@@ -70,6 +70,63 @@ impl fmt::Display for Outcome {
     }
 }
 
+impl Outcome {
+    /// What became of these questions, in their order: when each was asked, and whether it was
+    /// answered.
+    pub(super) fn of(asked: impl Iterator<Item = (Instant, bool)>, since: Instant) -> Outcome {
+        let mut outcome = Outcome {
+            sent: 0,
+            lost: 0,
+            longest_gap: Duration::ZERO,
+            first_lost_after: None,
+        };
+        let mut silent_since: Option<Instant> = None;
+        let mut last_at = since;
+        for (at, is_answered) in asked {
+            outcome.sent += 1;
+            last_at = at;
+            if !is_answered {
+                outcome.lost += 1;
+                outcome
+                    .first_lost_after
+                    .get_or_insert(at.duration_since(since));
+                silent_since.get_or_insert(at);
+            } else if let Some(from) = silent_since.take() {
+                outcome.longest_gap = outcome.longest_gap.max(at.duration_since(from));
+            }
+        }
+        if let Some(from) = silent_since {
+            outcome.longest_gap = outcome.longest_gap.max(last_at.duration_since(from));
+        }
+        outcome
+    }
+}
+
+/// Something that asks again and again, and is judged afterwards.
+pub trait Watched: fmt::Debug {
+    /// What became of all questions of that time, after the last of them had time to settle.
+    fn outcome(&self, since: Instant, until: Instant) -> Outcome;
+
+    /// Whether a question that was asked after `since` has been answered.
+    fn is_answered_since(&self, since: Instant) -> bool;
+
+    /// How many questions a planned move may break because they are under way just then: none,
+    /// except where a question is a whole connection, which a move to another host ends.
+    fn breakable(&self) -> usize {
+        0
+    }
+}
+
+impl Watched for Prober {
+    fn outcome(&self, since: Instant, until: Instant) -> Outcome {
+        Prober::outcome(self, since, until)
+    }
+
+    fn is_answered_since(&self, since: Instant) -> bool {
+        Prober::is_answered_since(self, since)
+    }
+}
+
 /// Asks until dropped.
 #[derive(Debug)]
 pub struct Prober {
@@ -118,30 +175,7 @@ impl Prober {
         let asked = log
             .iter()
             .filter(|sent| sent.at >= since && sent.at <= until);
-        let mut outcome = Outcome {
-            sent: 0,
-            lost: 0,
-            longest_gap: Duration::ZERO,
-            first_lost_after: None,
-        };
-        let mut silent_since: Option<Instant> = None;
-        let mut last_at = since;
-        for sent in asked {
-            outcome.sent += 1;
-            last_at = sent.at;
-            if !sent.is_answered {
-                outcome.lost += 1;
-                let after = sent.at.duration_since(since);
-                outcome.first_lost_after.get_or_insert(after);
-                silent_since.get_or_insert(sent.at);
-            } else if let Some(from) = silent_since.take() {
-                outcome.longest_gap = outcome.longest_gap.max(sent.at.duration_since(from));
-            }
-        }
-        if let Some(from) = silent_since {
-            outcome.longest_gap = outcome.longest_gap.max(last_at.duration_since(from));
-        }
-        outcome
+        Outcome::of(asked.map(|sent| (sent.at, sent.is_answered)), since)
     }
 
     /// Whether a question that was asked after `since` has been answered.

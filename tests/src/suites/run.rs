@@ -13,6 +13,7 @@ use super::count::Counts;
 use super::tool::extend_path;
 use super::watch::{Ending, Watch};
 use super::{Outcome, Suite, all, deny, summary};
+use crate::cluster;
 use crate::tidy::workspace::Workspace;
 
 /// Runs the suites with these names, or all; true if all was well.
@@ -68,12 +69,8 @@ fn one(
     let started = now()?;
     let mut log = File::create(log_path)
         .with_context(|| format!("failed to create {}", log_path.display()))?;
-    let path = match suite.name {
-        "deny" => deny::TOOL.provide(&mut |line| Ok(writeln!(out, "       {line}")?)),
-        _ => Ok(None),
-    };
-    let ending = match path {
-        Ok(path) => commands(root, suite, path, &mut log)?,
+    let ending = match provide(suite, out) {
+        Ok(needs) => commands(root, suite, &needs, &mut log)?,
         Err(error) => {
             writeln!(log, "{error:#}")?;
             Ending::Failure
@@ -90,20 +87,36 @@ fn one(
     })
 }
 
-/// Runs all commands; the worst ending counts.
-fn commands(
-    root: &Path,
-    suite: &Suite,
+/// What a suite needs besides cargo.
+#[derive(Debug, Default)]
+struct Needs {
+    /// A folder to put in front of PATH.
     path: Option<PathBuf>,
-    log: &mut File,
-) -> anyhow::Result<Ending> {
+    /// The directory of the real Kubernetes.
+    peers: Option<PathBuf>,
+}
+
+/// Makes sure that what a suite needs is there; what takes long shows its progress.
+fn provide(suite: &Suite, out: &mut dyn Write) -> anyhow::Result<Needs> {
+    let mut needs = Needs::default();
+    match suite.name {
+        "deny" => needs.path = deny::TOOL.provide(&mut |line| Ok(writeln!(out, "       {line}")?))?,
+        "kube" => needs.peers = Some(cluster::programs()?),
+        _ => {}
+    }
+    Ok(needs)
+}
+
+/// Runs all commands; the worst ending counts.
+fn commands(root: &Path, suite: &Suite, needs: &Needs, log: &mut File) -> anyhow::Result<Ending> {
     let mut worst = Ending::Success;
     for arguments in &suite.commands {
         writeln!(log, "$ cargo {}", arguments.join(" "))?;
         let mut cargo = Command::new("cargo");
         cargo.args(arguments).current_dir(root);
         cargo.envs(suite.env.iter().map(|(key, value)| (key, value)));
-        extend_path(&mut cargo, path.as_ref())?;
+        cargo.envs(needs.peers.iter().map(|dir| (cluster::PROGRAMS, dir)));
+        extend_path(&mut cargo, needs.path.as_ref())?;
         let ending = Watch { limit: suite.limit }.run(cargo, log)?;
         if ending != Ending::Success {
             worst = ending;

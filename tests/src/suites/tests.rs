@@ -70,7 +70,7 @@ fn a_test_target_without_a_suite_of_its_own_runs_with_the_unit_tests() {
     let workspace = Workspace {
         packages: vec![
             package("sovnetctl", &["ctl"]),
-            package("sovnet-tests", &["tidy", "netns"]),
+            package("sovnet-tests", &["tidy", "netns", "kube"]),
         ],
         ..Workspace::default()
     };
@@ -81,12 +81,14 @@ fn a_test_target_without_a_suite_of_its_own_runs_with_the_unit_tests() {
         .expect("there is one");
     let commands: Vec<String> = unit.commands.iter().map(|words| words.join(" ")).collect();
     assert!(commands.contains(&"test --locked -p sovnetctl --test ctl".to_owned()));
-    assert!(!commands.iter().any(|command| command.contains("netns")));
+    for own in ["netns", "kube"] {
+        assert!(!commands.iter().any(|command| command.contains(own)));
+    }
     let names: Vec<&str> = all.iter().map(|suite| suite.name).collect();
     assert_eq!(
         names,
         [
-            "fmt", "tidy", "lint", "unit", "sim", "netns", "deb", "deny", "doc"
+            "fmt", "tidy", "lint", "unit", "sim", "netns", "kube", "deb", "deny", "doc"
         ]
     );
 }

@@ -68,6 +68,7 @@ pub(crate) fn plan() -> Plan {
         programs: programs(&lab()).expect("the product is built"),
         with_services: false,
         clock_ahead: None,
+        kubernetes: None,
     }
 }
 

@@ -1,0 +1,25 @@
+//! The tests against a real Kubernetes: one control plane, one LAN and kube-proxy on both nodes for
+//! the whole binary, since starting them takes longer than any test. Tests take turns, and each
+//! begins with no Service, no Lease and no daemon.
+//!
+//! They need root, and the programs that `tests/scripts/peers` builds.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed step is the failure of the test, and its story is printed"
+)]
+
+#[path = "kube/ground.rs"]
+mod ground;
+#[path = "kube/join.rs"]
+mod join;
+#[path = "kube/outage.rs"]
+mod outage;
+#[path = "kube/refused.rs"]
+mod refused;
+#[path = "kube/scene.rs"]
+mod scene;
+#[path = "kube/services.rs"]
+mod services;
+#[path = "kube/stage.rs"]
+mod stage;
