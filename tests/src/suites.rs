@@ -50,6 +50,16 @@ const LIMIT: Duration = Duration::from_secs(1800);
 
 /// All suites, in the order in which they run: what is quick and says most comes first.
 pub fn all(workspace: &Workspace) -> Vec<Suite> {
+    let mut suites = of_the_source();
+    suites.push(unit(workspace));
+    suites.extend(of_the_programs(workspace));
+    suites.extend(of_the_dependencies());
+    suites.push(vm(workspace));
+    suites
+}
+
+/// What the source shows.
+fn of_the_source() -> Vec<Suite> {
     let warnings = ["--", "-D", "warnings"];
     vec![
         suite(
@@ -72,7 +82,12 @@ pub fn all(workspace: &Workspace) -> Vec<Suite> {
             ]
             .concat()],
         ),
-        unit(workspace),
+    ]
+}
+
+/// What the programs do.
+fn of_the_programs(workspace: &Workspace) -> Vec<Suite> {
+    vec![
         suite(
             "sim",
             "the LAN simulation",
@@ -108,6 +123,12 @@ pub fn all(workspace: &Workspace) -> Vec<Suite> {
             ],
         )
         .counting(),
+    ]
+}
+
+/// What the dependencies and the documentation are like.
+fn of_the_dependencies() -> Vec<Suite> {
+    vec![
         suite(
             "deny",
             "licences, bans and sources of dependencies",
@@ -126,17 +147,21 @@ pub fn all(workspace: &Workspace) -> Vec<Suite> {
             ]],
         )
         .with("RUSTDOCFLAGS", "-D warnings".to_owned()),
-        suite(
-            "vm",
-            "the package in two Debian machines that boot it",
-            &[&[&test("sovnet-vm-tests", "vm")[..], &["--", "--show-output"]].concat()],
-        )
-        .counting()
-        .with(
-            "SOVNET_PACKAGES",
-            format!("{}/packages", workspace.target_dir),
-        ),
     ]
+}
+
+/// What the package does on machines of its own.
+fn vm(workspace: &Workspace) -> Suite {
+    suite(
+        "vm",
+        "the package in two Debian machines that boot it",
+        &[&[&test("sovnet-vm-tests", "vm")[..], &["--", "--show-output"]].concat()],
+    )
+    .counting()
+    .with(
+        "SOVNET_PACKAGES",
+        format!("{}/packages", workspace.target_dir),
+    )
 }
 
 /// Unit and property tests, and every integration test that has no suite of its own: a new test

@@ -247,7 +247,10 @@ fn with_services() -> Status {
 
 #[test]
 fn a_node_with_services_and_without_the_api() {
-    check(&with_services(), None, &expect![[r#"
+    check(
+        &with_services(),
+        None,
+        &expect![[r#"
         sovnet 0.1.0 on civil    healthy, up 4 h 2 m
 
           ADDRESS        FOR                  HOLDER             MAC                TERM  SINCE    WHY
@@ -268,7 +271,8 @@ fn a_node_with_services_and_without_the_api() {
           zones internal.cloud.payne.io (31 names)
           upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
           kubernetes unreachable at https://192.168.8.222:6443 for 1 m (Connection refused (os error 111)), box-01 writes, what is known of Services is from the disk
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

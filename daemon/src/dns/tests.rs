@@ -62,10 +62,14 @@ async fn a_service_has_a_name_as_long_as_it_has_an_address() {
     running.services_tx.send_replace(Arc::new(services.into()));
     let names = |running: &DnsReport| running.zones[0].1;
     let before = names(&running.report.borrow());
-    running.until("named", |report| names(report) > before).await;
+    running
+        .until("named", |report| names(report) > before)
+        .await;
     assert_eq!(address_of(&ask_udp(server, &asked).await), address);
     running.services_tx.send_replace(Arc::default());
-    running.until("gone", |report| names(report) == before).await;
+    running
+        .until("gone", |report| names(report) == before)
+        .await;
     assert_eq!(rcode().await, ResponseCode::NXDomain);
 }
 

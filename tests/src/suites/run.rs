@@ -100,7 +100,9 @@ struct Needs {
 fn provide(suite: &Suite, out: &mut dyn Write) -> anyhow::Result<Needs> {
     let mut needs = Needs::default();
     match suite.name {
-        "deny" => needs.path = deny::TOOL.provide(&mut |line| Ok(writeln!(out, "       {line}")?))?,
+        "deny" => {
+            needs.path = deny::TOOL.provide(&mut |line| Ok(writeln!(out, "       {line}")?))?
+        }
         "kube" => needs.peers = Some(cluster::programs()?),
         _ => {}
     }
