@@ -88,7 +88,7 @@ fn a_test_target_without_a_suite_of_its_own_runs_with_the_unit_tests() {
     assert_eq!(
         names,
         [
-            "fmt", "tidy", "lint", "unit", "sim", "netns", "kube", "deb", "deny", "doc"
+            "fmt", "tidy", "lint", "unit", "sim", "netns", "kube", "deb", "deny", "doc", "vm"
         ]
     );
 }
