@@ -165,6 +165,9 @@ fn summary(config: &Config) -> String {
         counted(config.addresses.len(), "address", "addresses"),
         counted(config.cluster.peers.len(), "peer", "peers"),
     ];
+    if config.kubernetes.is_some() {
+        parts.push(counted(config.pools.len(), "pool", "pools"));
+    }
     match &config.dns {
         None => parts.push("no DNS".to_owned()),
         Some(dns) => parts.extend([
@@ -247,6 +250,25 @@ fn check_here(config: &Config, links: &LinkFacts, lines: &mut Lines) -> bool {
         Some(Err(error)) => lines.add(format_args!("here: unhealthy: {error}")),
     }
     let is_key_fine = !matches!(key, Some(Err(_)));
+    let is_kubeconfig_fine = check_kubeconfig(config, lines);
     let worst = problems.iter().map(|problem| problem.severity).max();
-    is_key_fine && worst < Some(Severity::Unhealthy)
+    is_key_fine && is_kubeconfig_fine && worst < Some(Severity::Unhealthy)
+}
+
+/// Whether the kubeconfig that the file names can be read. What is in it is the API's to judge.
+fn check_kubeconfig(config: &Config, lines: &mut Lines) -> bool {
+    let kubernetes = config.kubernetes.as_ref();
+    let Some(file) = kubernetes.and_then(|kubernetes| kubernetes.kubeconfig.as_deref()) else {
+        return true;
+    };
+    match File::open(file) {
+        Ok(_readable) => {
+            lines.add(format_args!("here: {} can be read", file.display()));
+            true
+        }
+        Err(error) => {
+            lines.add(format_args!("here: unhealthy: {}: {error}", file.display()));
+            false
+        }
+    }
 }

@@ -133,14 +133,23 @@ fn a_file_that_is_fine_is_counted_with_its_notes() {
 #[test]
 fn parts_that_are_not_acted_on_are_noted() {
     let scratch = Scratch::new();
+    let (said, code) = checked(&scratch, "[push]\n[dns]\nupstreams = [\"1.1.1.1\"]\n", None);
+    assert_eq!(code, 0);
+    assert!(said.contains("note: [push]: this version"), "{said}");
+    assert!(said.contains("note: [dns] answers nowhere"), "{said}");
+}
+
+#[test]
+fn here_a_kubeconfig_that_can_not_be_read_fails_the_check() {
+    let scratch = Scratch::new();
     let (said, code) = checked(
         &scratch,
-        "[kubernetes]\n[dns]\nupstreams = [\"1.1.1.1\"]\n",
-        None,
+        "[kubernetes]\nkubeconfig = \"/nonexistent/kubeconfig\"\n",
+        Some(&links("192.168.8.222")),
     );
-    assert_eq!(code, 0);
-    assert!(said.contains("note: [kubernetes]: this version"), "{said}");
-    assert!(said.contains("note: [dns] answers nowhere"), "{said}");
+    assert_eq!(code, EXIT_CONFIG, "{said}");
+    let expected = "here: unhealthy: /nonexistent/kubeconfig: No such file";
+    assert!(said.contains(expected), "{said}");
 }
 
 #[test]

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use sovnet_core::config::Purpose;
+use sovnet_core::facts::cluster::TrafficPolicy;
 use sovnet_core::names::{Mac, NodeId};
 use sovnet_core::report::{
-    AddressReport, ConfiguredAddress, DnsReport, Holder, LanReport, Listener, Liveness, NodeInfo,
-    NodeState, Parts, PeerReport, Problem, SegmentReport, Severity, UpstreamReport, build,
+    AddressReport, ApiState, ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport,
+    Listener, Liveness, NodeInfo, NodeState, Parts, PeerReport, Problem, SegmentReport,
+    ServiceReport, ServiceState, Severity, UpstreamReport, build,
 };
 use sovnet_core::time::Moment;
 
@@ -40,18 +42,32 @@ fn lan() -> LanReport {
             state: NodeState::Active,
             state_reason: "joined with box-01".to_owned(),
             state_since: NOW - Duration::from_secs(60),
-            addresses: vec![AddressReport {
-                address: "192.168.8.241".parse().unwrap(),
-                holder: Holder::Peer(NodeId([2; 8])),
-                holder_name: None,
-                holder_mac: Some(Mac([2, 0, 0, 0, 0, 2])),
-                term: u64::MAX,
-                ability: 3,
-                is_local: false,
-                is_forwarded: false,
-                since: NOW - Duration::from_millis(1_500),
-                reason: "box-01 claims it with term 4".to_owned(),
-            }],
+            addresses: vec![
+                AddressReport {
+                    address: "192.168.8.241".parse().unwrap(),
+                    holder: Holder::Peer(NodeId([2; 8])),
+                    holder_name: None,
+                    holder_mac: Some(Mac([2, 0, 0, 0, 0, 2])),
+                    term: u64::MAX,
+                    ability: 3,
+                    is_local: false,
+                    is_forwarded: false,
+                    since: NOW - Duration::from_millis(1_500),
+                    reason: "box-01 claims it with term 4".to_owned(),
+                },
+                AddressReport {
+                    address: "192.168.8.240".parse().unwrap(),
+                    holder: Holder::This,
+                    holder_name: None,
+                    holder_mac: Some(Mac([2, 0, 0, 0, 0, 2])),
+                    term: 5,
+                    ability: 3,
+                    is_local: false,
+                    is_forwarded: true,
+                    since: NOW - Duration::from_millis(1_500),
+                    reason: "the hash picked it".to_owned(),
+                },
+            ],
             peers: vec![PeerReport {
                 id: Some(NodeId([2; 8])),
                 name: Some("box-01".parse().unwrap()),
@@ -97,14 +113,40 @@ fn dns() -> DnsReport {
     }
 }
 
+fn kubernetes() -> KubernetesReport {
+    KubernetesReport {
+        state: ApiState::Connected,
+        reason: "every watch is complete".to_owned(),
+        since: Some(NOW - Duration::from_secs(60)),
+        server: "https://192.168.8.222:6443".to_owned(),
+        credentials: "/var/lib/sovnet/kubernetes/kubeconfig".to_owned(),
+        last_contact: Some(NOW - Duration::from_millis(700)),
+        writer: Some("civil".to_owned()),
+        is_writer: true,
+        is_from_disk: false,
+        services: vec![ServiceReport {
+            name: "kube-system/traefik".parse().unwrap(),
+            state: ServiceState::Assigned,
+            reason: "it is reserved for kube-system/traefik in the config".to_owned(),
+            addresses: vec!["192.168.8.240".parse().unwrap()],
+            pool: Some("production".to_owned()),
+            policy: TrafficPolicy::Local,
+            is_ready_here: true,
+            ready_nodes: 2,
+            complaint: None,
+        }],
+        problems: Vec::new(),
+    }
+}
+
 /// The whole message, once: a rename in the core must not reach a script.
 #[test]
 fn every_part_of_a_report_has_its_place_in_the_message() {
-    let (lan, dns) = (lan(), dns());
+    let (lan, dns, kubernetes) = (lan(), dns(), kubernetes());
     let parts = Parts {
         lan: &lan,
         dns: Some(&dns),
-        kubernetes: None,
+        kubernetes: Some(&kubernetes),
         others: &[],
     };
     let report = build(&node(), &parts, NOW);
