@@ -24,7 +24,7 @@ help:
 	@echo "make peers       build that Kubernetes, once; the others do it when they need it"
 	@echo "make lab-enter NODE=laptop"
 	@echo "                 a shell in a node of a lab that is up"
-	@echo "make mutants     break ten rules on purpose; each must turn one named test red"
+	@echo "make mutants     break the rules that matter on purpose; each must turn one named test red"
 	@echo "make bench-failover RUNS=20"
 	@echo "                 what a client loses when a node fails, beside keepalived (needs root)"
 	@echo "make test-full   test, mutants and lab"
