@@ -35,7 +35,8 @@ pub(super) fn kubernetes_problem(report: &KubernetesReport, now: Moment) -> Opti
         ApiState::Refused => (
             "kubernetes-refused",
             format!("the Kubernetes API{at} refuses this node ({reason}): {held}"),
-            "apply packaging/kubernetes/rbac.yaml, and renew the credentials with `sovnetctl k8s join`",
+            "apply /usr/share/doc/sovnet/kubernetes/rbac.yaml, and renew the credentials with \
+             `sovnetctl k8s join --renew-before 8d`",
         ),
         ApiState::NoCredentials => (
             "kubernetes-credentials",

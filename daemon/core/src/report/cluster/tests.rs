@@ -100,7 +100,7 @@ fn the_api_is_missed_after_the_time_of_a_restart() {
         server,
         expect![[r#"
         Degraded kubernetes-refused: the Kubernetes API at https://192.168.8.222:6443 refuses this node (connection refused): addresses that Services have are announced as before, new Services get none
-          -> apply packaging/kubernetes/rbac.yaml, and renew the credentials with `sovnetctl k8s join`
+          -> apply /usr/share/doc/sovnet/kubernetes/rbac.yaml, and renew the credentials with `sovnetctl k8s join --renew-before 8d`
     "#]],
     );
     check(
