@@ -27,7 +27,7 @@ help:
 	@echo "make mutants     break the rules that matter on purpose; each must turn one named test red"
 	@echo "make bench-failover RUNS=20"
 	@echo "                 what a client loses when a node fails, beside keepalived (needs root)"
-	@echo "make test-full   test, mutants and lab"
+	@echo "make test-full   test, mutants and both labs"
 	@echo "make build       the programs as they ship, in $(CARGO_TARGET_DIR)/release"
 	@echo "make packages    the Debian package, in $(CARGO_TARGET_DIR)/packages"
 	@echo "make clean       remove what was built"
@@ -71,6 +71,7 @@ bench-failover: build
 
 test-full: test mutants
 	@$(MAKE) --no-print-directory lab </dev/null
+	@$(MAKE) --no-print-directory lab K8S=1 </dev/null
 
 clean:
 	cargo clean

@@ -39,27 +39,33 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
                  node can",
                 trouble.0
             ),
-            remedy: "apply packaging/kubernetes/rbac.yaml; with credentials that may only read, \
-                     run `sovnetctl k8s join`"
+            remedy: "apply /usr/share/doc/sovnet/kubernetes/rbac.yaml; with credentials that may \
+                     only read, run `sovnetctl k8s join`"
                 .to_owned(),
         });
     }
     for name in facts.services.keys() {
-        report
-            .problems
-            .extend(kube.attempts.trouble(name).map(|why| {
-                Problem {
-                    severity: Severity::Degraded,
-                    code: "service-status-unwritten",
-                    what: format!("the Service {name}: {why}"),
-                    remedy:
-                        "remove the other controller (MetalLB, ServiceLB), or give the Service a \
-                     loadBalancerClass"
-                            .to_owned(),
-                }
-            }));
+        let trouble = kube.attempts.trouble(name);
+        let problem = trouble.map(|why| status_problem(name, &why));
+        report.problems.extend(problem);
     }
     report
+}
+
+/// A status that the API did not take.
+fn status_problem(name: &ServiceName, why: &str) -> Problem {
+    Problem {
+        severity: Severity::Degraded,
+        code: "service-status-unwritten",
+        what: format!("the Service {name}: {why}"),
+        remedy: format!(
+            "if another controller (MetalLB, ServiceLB) wrote it, remove that one, then what it \
+             left: kubectl -n {} patch service {} --subresource=status --type=merge \
+             -p '{{\"status\":{{\"loadBalancer\":{{\"ingress\":null}}}}}}'",
+            name.namespace(),
+            name.name()
+        ),
+    }
 }
 
 /// The node in an identity of the Lease.
