@@ -1,6 +1,8 @@
 //! Where log lines go: to the journal with their fields, or to stderr where there is no journal.
 //!
-//! Owns the process-wide logger; `main` calls [`init`] once, before anything else.
+//! Owns the process-wide logger; `main` calls [`init`] once, before anything else. What libraries
+//! say goes there only where somebody asked for DEBUG: an operator's WARN has an action, and theirs
+//! has none.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
@@ -30,9 +32,34 @@ pub(crate) fn init(identifier: &str, level: LevelFilter) -> Result<(), JournalEr
         && let Ok(journal) = JournalLog::empty()
     {
         let journal = journal.with_syslog_identifier(identifier.to_owned());
-        return journal.install().map_err(JournalError::Install);
+        return log::set_boxed_logger(Box::new(Own(journal))).map_err(JournalError::Install);
     }
-    log::set_boxed_logger(Box::new(Stderr)).map_err(JournalError::Install)
+    log::set_boxed_logger(Box::new(Own(Stderr))).map_err(JournalError::Install)
+}
+
+/// Lets through what is sovnet's; the libraries' only if everything is wanted.
+struct Own<L>(L);
+
+impl<L> Own<L> {
+    fn is_wanted(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
+        metadata.target().starts_with("sovnet") || level >= LevelFilter::Debug
+    }
+}
+
+impl<L: Log> Log for Own<L> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        Self::is_wanted(metadata, log::max_level()) && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if Self::is_wanted(record.metadata(), log::max_level()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
 }
 
 /// One line per record on stderr: level, text, fields.

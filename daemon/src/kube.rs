@@ -42,6 +42,11 @@ const BATCH: usize = 256;
 /// A write that failed for no reason of its own is tried again after this.
 const RETRY_WRITES: Duration = Duration::from_secs(5);
 
+/// After the API was away for this long, the watches are begun anew.
+const LONG_AWAY: Duration = Duration::from_secs(10);
+/// How long giving the Lease back may take when the daemon ends.
+const HAND_BACK: Duration = Duration::from_secs(1);
+
 /// What the shell is told at start, and where it says what it knows.
 pub(crate) struct Wires {
     /// The config in force.
@@ -85,6 +90,8 @@ struct Health {
     reason: String,
     since: Option<Moment>,
     last_contact: Option<Moment>,
+    /// Looks in a row that had no answer.
+    failures: u32,
     /// Whether the facts are of this life.
     is_live: bool,
     /// Why this node could not be the writer.
@@ -129,14 +136,17 @@ impl Kube {
             match self.wait_for_event(&stop).await {
                 Event::Changes(changes) => self.handle_changes(changes),
                 Event::Links => {}
-                Event::Deadline => self.handle_deadline().await,
+                Event::Deadline => {
+                    // A request that is dropped counts as lost, as any other one may be.
+                    let _stopped = stop.run_until_cancelled(self.handle_deadline()).await;
+                }
                 Event::Stop => {
-                    self.hand_back().await;
+                    let _late = tokio::time::timeout(HAND_BACK, self.hand_back()).await;
                     return Ok(());
                 }
             }
             self.allocate();
-            self.write().await;
+            let _stopped = stop.run_until_cancelled(self.write()).await;
             self.publish();
         }
     }
@@ -166,14 +176,19 @@ impl Kube {
         let Some(session) = &mut self.session else {
             return;
         };
+        let now = clock::now();
         for change in changes {
-            session.watches.handle(change);
+            session.watches.handle(change, now);
         }
         let Some(facts) = session.watches.facts() else {
             return;
         };
         if !self.health.is_live {
             log::info!(services = facts.services.len(), nodes = facts.nodes.len(); "the cluster is known");
+        }
+        if !self.health.is_live {
+            // From now on this node could be the writer.
+            self.look_at = now;
         }
         self.health.is_live = true;
         self.wires.facts.send_if_modified(|current| {
@@ -190,16 +205,27 @@ impl Kube {
         let now = clock::now();
         if self.write_at.is_some_and(|at| now >= at) {
             self.write_at = None;
-            self.attempts.forget_failures();
+            self.attempts.retry();
         }
         if now < self.look_at {
             return;
         }
         self.look_at = now + LOOK_EVERY;
         self.renew_session().await;
+        let is_able = self.is_able(now);
         let Some(session) = &self.session else { return };
-        let looked = lease::look(&session.access.client, &mut self.lease).await;
+        let looked = lease::look(&session.access.client, &mut self.lease, is_able).await;
         self.note_look(looked);
+    }
+
+    /// Whether this node could do a writer's work: it sees the cluster whole, and may write.
+    fn is_able(&self, now: Moment) -> bool {
+        let session = self.session.as_ref();
+        self.health.is_live
+            && !self.attempts.is_forbidden(now)
+            && session.is_some_and(|session| {
+                session.watches.is_complete() && session.watches.trouble(now).is_none()
+            })
     }
 
     /// Opens a session when there is none, or when the credentials have changed.
@@ -211,12 +237,13 @@ impl Kube {
         match opened {
             Ok(access) => {
                 log::info!(server:% = access.server, credentials:% = access.file.display(); "follows the Kubernetes API");
-                let watches = Watches::new(&access.client);
+                let watches = Watches::new(&access.client, clock::now());
                 self.session = Some(Session { access, watches });
                 self.turn(ApiState::Connecting, "no answer yet".to_owned());
             }
             Err(trouble) => {
                 self.session = None;
+                self.health.write_trouble = None;
                 self.turn(ApiState::NoCredentials, trouble.to_string());
             }
         }
@@ -229,26 +256,32 @@ impl Kube {
         };
         match looked {
             Looked::Unreachable(reason) => {
-                self.turn(ApiState::Unreachable, reason);
+                self.health.write_trouble = None;
+                self.health.failures = self.health.failures.saturating_add(1);
+                // One slow answer is no outage.
+                if self.health.failures > 1 {
+                    self.turn(ApiState::Unreachable, reason);
+                }
                 return;
             }
-            Looked::Held => self.health.write_trouble = None,
-            Looked::Other => self.health.write_trouble = None,
+            Looked::Held | Looked::Other => self.health.write_trouble = None,
             Looked::Trouble(trouble) => self.health.write_trouble = Some(trouble),
         }
-        self.health.last_contact = Some(now);
-        let was_away = self.health.state == ApiState::Unreachable;
-        if was_away {
+        self.health.failures = 0;
+        let last_contact = self.health.last_contact.replace(now);
+        let was_away = last_contact.is_some_and(|last| now.since(last) >= LONG_AWAY);
+        if was_away || session.watches.is_stuck(now) {
             // The old connections may hang for minutes before anybody notices.
-            session.watches = Watches::new(&session.access.client);
+            session.watches = Watches::new(&session.access.client, now);
         }
-        match session.watches.trouble() {
-            Some(refusal) if refusal.is_refusal => self.turn(ApiState::Refused, refusal.text),
-            Some(_) | None if !session.watches.is_complete() => {
+        match session.watches.trouble(now) {
+            Some(trouble) if trouble.is_refusal => self.turn(ApiState::Refused, trouble.text),
+            Some(trouble) => self.turn(ApiState::Connecting, trouble.text),
+            None if !session.watches.is_complete() => {
                 let reason = "it answers, and its objects are being read".to_owned();
                 self.turn(ApiState::Connecting, reason);
             }
-            Some(_) | None => self.turn(ApiState::Connected, "every watch is complete".to_owned()),
+            None => self.turn(ApiState::Connected, "every watch is complete".to_owned()),
         }
     }
 
@@ -277,7 +310,10 @@ impl Kube {
 
     /// Every node works out who has which address; one of them writes it.
     fn allocate(&mut self) {
-        let facts = Arc::clone(&self.wires.facts.borrow());
+        let mut facts = Arc::clone(&self.wires.facts.borrow());
+        if let Some(session) = &self.session {
+            facts = Arc::new(self.attempts.with_written(&facts, &session.watches));
+        }
         let links = Arc::clone(&self.wires.links.borrow_and_update());
         let withheld = allocate::withheld(&links, &facts);
         self.verdicts = allocate::allocate(&self.wires.config, &facts, &withheld);
@@ -296,7 +332,9 @@ impl Kube {
             watches: &session.watches,
             node: &self.wires.node,
         };
-        let is_done = writer.write(&self.verdicts, &mut self.attempts).await;
+        let is_done = writer
+            .write(&self.verdicts, &mut self.attempts, self.look_at)
+            .await;
         if !is_done {
             self.write_at.get_or_insert(clock::now() + RETRY_WRITES);
         }

@@ -137,6 +137,18 @@ impl Lease {
         seen.holder.as_deref()
     }
 
+    /// The holder, if it has renewed the Lease lately: one that is gone writes nothing.
+    pub fn live_holder(&self, now: Moment) -> Option<&str> {
+        let (seen, since) = self.seen.as_ref()?;
+        let is_live = now.since(*since) < DURATION;
+        seen.holder.as_deref().filter(|_| is_live)
+    }
+
+    /// This node can't write any more, whatever the Lease says.
+    pub fn let_go(&mut self) {
+        self.held_since = None;
+    }
+
     /// Whether this node may begin a write: the fence. False as soon as another node could be the
     /// holder before the write has ended.
     pub fn may_write(&self, now: Moment) -> bool {

@@ -35,8 +35,9 @@ pub(super) enum Looked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeaseTrouble(pub(super) String);
 
-/// Reads the Lease, and takes or renews it where this node shall.
-pub(super) async fn look(client: &Client, lease: &mut Lease) -> Looked {
+/// Reads the Lease, and takes or renews it where this node shall. A node that is not `able` to do
+/// the work leaves it to others, and gives it back if it has it.
+pub(super) async fn look(client: &Client, lease: &mut Lease, is_able: bool) -> Looked {
     let leases: Api<api::Lease> = Api::namespaced(client.clone(), NAMESPACE);
     let found = match in_time(leases.get_opt(NAME)).await {
         Ok(found) => found,
@@ -44,6 +45,13 @@ pub(super) async fn look(client: &Client, lease: &mut Lease) -> Looked {
     };
     let sent = clock::now();
     let step = lease.handle_seen(found.as_ref().map(seen), sent);
+    if !is_able {
+        lease.let_go();
+        if let Some(found) = found.filter(|found| is_held_by(found, lease)) {
+            give_back(&leases, found).await;
+        }
+        return Looked::Other;
+    }
     let written = match (step, found) {
         (Step::Wait, _) => return Looked::Other,
         (Step::Create, _) | (Step::Hold { .. }, None) => {
@@ -65,6 +73,8 @@ pub(super) async fn look(client: &Client, lease: &mut Lease) -> Looked {
             lease.handle_held(seen(&object).version, sent, clock::now());
             Looked::Held
         }
+        // The API answers, as the read has shown: it is this write that it does not take.
+        Err(Looked::Unreachable(why)) => Looked::Trouble(LeaseTrouble(why)),
         Err(failed) => failed,
     }
 }
@@ -72,19 +82,23 @@ pub(super) async fn look(client: &Client, lease: &mut Lease) -> Looked {
 /// Gives the Lease back, so that another node writes at once.
 pub(super) async fn release(client: &Client, lease: &Lease) {
     let leases: Api<api::Lease> = Api::namespaced(client.clone(), NAMESPACE);
-    let Ok(Some(mut object)) = in_time(leases.get_opt(NAME)).await else {
-        return;
-    };
-    if seen(&object).holder.as_deref() != Some(lease.identity()) {
-        return;
+    if let Ok(Some(object)) = in_time(leases.get_opt(NAME)).await
+        && is_held_by(&object, lease)
+    {
+        give_back(&leases, object).await;
     }
+}
+
+fn is_held_by(object: &api::Lease, lease: &Lease) -> bool {
+    seen(object).holder.as_deref() == Some(lease.identity())
+}
+
+async fn give_back(leases: &Api<api::Lease>, mut object: api::Lease) {
     if let Some(spec) = &mut object.spec {
         spec.holder_identity = None;
     }
-    if in_time(leases.replace(NAME, &params(), &object))
-        .await
-        .is_err()
-    {
+    let replaced = in_time(leases.replace(NAME, &params(), &object)).await;
+    if replaced.is_err() {
         log::debug!("the Lease was not given back: it runs out by itself");
     }
 }
@@ -137,7 +151,7 @@ async fn in_time<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T,
             // Somebody else was faster.
             409 => Looked::Other,
             404 => Looked::Trouble(LeaseTrouble(format!("{NAMESPACE}: no such namespace"))),
-            500.. => Looked::Unreachable(status.message.clone()),
+            429 | 500.. => Looked::Unreachable(status.message.clone()),
             _ => Looked::Trouble(LeaseTrouble(status.message.clone())),
         }),
         Ok(Err(error)) => Err(Looked::Unreachable(text(&error))),

@@ -11,6 +11,7 @@ use crate::clock;
 /// The report as of now.
 pub(super) fn report(kube: &Kube) -> KubernetesReport {
     let health = &kube.health;
+    let now = clock::now();
     let facts = kube.wires.facts.borrow();
     let services = facts.services.iter().filter_map(|(name, object)| {
         let verdict = kube.verdicts.get(name)?;
@@ -24,8 +25,8 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
         server: session.map_or_else(String::new, |session| session.access.server.clone()),
         credentials: kube.wires.kubeconfig.display().to_string(),
         last_contact: health.last_contact,
-        writer: kube.lease.holder().map(node_of),
-        is_writer: kube.lease.may_write(clock::now()),
+        writer: kube.lease.live_holder(now).map(node_of),
+        is_writer: kube.lease.may_write(now),
         is_from_disk: !health.is_live,
         services: services.collect(),
         problems: Vec::new(),
@@ -45,7 +46,8 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
         });
     }
     for name in facts.services.keys() {
-        let trouble = kube.attempts.trouble(name);
+        let watches = session.map(|session| &session.watches);
+        let trouble = watches.and_then(|watches| kube.attempts.trouble(name, watches));
         let problem = trouble.map(|why| status_problem(name, &why));
         report.problems.extend(problem);
     }

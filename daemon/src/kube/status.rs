@@ -2,36 +2,49 @@
 //! not be met. Only behind the fence of the Lease, and only to the version that was judged.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use sovnet_core::allocate::Verdict;
-use sovnet_core::facts::cluster;
+use sovnet_core::facts::cluster::{self, ClusterFacts};
 use sovnet_core::lease::{Lease, REQUEST_MAX};
 use sovnet_core::names::{NodeName, ServiceName};
+use sovnet_core::time::Moment;
 
 use super::lease::{MANAGER, no_answer_within};
+use super::translate;
 use super::trouble::text;
 use super::watches::Watches;
 use crate::clock;
 
-/// What was tried already, so that nothing is written or said twice.
+/// A node that is forbidden to write leaves that to others for so long.
+const FORBIDDEN_FOR: Duration = Duration::from_secs(60);
+
+/// What was tried already, so that nothing is written or said twice, and nothing that was written
+/// is forgotten before the watch shows it.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     writes: BTreeMap<ServiceName, Attempt>,
-    /// The last Event about a Service: its uid and the text.
+    /// The last Warning about a Service: its uid and the text.
     told: BTreeMap<ServiceName, (String, String)>,
+    /// When the API last forbade a write.
+    forbidden_at: Option<Moment>,
 }
 
 #[derive(Debug)]
 struct Attempt {
     /// The version of the Service that was judged.
     version: String,
+    /// What was to stand there.
+    wanted: Option<Ipv4Addr>,
     /// What came of it; none if it was written.
     failure: Option<Failure>,
+    /// Whether it is to be tried once more.
+    is_due: bool,
 }
 
 /// Why a status was not written.
@@ -41,29 +54,90 @@ enum Failure {
     Outdated,
     /// Another controller's field; who, as the API says.
     Conflict(String),
+    /// Not permitted; what the API says.
+    Forbidden(String),
     /// Anything else, one clause.
     Other(String),
 }
 
 impl Attempts {
     /// What failed for no lasting reason is due again.
-    pub(super) fn forget_failures(&mut self) {
-        self.writes
-            .retain(|_, attempt| !matches!(attempt.failure, Some(Failure::Other(_))));
+    pub(super) fn retry(&mut self) {
+        for attempt in self.writes.values_mut() {
+            attempt.is_due = matches!(
+                attempt.failure,
+                Some(Failure::Other(_) | Failure::Forbidden(_))
+            );
+        }
     }
 
-    /// Why the status of a Service is not written, for people.
-    pub(super) fn trouble(&self, name: &ServiceName) -> Option<String> {
-        match self.writes.get(name)?.failure.as_ref()? {
+    /// The cluster with what was written and not seen yet: an address that was given a moment ago
+    /// is taken, whatever the watch shows.
+    pub(super) fn with_written(&self, facts: &ClusterFacts, watches: &Watches) -> ClusterFacts {
+        let mut facts = facts.clone();
+        for (name, attempt) in &self.writes {
+            let version = watches.seen(name).map(|(_, version)| version);
+            if attempt.failure.is_none()
+                && version == Some(&attempt.version)
+                && let Some(service) = facts.services.get_mut(name)
+            {
+                service.assigned = attempt.wanted.map(IpAddr::V4).into_iter().collect();
+            }
+        }
+        facts
+    }
+
+    /// Whether the API forbade a write not long ago: then another node is the better writer.
+    pub(super) fn is_forbidden(&self, now: Moment) -> bool {
+        self.forbidden_at
+            .is_some_and(|at| now.since(at) < FORBIDDEN_FOR)
+    }
+
+    /// Why the status of a Service, as it is seen now, is not written, for people.
+    pub(super) fn trouble(&self, name: &ServiceName, watches: &Watches) -> Option<String> {
+        let attempt = self.writes.get(name)?;
+        let (_, version) = watches.seen(name)?;
+        if attempt.version != *version {
+            return None;
+        }
+        match attempt.failure.as_ref()? {
             Failure::Outdated => None,
             Failure::Conflict(why) => Some(format!("another controller writes its status: {why}")),
-            Failure::Other(why) => Some(format!("its status can not be written: {why}")),
+            Failure::Forbidden(why) | Failure::Other(why) => {
+                Some(format!("its status can not be written: {why}"))
+            }
         }
     }
 
     fn is_due(&self, name: &ServiceName, version: &str) -> bool {
         let attempt = self.writes.get(name);
-        attempt.is_none_or(|attempt| attempt.version != version)
+        attempt.is_none_or(|attempt| attempt.is_due || attempt.version != version)
+    }
+
+    /// Notes what came of a write, and says it once.
+    fn note(&mut self, name: &ServiceName, attempt: Attempt) {
+        let before = self
+            .writes
+            .get(name)
+            .and_then(|known| known.failure.as_ref());
+        if attempt.failure.is_none() || attempt.failure.as_ref() != before {
+            report(name, attempt.wanted, attempt.failure.as_ref());
+        }
+        if matches!(attempt.failure, Some(Failure::Forbidden(_))) {
+            self.forbidden_at = Some(clock::now());
+        }
+        self.writes.insert(name.clone(), attempt);
+    }
+
+    /// The status is as it should be: whatever stood in the way is over.
+    fn forget_failure(&mut self, name: &ServiceName) {
+        if self
+            .writes
+            .get(name)
+            .is_some_and(|known| known.failure.is_some())
+        {
+            self.writes.remove(name);
+        }
     }
 
     /// Drops what is known of Services that are gone.
@@ -82,11 +156,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes every status that differs from its verdict; false if something has to be tried again.
+    /// Writes every status that differs from its verdict, until the Lease has to be looked at again;
+    /// false if something has to be tried once more.
     pub(super) async fn write(
         &self,
         verdicts: &BTreeMap<ServiceName, Verdict>,
         attempts: &mut Attempts,
+        until: Moment,
     ) -> bool {
         attempts.forget_gone(verdicts);
         let mut is_done = true;
@@ -100,23 +176,30 @@ impl Writer<'_> {
                 Verdict::Foreign { .. } => continue,
             };
             // The fence: looked at before each write, since each may take its time.
-            if !self.lease.may_write(clock::now()) {
-                return true;
+            let now = clock::now();
+            if !self.lease.may_write(now) || now >= until {
+                return is_done;
             }
-            let is_right = match wanted {
-                Some(address) => service.assigned == [std::net::IpAddr::V4(address)],
-                None => service.assigned.is_empty(),
-            };
-            if !is_right && attempts.is_due(name, version) {
+            let is_right = service.assigned.as_slice() == wanted.map(IpAddr::V4).as_slice();
+            if is_right {
+                attempts.forget_failure(name);
+            } else if attempts.is_due(name, version) {
                 let failure = self.apply(name, service, version, wanted).await.err();
-                is_done &= !matches!(failure, Some(Failure::Other(_)));
-                report(name, wanted, failure.as_ref());
-                let version = version.clone();
-                attempts
-                    .writes
-                    .insert(name.clone(), Attempt { version, failure });
+                let is_written = failure.is_none();
+                let is_lost = matches!(failure, Some(Failure::Other(_) | Failure::Forbidden(_)));
+                is_done &= !is_lost;
+                let attempt = Attempt {
+                    version: version.clone(),
+                    wanted,
+                    failure,
+                    is_due: false,
+                };
+                attempts.note(name, attempt);
+                if is_written {
+                    self.tell_given(name, service, verdict).await;
+                }
             }
-            self.tell(name, service, verdict, attempts).await;
+            self.warn(name, service, verdict, attempts).await;
         }
         is_done
     }
@@ -131,7 +214,7 @@ impl Writer<'_> {
     ) -> Result<(), Failure> {
         let ingress: Vec<serde_json::Value> = wanted
             .iter()
-            .map(|address| serde_json::json!({ "ip": address, "ipMode": "VIP" }))
+            .map(|address| serde_json::json!({ "ip": address }))
             .collect();
         let balancer = match ingress.as_slice() {
             [] => serde_json::json!({}),
@@ -153,48 +236,67 @@ impl Writer<'_> {
         let patch = Patch::Apply(&patch);
         let request = services.patch_status(name.name(), &params, &patch);
         match tokio::time::timeout(REQUEST_MAX, request).await {
-            Ok(Ok(_service)) => Ok(()),
+            Ok(Ok(answer)) => {
+                let stands = translate::service(&answer).map(|(service, _)| service.assigned);
+                let is_right = stands
+                    .is_none_or(|stands| stands.as_slice() == wanted.map(IpAddr::V4).as_slice());
+                let why = "what stands there is not sovnet's to take away";
+                is_right
+                    .then_some(())
+                    .ok_or_else(|| Failure::Conflict(why.to_owned()))
+            }
             Ok(Err(error)) => Err(failure(&error)),
             Err(_elapsed) => Err(Failure::Other(no_answer_within(REQUEST_MAX))),
         }
     }
 
-    /// An Event at the Service, once for each news.
-    async fn tell(
+    /// An Event for an address that was just written.
+    async fn tell_given(&self, name: &ServiceName, service: &cluster::Service, verdict: &Verdict) {
+        if let Verdict::Assigned {
+            address, reason, ..
+        } = verdict
+        {
+            let message = format!("{address}: {reason}");
+            self.tell(name, service, ("Normal", "IPAllocated"), message)
+                .await;
+        }
+    }
+
+    /// An Event for what a Service asks for and does not get, once for each news.
+    async fn warn(
         &self,
         name: &ServiceName,
         service: &cluster::Service,
         verdict: &Verdict,
         attempts: &mut Attempts,
     ) {
-        let (kind, reason, message) = match verdict {
-            Verdict::Foreign { .. } => return,
-            Verdict::Refused { reason } => (
-                "Warning",
-                "AllocationFailed",
-                format!("no address: {reason}"),
-            ),
+        let message = match verdict {
+            Verdict::Refused { reason } => format!("no address: {reason}"),
             Verdict::Assigned {
                 complaint: Some(why),
                 address,
                 ..
-            } => {
-                let message = format!("keeps {address}: {why}");
-                ("Warning", "AllocationFailed", message)
-            }
-            Verdict::Assigned {
-                address, reason, ..
-            } => ("Normal", "IPAllocated", format!("{address}: {reason}")),
+            } => format!("keeps {address}: {why}"),
+            Verdict::Assigned { .. } | Verdict::Foreign { .. } => return,
         };
-        // That a Service goes on having what it has is no news.
-        let attempt = attempts.writes.get(name);
-        let is_written = attempt.is_some_and(|attempt| attempt.failure.is_none());
-        let is_old = kind == "Normal" && !is_written;
         let told = (service.uid.clone(), message.clone());
-        if attempts.told.get(name) == Some(&told) || is_old {
+        if attempts.told.get(name) == Some(&told) {
             return;
         }
-        let event = self.event(name, service, (kind, reason), message);
+        self.tell(name, service, ("Warning", "AllocationFailed"), message)
+            .await;
+        // Events are a help, not a duty: what could not be written is not tried for ever.
+        attempts.told.insert(name.clone(), told);
+    }
+
+    async fn tell(
+        &self,
+        name: &ServiceName,
+        service: &cluster::Service,
+        kind: (&str, &str),
+        message: String,
+    ) {
+        let event = self.event(name, service, kind, message);
         let events: Api<Event> = Api::namespaced(self.client.clone(), name.namespace());
         let params = PostParams::default();
         let request = events.create(&params, &event);
@@ -205,8 +307,6 @@ impl Writer<'_> {
             }
             Err(_elapsed) => log::debug!(service:% = name; "no Event written in time"),
         }
-        // Events are a help, not a duty: what could not be written is not tried for ever.
-        attempts.told.insert(name.clone(), told);
     }
 
     fn event(
@@ -256,6 +356,7 @@ fn failure(error: &kube::Error) -> Failure {
     match (status.code, conflicts.next()) {
         (409, Some(conflict)) => Failure::Conflict(conflict.message.clone()),
         (404 | 409, _) => Failure::Outdated,
+        (401 | 403, _) => Failure::Forbidden(status.message.clone()),
         _ => Failure::Other(status.message.clone()),
     }
 }
@@ -269,8 +370,11 @@ fn report(name: &ServiceName, wanted: Option<Ipv4Addr>, failure: Option<&Failure
         (Some(Failure::Outdated), _) => {
             log::debug!(service:% = name; "the Service changed while its status was written");
         }
-        (Some(Failure::Conflict(why) | Failure::Other(why)), _) => {
+        (Some(Failure::Conflict(why) | Failure::Forbidden(why) | Failure::Other(why)), _) => {
             log::warn!(service:% = name, reason:% = why; "a Service's status is not written");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

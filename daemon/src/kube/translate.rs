@@ -31,13 +31,22 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         Some("Local") => TrafficPolicy::Local,
         Some(_) | None => TrafficPolicy::Cluster,
     };
+    let mut request = Request::read(annotation, spec.load_balancer_ip.as_deref());
+    let families = spec.ip_families.as_ref();
+    if families
+        .is_some_and(|families| !families.is_empty() && !families.iter().any(|f| f == "IPv4"))
+    {
+        // kube-proxy has no rule for an address of another family than the Service's.
+        let fault = "it is for IPv6 only, and this version gives IPv4 only";
+        request.fault.get_or_insert(fault.to_owned());
+    }
     let created = metadata.creation_timestamp.as_ref();
     let service = Service {
         uid: metadata.uid.clone().unwrap_or_default(),
         created_secs: created.map_or(i64::MAX, |time| time.0.as_second()),
         class: spec.load_balancer_class.clone(),
         policy,
-        request: Request::read(annotation, spec.load_balancer_ip.as_deref()),
+        request,
         assigned: assigned(object),
         ready_on: BTreeSet::new(),
     };
@@ -63,23 +72,43 @@ fn assigned(object: &core::Service) -> Vec<IpAddr> {
         .collect()
 }
 
-/// The Service that a slice belongs to, and the nodes with a ready endpoint in it; none for a slice
-/// of nothing.
-pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, BTreeSet<NodeName>)> {
+/// Where the endpoints of a slice are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Endpoints {
+    /// Nodes with a ready one.
+    pub(super) ready: BTreeSet<NodeName>,
+    /// Nodes with one that ends and still serves.
+    pub(super) terminating: BTreeSet<NodeName>,
+}
+
+/// The Service that a slice belongs to, and where its endpoints are; none for a slice of nothing.
+pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, Endpoints)> {
     let labels = object.metadata.labels.as_ref()?;
     let service = labels.get("kubernetes.io/service-name")?;
     let namespace = object.metadata.namespace.as_deref()?;
     let name = ServiceName::new(namespace, service).ok()?;
-    let endpoints = object.endpoints.iter();
-    let ready = endpoints.filter(|endpoint| {
+    let mut found = Endpoints::default();
+    for endpoint in &object.endpoints {
+        let node = endpoint
+            .node_name
+            .as_deref()
+            .and_then(|node| node.parse().ok());
+        let Some(node) = node else { continue };
         let conditions = endpoint.conditions.as_ref();
         // "nil should be interpreted as ready" (discovery.k8s.io/v1).
-        conditions
+        let is_ready = conditions
             .and_then(|conditions| conditions.ready)
-            .unwrap_or(true)
-    });
-    let nodes = ready.filter_map(|endpoint| endpoint.node_name.as_deref()?.parse().ok());
-    Some((name, nodes.collect()))
+            .unwrap_or(true);
+        let is_last = conditions.is_some_and(|conditions| {
+            conditions.serving == Some(true) && conditions.terminating == Some(true)
+        });
+        if is_ready {
+            found.ready.insert(node);
+        } else if is_last {
+            found.terminating.insert(node);
+        }
+    }
+    Some((name, found))
 }
 
 /// A node and its addresses.

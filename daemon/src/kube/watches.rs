@@ -3,27 +3,68 @@
 //! Each kind is swapped as a whole when its list is complete; a relist in between shows the old one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client};
 use sovnet_core::facts::cluster::{self, ClusterFacts, SERVICES_MAX};
 use sovnet_core::names::{NodeName, ServiceName};
+use sovnet_core::time::Moment;
 
-use super::translate;
+use super::translate::{self, Endpoints};
 use super::trouble::{Trouble, describe};
+use crate::clock;
 
 /// The most objects of one kind that are kept; what comes after them is left out.
 const OBJECTS_MAX: usize = 10_000;
 
+/// A watch is asked for anew after this.
+const WATCH_SECS: u32 = 30;
+/// Lists that are not complete after this hang, and a failure that lasts this long counts.
+const STUCK: Duration = Duration::from_secs(30);
+/// A failure that was not repeated for this long is over; longer than the longest pause.
+const TROUBLE_LASTS: Duration = Duration::from_secs(40);
+/// The pause after a first failure, and the longest one.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(800), Duration::from_secs(15));
+
+/// The pauses of a watch that fails: each twice as long. kube resets them with every list that
+/// begins, and a list that fails has begun; so here only time resets them.
+#[derive(Debug, Default)]
+struct Pauses {
+    count: u32,
+    last: Option<Moment>,
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = clock::now();
+        let (first, longest) = PAUSES;
+        if self.last.is_none_or(|last| now.since(last) >= longest * 2) {
+            self.count = 0;
+        }
+        let pause = first.saturating_mul(1 << self.count.min(10)).min(longest);
+        self.count += 1;
+        self.last = Some(now);
+        Some(pause)
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {}
+}
+
 /// A Service and the version that it was seen in.
 type Seen = (cluster::Service, String);
 /// A slice of endpoints: whose it is, and where ready ones are.
-type Slice = (ServiceName, BTreeSet<NodeName>);
+type Slice = (ServiceName, Endpoints);
 
 /// One event of one watch, trimmed.
 pub(super) enum Change {
@@ -56,7 +97,15 @@ struct Kind<K, V> {
     objects: BTreeMap<K, V>,
     listing: BTreeMap<K, V>,
     is_complete: bool,
-    trouble: Option<Trouble>,
+    trouble: Option<Failing>,
+}
+
+/// A watch that fails, with when it did so first and last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Failing {
+    trouble: Trouble,
+    first: Moment,
+    last: Moment,
 }
 
 impl<K: Ord, V> Kind<K, V> {
@@ -70,16 +119,25 @@ impl<K: Ord, V> Kind<K, V> {
         }
     }
 
-    fn handle(&mut self, step: Step<K, V>) {
+    fn handle(&mut self, step: Step<K, V>, now: Moment) {
         match step {
             Step::Failed(trouble) => {
-                if self.trouble.as_ref() != Some(&trouble) {
+                let known = self.trouble.as_ref();
+                if known.is_none_or(|known| known.trouble != trouble) {
                     log::debug!(kind = self.name, reason:% = trouble.text; "watch failed");
                 }
-                self.trouble = Some(trouble);
+                self.trouble = Some(Failing {
+                    first: known.map_or(now, |known| known.first),
+                    last: now,
+                    trouble,
+                });
                 return;
             }
-            Step::Begin => self.listing.clear(),
+            // A list that begins has not succeeded yet.
+            Step::Begin => {
+                self.listing.clear();
+                return;
+            }
             Step::Listed(Some((key, value))) => {
                 if self.listing.len() < OBJECTS_MAX {
                     self.listing.insert(key, value);
@@ -109,24 +167,30 @@ pub(super) struct Watches {
     services: Kind<ServiceName, Seen>,
     slices: Kind<String, Slice>,
     nodes: Kind<NodeName, Vec<std::net::IpAddr>>,
+    /// When they began.
+    began: Moment,
 }
 
 impl Watches {
     /// Watches that have shown nothing yet.
-    pub(super) fn new(client: &Client) -> Watches {
-        let config = || watcher::Config::default().page_size(200);
+    pub(super) fn new(client: &Client, now: Moment) -> Watches {
+        let config = || {
+            // A connection that died silently is noticed within this time and a few seconds.
+            let config = watcher::Config::default().timeout(WATCH_SECS);
+            config.page_size(200)
+        };
         let services = watch(Api::<Service>::all(client.clone()), config());
-        let services = services.default_backoff().map(|event| {
+        let services = services.backoff(Pauses::default()).map(|event| {
             let key = |object: &Service| translate::name(&object.metadata);
             Change::Services(step(event, key, translate::service))
         });
         let slices = watch(Api::<EndpointSlice>::all(client.clone()), config());
-        let slices = slices.default_backoff().map(|event| {
+        let slices = slices.backoff(Pauses::default()).map(|event| {
             let key = |object: &EndpointSlice| object.metadata.uid.clone();
             Change::Slices(step(event, key, translate::slice))
         });
         let nodes = watch(Api::<Node>::all(client.clone()), config());
-        let nodes = nodes.default_backoff().map(|event| {
+        let nodes = nodes.backoff(Pauses::default()).map(|event| {
             let key = |object: &Node| translate::node(object).map(|(name, _)| name);
             let value = |object: &Node| translate::node(object).map(|(_, addresses)| addresses);
             Change::Nodes(step(event, key, value))
@@ -140,7 +204,30 @@ impl Watches {
             services: Kind::new("services"),
             slices: Kind::new("endpointslices"),
             nodes: Kind::new("nodes"),
+            began: now,
         }
+    }
+
+    /// Complete watches that have shown these Services, each with its version, and show nothing more.
+    #[cfg(test)]
+    pub(super) fn showing(services: impl IntoIterator<Item = (ServiceName, Seen)>) -> Watches {
+        let mut watches = Watches {
+            streams: SelectAll::new(),
+            services: Kind::new("services"),
+            slices: Kind::new("endpointslices"),
+            nodes: Kind::new("nodes"),
+            began: Moment::default(),
+        };
+        watches.services.objects = services.into_iter().collect();
+        watches.services.is_complete = true;
+        watches.slices.is_complete = true;
+        watches.nodes.is_complete = true;
+        watches
+    }
+
+    /// Whether the lists should be complete by now, and are not: a request may hang for ever.
+    pub(super) fn is_stuck(&self, now: Moment) -> bool {
+        !self.is_complete() && now.since(self.began) >= STUCK
     }
 
     /// The next change with those that have already arrived, up to `most`. Cancel-safe: what is
@@ -161,11 +248,11 @@ impl Watches {
     }
 
     /// Takes a change in.
-    pub(super) fn handle(&mut self, change: Change) {
+    pub(super) fn handle(&mut self, change: Change, now: Moment) {
         match change {
-            Change::Services(step) => self.services.handle(step),
-            Change::Slices(step) => self.slices.handle(step),
-            Change::Nodes(step) => self.nodes.handle(step),
+            Change::Services(step) => self.services.handle(step, now),
+            Change::Slices(step) => self.slices.handle(step, now),
+            Change::Nodes(step) => self.nodes.handle(step, now),
         }
     }
 
@@ -174,16 +261,21 @@ impl Watches {
         self.services.is_complete && self.slices.is_complete && self.nodes.is_complete
     }
 
-    /// Why a watch does not go on; a refusal comes first.
-    pub(super) fn trouble(&self) -> Option<Trouble> {
+    /// Why a watch does not go on; a refusal comes first. One that has gone on since says nothing
+    /// of it (kube resumes it silently), so what is not repeated is over; and what is no refusal
+    /// counts only when it lasts.
+    pub(super) fn trouble(&self, now: Moment) -> Option<Trouble> {
         let all = [
             (self.services.name, &self.services.trouble),
             (self.slices.name, &self.slices.trouble),
             (self.nodes.name, &self.nodes.trouble),
         ];
         let troubles = all.into_iter().filter_map(|(name, trouble)| {
-            let trouble = trouble.as_ref()?;
-            Some(Trouble {
+            let failing = trouble.as_ref()?;
+            let trouble = &failing.trouble;
+            let is_repeated = now.since(failing.last) < TROUBLE_LASTS;
+            let is_lasting = trouble.is_refusal || now.since(failing.first) >= STUCK;
+            (is_repeated && is_lasting).then(|| Trouble {
                 is_refusal: trouble.is_refusal,
                 text: format!("watching {name}: {}", trouble.text),
             })
@@ -203,9 +295,20 @@ impl Watches {
         for (name, (service, _)) in self.services.objects.iter().take(SERVICES_MAX) {
             facts.services.insert(name.clone(), service.clone());
         }
-        for (owner, nodes) in self.slices.objects.values() {
+        let mut last_ones: BTreeMap<&ServiceName, BTreeSet<&NodeName>> = BTreeMap::new();
+        for (owner, endpoints) in self.slices.objects.values() {
             if let Some(service) = facts.services.get_mut(owner) {
-                service.ready_on.extend(nodes.iter().cloned());
+                service.ready_on.extend(endpoints.ready.iter().cloned());
+                let last_ones = last_ones.entry(owner).or_default();
+                last_ones.extend(&endpoints.terminating);
+            }
+        }
+        // As kube-proxy does: where nothing is ready, what ends and still serves gets the packets.
+        for (owner, nodes) in last_ones {
+            if let Some(service) = facts.services.get_mut(owner)
+                && service.ready_on.is_empty()
+            {
+                service.ready_on.extend(nodes.into_iter().cloned());
             }
         }
         Some(facts)

@@ -64,6 +64,16 @@ fn what_is_missing_has_its_default() {
 }
 
 #[test]
+fn a_service_for_ipv6_only_can_not_be_served() {
+    let families = |families: &[&str]| {
+        let spec = json!({ "type": "LoadBalancer", "ipFamilies": families });
+        service_of(spec, json!({})).unwrap().request.fault.is_some()
+    };
+    assert!(families(&["IPv6"]));
+    assert!(!families(&["IPv4"]) && !families(&["IPv6", "IPv4"]) && !families(&[]));
+}
+
+#[test]
 fn endpoints_that_are_ready_or_say_nothing_count() {
     let object = json!({
         "addressType": "IPv4",
@@ -75,15 +85,20 @@ fn endpoints_that_are_ready_or_say_nothing_count() {
             { "addresses": ["10.42.0.5"], "nodeName": "civil", "conditions": { "ready": true } },
             { "addresses": ["10.42.1.5"], "nodeName": "box-01" },
             { "addresses": ["10.42.2.5"], "nodeName": "gone", "conditions": { "ready": false } },
+            { "addresses": ["10.42.5.5"], "nodeName": "ending",
+              "conditions": { "ready": false, "serving": true, "terminating": true } },
             { "addresses": ["10.42.3.5"], "conditions": { "ready": true } },
             { "addresses": ["10.42.4.5"], "nodeName": "no name!" },
         ],
     });
     let object: EndpointSlice = serde_json::from_value(object).unwrap();
-    let (owner, nodes) = slice(&object).unwrap();
+    let (owner, endpoints) = slice(&object).unwrap();
     assert_eq!(owner.to_string(), "web/page");
-    let nodes: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
-    assert_eq!(nodes, ["box-01", "civil"]);
+    let names = |nodes: &BTreeSet<NodeName>| -> Vec<String> {
+        nodes.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(names(&endpoints.ready), ["box-01", "civil"]);
+    assert_eq!(names(&endpoints.terminating), ["ending"]);
     assert_eq!(slice(&EndpointSlice::default()), None);
 }
 
