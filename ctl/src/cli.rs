@@ -78,7 +78,7 @@ pub(crate) struct Join {
         default_value = "/var/lib/rancher/k3s/agent/kubelet.kubeconfig"
     )]
     pub(crate) kubeconfig: PathBuf,
-    /// The name of this node in Kubernetes; the host name if it is not given.
+    /// The name of this node in Kubernetes [default: that in the kubelet's certificate].
     #[arg(long, value_name = "NAME")]
     pub(crate) node: Option<String>,
     /// Where the kubeconfig for sovnetd goes.

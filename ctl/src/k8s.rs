@@ -71,6 +71,16 @@ pub(crate) enum JoinError {
         /// Why.
         cause: String,
     },
+    /// It answers, but not to the request: it starts, is overloaded or broken.
+    #[error("the Kubernetes API at {server} cannot serve the request now, status {code}: {cause}")]
+    NotServed {
+        /// Where.
+        server: String,
+        /// Of HTTP.
+        code: u16,
+        /// Why.
+        cause: String,
+    },
     /// No decision in time.
     #[error(
         "the certificate request {request} is not approved after {}: `sovnetd cluster` does that \
@@ -95,6 +105,22 @@ pub(crate) enum JoinError {
         request: String,
         /// How long.
         waited: Duration,
+    },
+    /// Approved, but not signed, and it never will be.
+    #[error("the certificate request {request} is approved, but could not be signed: {reason}")]
+    Failed {
+        /// Its name.
+        request: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is no more.
+    #[error(
+        "somebody has deleted the certificate request {request} before there was a certificate"
+    )]
+    Deleted {
+        /// Its name.
+        request: String,
     },
     /// A decision against it.
     #[error("the certificate request {request} is denied: {reason}")]
@@ -123,9 +149,10 @@ pub(crate) enum JoinError {
 }
 
 impl JoinError {
-    /// Whether somebody decided against it, which another try does not change.
+    /// Whether somebody decided against it, which another try does not change. An API server that
+    /// refuses is none: it may be starting, or get its rights later.
     pub(crate) fn is_denial(&self) -> bool {
-        matches!(self, JoinError::Denied { .. } | JoinError::Refused { .. })
+        matches!(self, JoinError::Denied { .. })
     }
 }
 
@@ -156,23 +183,21 @@ fn innermost(error: &dyn Error) -> String {
 /// # Errors
 /// One sentence; what was there before stays in force.
 pub(crate) fn join(options: &Join, timeout: Option<Duration>) -> Result<String, JoinError> {
-    let node = match &options.node {
-        Some(node) => node.clone(),
-        None => host_name()?,
-    };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build();
     let runtime = runtime.map_err(|error| local("start", &error))?;
     // One provider for the whole process, chosen before the first connection.
     let _is_chosen_already = rustls::crypto::ring::default_provider().install_default();
     let cluster = runtime.block_on(api::open(&options.kubeconfig))?;
+    let node = node_name(options, &cluster)?;
     let now = certificate::now();
     let path = keep::path(&options.out);
     let held = keep::read(&path).and_then(|bytes| Held::parse(&bytes));
-    let validity = held.and_then(|held| held.validity_for(&cluster.place, &node));
-    if let Some(validity) = validity
+    if let Some(held) = held
+        && let Some(validity) = held.validity_for(&cluster.place, &node)
         && let Some(left) = validity.left(now)
         && left > renew_before(options, validity.life())
+        && !runtime.block_on(api::is_unknown(held.document(&cluster.place)))
     {
         let (path, left) = (path.display(), words::duration(left));
         return Ok(format!("{path} is valid for another {left}: nothing to do"));
@@ -209,6 +234,8 @@ async fn fetch(
     match outcome {
         Outcome::Issued(pem) => certificate::read(&pem, node, key).map_err(unfit),
         Outcome::Denied(reason) => Err(JoinError::Denied { request, reason }),
+        Outcome::Failed(reason) => Err(JoinError::Failed { request, reason }),
+        Outcome::Deleted => Err(JoinError::Deleted { request }),
         Outcome::Approved => Err(JoinError::NotSigned {
             request,
             waited: wait,
@@ -217,6 +244,20 @@ async fn fetch(
             request,
             waited: wait,
         }),
+    }
+}
+
+/// The node's name in Kubernetes. The host's name may be another one, and nobody grants that.
+fn node_name(options: &Join, cluster: &Cluster) -> Result<String, JoinError> {
+    match (&options.node, &cluster.certificate) {
+        (Some(node), _) => Ok(node.clone()),
+        (None, Some(pem)) => certificate::node_of(pem).ok_or_else(|| JoinError::Unusable {
+            path: options.kubeconfig.clone(),
+            cause: "its certificate is not a kubelet's: name the kubelet's file with \
+                    --kubeconfig, or the node with --node"
+                .to_owned(),
+        }),
+        (None, None) => host_name(),
     }
 }
 

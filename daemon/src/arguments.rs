@@ -47,7 +47,7 @@ pub(crate) enum Task {
     },
     /// On a Kubernetes server: approve the certificates that nodes ask for with `sovnetctl k8s join`
     Cluster {
-        /// An identity that may approve them; see docs/kubernetes.md
+        /// An identity that may approve them; see /usr/share/doc/sovnet/kubernetes.md
         #[arg(long, value_name = "FILE", default_value = "/etc/rancher/k3s/k3s.yaml")]
         kubeconfig: PathBuf,
     },

@@ -8,7 +8,8 @@ use k8s_openapi::api::certificates::v1::{
     CertificateSigningRequest, CertificateSigningRequestSpec, CertificateSigningRequestStatus,
 };
 use kube::api::{ObjectMeta, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::core::Status;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config};
 use x509_cert::der::pem::{LineEnding, encode_string};
@@ -30,6 +31,8 @@ const ANSWER: Duration = Duration::from_secs(15);
 pub(super) struct Cluster {
     api: Api<CertificateSigningRequest>,
     path: PathBuf,
+    /// The certificate of that identity, as PEM; none if it is known by something else.
+    pub(super) certificate: Option<Vec<u8>>,
     /// How its API is reached.
     pub(super) place: Place,
 }
@@ -40,6 +43,10 @@ pub(super) enum Outcome {
     Issued(Vec<u8>),
     /// It is refused, with the reason.
     Denied(String),
+    /// It cannot be signed, with the reason.
+    Failed(String),
+    /// It is no more.
+    Deleted,
     /// It is approved; the certificate is not there yet.
     Approved,
     /// Nobody has decided.
@@ -62,17 +69,16 @@ pub(super) async fn open(path: &Path) -> Result<Cluster, JoinError> {
         path: path.to_owned(),
         cause,
     };
-    let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(file, &options).await;
-    let mut config = config.map_err(|error| unusable(innermost(&error)))?;
-    config.connect_timeout = Some(CONNECT);
-    config.default_retry = false;
+    let config = configured(file).await;
+    let config = config.map_err(|error| unusable(innermost(&error)))?;
     let server = config.cluster_url.to_string();
     let authority = config.root_cert.as_deref().map(pem).transpose();
     let authority = authority.map_err(|error| unusable(error.to_string()))?;
     let tls_server_name = config.tls_server_name.clone();
+    let user = config.auth_info.clone();
     let client = Client::try_from(config).map_err(|error| unusable(innermost(&error)))?;
     Ok(Cluster {
+        certificate: certificate_of(&user),
         api: Api::all(client),
         path: path.to_owned(),
         place: Place {
@@ -81,6 +87,36 @@ pub(super) async fn open(path: &Path) -> Result<Cluster, JoinError> {
             tls_server_name,
         },
     })
+}
+
+async fn configured(file: Kubeconfig) -> Result<Config, KubeconfigError> {
+    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    config.connect_timeout = Some(CONNECT);
+    config.default_retry = false;
+    Ok(config)
+}
+
+/// A certificate that cannot be read counts as none: no client comes of it either.
+fn certificate_of(user: &AuthInfo) -> Option<Vec<u8>> {
+    if let Some(base64) = &user.client_certificate_data {
+        let bytes: Result<ByteString, _> = serde_json::from_value(base64.as_str().into());
+        return bytes.ok().map(|bytes| bytes.0);
+    }
+    std::fs::read(user.client_certificate.as_ref()?).ok()
+}
+
+/// Whether the API server says that it does not know the identity of a kubeconfig, as after a
+/// change of its authority. No answer, or any other one, is none against it.
+pub(super) async fn is_unknown(document: serde_json::Value) -> bool {
+    let Ok(file) = serde_json::from_value::<Kubeconfig>(document) else {
+        return true;
+    };
+    let Ok(Ok(client)) = configured(file).await.map(Client::try_from) else {
+        return true;
+    };
+    // Whoever is known may ask for this.
+    let answer = tokio::time::timeout(ANSWER, client.list_core_api_versions()).await;
+    matches!(answer, Ok(Err(kube::Error::Api(status))) if status.code == 401)
 }
 
 fn pem(certificates: &[Vec<u8>]) -> Result<String, x509_cert::der::pem::Error> {
@@ -117,25 +153,39 @@ impl Cluster {
     /// Waits until the request is settled, `limit` at most.
     ///
     /// # Errors
-    /// The API server cannot be reached, refuses, or has lost the request.
+    /// The API server cannot be reached, or refuses.
     pub(super) async fn wait(&self, request: &str, limit: Duration) -> Result<Outcome, JoinError> {
         let settled = |object: Option<&CertificateSigningRequest>| {
-            object.is_none_or(|object| {
-                matches!(outcome(object), Outcome::Issued(_) | Outcome::Denied(_))
-            })
+            object
+                .is_none_or(|object| !matches!(outcome(object), Outcome::Open | Outcome::Approved))
         };
         let watched = await_condition(self.api.clone(), request, settled);
         match tokio::time::timeout(limit, watched).await {
             Ok(Ok(Some(object))) => Ok(outcome(&object)),
-            Ok(Ok(None)) => Err(JoinError::Denied {
-                request: request.to_owned(),
-                reason: "somebody has deleted it".to_owned(),
-            }),
+            Ok(Ok(None)) => Ok(Outcome::Deleted),
             Ok(Err(error)) => Err(JoinError::Unreachable {
                 server: self.place.server.clone(),
                 cause: innermost(&error),
             }),
             Err(_late) => Ok(outcome(&self.limited(self.api.get(request)).await?)),
+        }
+    }
+
+    /// An answer that is an error: the server's word on the request, or on its own state.
+    fn said_no(&self, status: &Status) -> JoinError {
+        let server = self.place.server.clone();
+        let cause = words::one_line(&status.message);
+        match status.code {
+            400 | 401 | 403 | 422 => JoinError::Refused {
+                server,
+                path: self.path.clone(),
+                cause,
+            },
+            code => JoinError::NotServed {
+                server,
+                code,
+                cause,
+            },
         }
     }
 
@@ -146,11 +196,7 @@ impl Cluster {
         let server = || self.place.server.clone();
         match tokio::time::timeout(ANSWER, call).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(kube::Error::Api(status))) => Err(JoinError::Refused {
-                server: server(),
-                path: self.path.clone(),
-                cause: words::one_line(&status.message),
-            }),
+            Ok(Err(kube::Error::Api(status))) => Err(self.said_no(&status)),
             Ok(Err(error)) => Err(JoinError::Unreachable {
                 server: server(),
                 cause: innermost(&error),
@@ -168,12 +214,14 @@ fn outcome(object: &CertificateSigningRequest) -> Outcome {
     let status = object.status.as_ref().unwrap_or(&none);
     let mut is_approved = false;
     for condition in status.conditions.iter().flatten() {
-        if matches!(condition.type_.as_str(), "Denied" | "Failed") {
-            let message = condition.message.as_ref().or(condition.reason.as_ref());
-            let reason = message.map_or("no reason is given", String::as_str);
-            return Outcome::Denied(words::one_line(reason));
+        let message = condition.message.as_ref().or(condition.reason.as_ref());
+        let reason = message.map_or("no reason is given", String::as_str);
+        match condition.type_.as_str() {
+            "Denied" => return Outcome::Denied(words::one_line(reason)),
+            "Failed" => return Outcome::Failed(words::one_line(reason)),
+            "Approved" => is_approved = true,
+            _other => {}
         }
-        is_approved |= condition.type_ == "Approved";
     }
     match &status.certificate {
         Some(pem) if !pem.0.is_empty() => Outcome::Issued(pem.0.clone()),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PublicKeyData};
 use x509_cert::Certificate;
-use x509_cert::der::Encode;
+use x509_cert::der::{DecodePem, Encode};
 
 use super::{JoinError, local};
 
@@ -15,8 +15,13 @@ pub(crate) mod tests;
 
 /// What a node's common name begins with.
 const NODE_PREFIX: &str = "sovnet:node:";
+/// What the common name of a kubelet begins with.
+const KUBELET_PREFIX: &str = "system:node:";
 /// The group of all nodes.
 const GROUP: &str = "sovnet:nodes";
+/// The lines around a certificate.
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
 
 /// The wall clock, as a certificate counts it.
 #[expect(
@@ -112,15 +117,30 @@ pub(super) fn validity_for(pem: &[u8], node: &str) -> Option<Validity> {
     is_for(&certificate, node).then(|| validity(&certificate))
 }
 
+/// The node whose kubelet this certificate is of; none if it is no kubelet's.
+pub(super) fn node_of(pem: &[u8]) -> Option<String> {
+    // Some kubelets keep their key in the same file.
+    let text = str::from_utf8(pem).ok()?;
+    let (_before, text) = text.split_at(text.find(BEGIN)?);
+    let (text, _after) = text.split_at(text.find(END)? + END.len());
+    let name = common_name(&Certificate::from_pem(text).ok()?)?;
+    let node = name.strip_prefix(KUBELET_PREFIX)?;
+    (!node.is_empty()).then(|| node.to_owned())
+}
+
 fn first(pem: &[u8]) -> Option<Certificate> {
     let chain = Certificate::load_pem_chain(pem).ok()?;
     chain.into_iter().next()
 }
 
 fn is_for(certificate: &Certificate, node: &str) -> bool {
+    let name = common_name(certificate);
+    name.is_some_and(|name| name.strip_prefix(NODE_PREFIX) == Some(node))
+}
+
+fn common_name(certificate: &Certificate) -> Option<String> {
     let name = certificate.tbs_certificate().subject().common_name();
-    let name = name.ok().flatten();
-    name.is_some_and(|name| name.value().strip_prefix(NODE_PREFIX) == Some(node))
+    Some(name.ok()??.value().into_owned())
 }
 
 fn validity(certificate: &Certificate) -> Validity {

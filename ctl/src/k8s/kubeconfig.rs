@@ -25,19 +25,21 @@ pub(super) struct Place {
 
 /// The text for a new certificate and its key. Secret.
 pub(super) fn document(place: &Place, chain: &str, key: &NewKey) -> String {
-    let user = json!({
-        "client-certificate-data": ByteString(chain.into()),
-        "client-key-data": ByteString(key.secret().into_bytes()),
-    });
-    let document = json!({
+    let key = ByteString(key.secret().into_bytes());
+    let document = whole(place, &ByteString(chain.into()), &json!(key));
+    format!("{document:#}\n")
+}
+
+fn whole(place: &Place, chain: &ByteString, key: &Value) -> Value {
+    let user = json!({ "client-certificate-data": chain, "client-key-data": key });
+    json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{ "name": NAME, "cluster": entry(place) }],
         "users": [{ "name": NAME, "user": user }],
         "contexts": [{ "name": NAME, "context": { "cluster": NAME, "user": NAME } }],
         "current-context": NAME,
-    });
-    format!("{document:#}\n")
+    })
 }
 
 fn entry(place: &Place) -> Value {
@@ -52,10 +54,10 @@ fn entry(place: &Place) -> Value {
 }
 
 /// What an earlier join has left.
-#[derive(Debug)]
 pub(super) struct Held {
     cluster: Value,
-    certificate: Vec<u8>,
+    certificate: ByteString,
+    key: Value,
 }
 
 impl Held {
@@ -64,13 +66,21 @@ impl Held {
         let document: Value = serde_json::from_slice(bytes).ok()?;
         let user = document.pointer("/users/0/user")?;
         // Without its key a certificate is worth nothing.
-        user.get("client-key-data")?.as_str()?;
+        let key = user.get("client-key-data")?;
+        key.as_str()?;
         let certificate = user.get("client-certificate-data")?.clone();
         let certificate: ByteString = serde_json::from_value(certificate).ok()?;
         Some(Held {
             cluster: document.pointer("/clusters/0/cluster")?.clone(),
-            certificate: certificate.0,
+            certificate,
+            key: key.clone(),
         })
+    }
+
+    /// A document with its certificate and key for this cluster. Secret. The file itself is the
+    /// daemon's, and could make who reads it run a program; of it only these two are taken.
+    pub(super) fn document(&self, place: &Place) -> Value {
+        whole(place, &self.certificate, &self.key)
     }
 
     /// How long it is valid for this node in this cluster; none if it is for another one, or if
@@ -78,7 +88,7 @@ impl Held {
     pub(super) fn validity_for(&self, place: &Place, node: &str) -> Option<Validity> {
         let is_same = self.cluster == entry(place);
         is_same
-            .then(|| certificate::validity_for(&self.certificate, node))
+            .then(|| certificate::validity_for(&self.certificate.0, node))
             .flatten()
     }
 }

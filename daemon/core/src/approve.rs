@@ -28,8 +28,10 @@ const OUR_PREFIX: &str = "sovnet:";
 const KUBELET_PREFIX: &str = "system:node:";
 /// The group of every kubelet.
 const KUBELET_GROUP: &str = "system:nodes";
-/// What a client of the API server needs; the first one it must ask for.
-const USAGES: [&str; 3] = ["client auth", "digital signature", "key encipherment"];
+/// What a client of the API server must ask for.
+const USAGES_NEEDED: [&str; 2] = ["client auth", "digital signature"];
+/// What it may ask for besides: some key exchanges need it.
+const USAGE_ALLOWED: &str = "key encipherment";
 /// The most of a foreign text that goes into a sentence, in characters.
 const QUOTED_MAX: usize = 80;
 
@@ -114,11 +116,11 @@ pub enum Denial {
     #[error("it asks for alternative names, extensions or attributes ({})", quoted(.0))]
     Extras(String),
     /// A usage that no client needs.
-    #[error("the usage {} is none of: {}", quoted(.0), USAGES.join(", "))]
+    #[error("the usage {} is none of: {}, {USAGE_ALLOWED}", quoted(.0), USAGES_NEEDED.join(", "))]
     Usage(String),
-    /// Not for a client.
-    #[error("the usages are without {}", USAGES[0])]
-    NotClient,
+    /// One that every client needs is missing.
+    #[error("the usages are without {0}")]
+    UsageMissing(&'static str),
     /// No life or a longer one.
     #[error("the life is {}, and must be given, at most {} s", lifetime(*.0), LIFETIME_MAX.as_secs())]
     Lifetime(Option<Duration>),
@@ -134,7 +136,7 @@ impl Denial {
             Denial::Groups(_) => "SovnetGroups",
             Denial::Subject(_) => "SovnetSubject",
             Denial::Extras(_) => "SovnetExtensions",
-            Denial::Usage(_) | Denial::NotClient => "SovnetUsages",
+            Denial::Usage(_) | Denial::UsageMissing(_) => "SovnetUsages",
             Denial::Lifetime(_) => "SovnetLifetime",
         }
     }
@@ -170,17 +172,21 @@ fn check(request: &Request) -> Result<&str, Denial> {
     if !request.extras.is_empty() {
         return Err(Denial::Extras(request.extras.join(", ")));
     }
-    let is_known = |usage: &&String| USAGES.contains(&usage.as_str());
-    if let Some(usage) = request.usages.iter().find(|usage| !is_known(usage)) {
-        return Err(Denial::Usage(usage.clone()));
-    }
-    if !request.usages.iter().any(|usage| usage == USAGES[0]) {
-        return Err(Denial::NotClient);
-    }
+    check_usages(&request.usages)?;
     match request.lifetime {
         Some(lifetime) if lifetime <= LIFETIME_MAX => Ok(node),
         other => Err(Denial::Lifetime(other)),
     }
+}
+
+fn check_usages(usages: &[String]) -> Result<(), Denial> {
+    let is_known = |usage: &str| USAGES_NEEDED.contains(&usage) || usage == USAGE_ALLOWED;
+    if let Some(usage) = usages.iter().find(|usage| !is_known(usage)) {
+        return Err(Denial::Usage(usage.clone()));
+    }
+    let is_missing = |needed: &&str| !usages.iter().any(|usage| usage == needed);
+    let missing = USAGES_NEEDED.into_iter().find(is_missing);
+    missing.map_or(Ok(()), |usage| Err(Denial::UsageMissing(usage)))
 }
 
 fn check_requester(request: &Request) -> Result<&str, Denial> {

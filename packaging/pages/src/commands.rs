@@ -13,8 +13,8 @@ struct Program {
     command: Command,
     /// Of the manual.
     section: &'static str,
-    /// Adds what follows the options, on the page of the program itself.
-    more: fn(&mut Page),
+    /// Adds what follows the options, on the page of that name.
+    more: fn(&str, &mut Page),
     /// Pages of other things.
     see_also: &'static [&'static str],
 }
@@ -24,13 +24,13 @@ fn programs() -> [Program; 2] {
         Program {
             command: daemon::Arguments::command(),
             section: "8",
-            more: about_the_daemon,
+            more: more_of_the_daemon,
             see_also: &["sovnet.toml(5)", "sovnetctl(1)"],
         },
         Program {
             command: ctl::Cli::command(),
             section: "1",
-            more: |_page| {},
+            more: more_of_the_control,
             see_also: &["sovnetd(8)", "sovnet.toml(5)"],
         },
     ]
@@ -120,9 +120,7 @@ fn page(program: &Program, command: &Command, see_also: &[String]) -> Result<Vec
     let set: std::io::Result<()> = parts.into_iter().collect();
     set.with_context(|| format!("failed to set the page {}", page_name(command)))?;
     let mut page = Page::default();
-    if command.get_name() == program.command.get_name() {
-        (program.more)(&mut page);
-    }
+    (program.more)(&page_name(command), &mut page);
     if program.section == "1" {
         exit_status(&mut page);
     }
@@ -136,6 +134,45 @@ fn exit_status(page: &mut Page) {
     for (code, meaning) in ctl::EXIT_CODES {
         page.item(&code.to_string(), &[meaning.to_owned()]);
     }
+}
+
+fn more_of_the_daemon(name: &str, page: &mut Page) {
+    match name {
+        "sovnetd" => about_the_daemon(page),
+        "sovnetd-cluster" => {
+            page.heading("FILES").item(
+                "/etc/rancher/k3s/k3s.yaml",
+                &["The identity with which it approves; the unit gives it a copy.".to_owned()],
+            );
+            about_kubernetes(page);
+        }
+        _other => {}
+    }
+}
+
+fn more_of_the_control(name: &str, page: &mut Page) {
+    if name == "sovnetctl-k8s-join" {
+        page.heading("FILES").item(
+            "/var/lib/sovnet/kubernetes/kubeconfig",
+            &["What it writes: this node's certificate and key, for the daemon alone.".to_owned()],
+        );
+        about_kubernetes(page);
+    }
+}
+
+/// The files that the package brings for a cluster.
+fn about_kubernetes(page: &mut Page) {
+    page.item(
+        "/usr/share/doc/sovnet/kubernetes.md",
+        &[
+            "Who sovnet is in the cluster, how that is switched on, and what is approved."
+                .to_owned(),
+        ],
+    )
+    .item(
+        "/usr/share/doc/sovnet/kubernetes/rbac.yaml",
+        &["The rights in the cluster, for an administrator to apply once.".to_owned()],
+    );
 }
 
 fn about_the_daemon(page: &mut Page) {

@@ -78,6 +78,20 @@ fn the_main_pages_are_those_of_the_programs_not_of_their_parts() {
 }
 
 #[test]
+fn the_pages_for_a_cluster_name_the_files_that_the_package_brings_for_it() {
+    let written = written();
+    for page in ["man/sovnetd-cluster.8", "man/sovnetctl-k8s-join.1"] {
+        let (_before, files) = written[page].split_once(".SH FILES").expect(page);
+        for file in [
+            "/usr/share/doc/sovnet/kubernetes.md",
+            "/usr/share/doc/sovnet/kubernetes/rbac.yaml",
+        ] {
+            assert!(files.contains(file), "{page}: {files}");
+        }
+    }
+}
+
+#[test]
 fn every_key_of_the_config_is_on_its_page_below_its_section() {
     let page = &written()["man/sovnet.toml.5"];
     let (_before, reference) = page.split_once(".SH \"SECTIONS AND KEYS\"").unwrap();

@@ -1,7 +1,8 @@
 //! A node gets an identity of its own with its kubelet's, from the approver and the real signer.
 
+use serde_json::json;
 use sovnet_tests::cluster::api::Api;
-use sovnet_tests::cluster::objects::Service;
+use sovnet_tests::cluster::objects::{LEASE, Service};
 use sovnet_tests::lan::NODES;
 
 use crate::scene::{Scene, shipped};
@@ -40,7 +41,7 @@ fn a_node_gets_no_certificate_in_the_name_of_another() {
 }
 
 #[test]
-fn a_nodes_identity_reads_what_it_needs_and_nothing_more() {
+fn a_nodes_identity_may_do_what_it_needs_and_nothing_more() {
     let scene = Scene::bare();
     let server = scene.house.cluster.plane.url();
     let own = Api::new(scene.lan().node("civil"), &server, CREDENTIALS, "own");
@@ -51,7 +52,15 @@ fn a_nodes_identity_reads_what_it_needs_and_nothing_more() {
     ] {
         own.list(path).unwrap();
     }
+    own.get(LEASE).unwrap();
+    let kubernetes = "/api/v1/namespaces/default/services/kubernetes";
+    let leases = LEASE.rsplit_once('/').unwrap().0;
     for path in [
+        kubernetes,
+        leases,
+        "/api/v1/nodes/civil",
+        "/api/v1/events",
+        "/apis/events.k8s.io/v1/events",
         "/api/v1/secrets",
         "/api/v1/configmaps",
         "/api/v1/pods",
@@ -59,6 +68,15 @@ fn a_nodes_identity_reads_what_it_needs_and_nothing_more() {
         "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/civil",
     ] {
         let refusal = own.get(path).unwrap_err().to_string();
+        assert!(refusal.contains("gave 403"), "{path}: {refusal}");
+    }
+    let label = json!({ "metadata": { "labels": { "a": "b" } } });
+    for path in [kubernetes, LEASE, "/api/v1/nodes/civil/status"] {
+        let refusal = own.merge(path, &label).unwrap_err().to_string();
+        assert!(refusal.contains("gave 403"), "{path}: {refusal}");
+    }
+    for path in [kubernetes, LEASE, "/api/v1/nodes/civil"] {
+        let refusal = own.delete(path).unwrap_err().to_string();
         assert!(refusal.contains("gave 403"), "{path}: {refusal}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
 
-use super::{NewKey, now, read, validity_for};
+use super::{NewKey, node_of, now, read, validity_for};
 
 /// A certificate of this common name for this key, from `from` on, for `life`.
 pub(in crate::k8s) fn issue(name: &str, key: &NewKey, from: SystemTime, life: Duration) -> String {
@@ -52,4 +52,29 @@ fn a_kept_certificate_of_another_node_does_not_count() {
     assert!(validity_for(pem.as_bytes(), "box-01").is_some());
     assert_eq!(validity_for(pem.as_bytes(), "box"), None);
     assert_eq!(validity_for(b"", "box-01"), None);
+}
+
+#[test]
+fn the_node_is_named_by_its_kubelets_certificate_alone() {
+    let key = NewKey::new("box-01").unwrap();
+    let of = |name: &str| issue(name, &key, now(), DAY);
+    let kubelet = of("system:node:box-01");
+    let node = Some("box-01".to_owned());
+    assert_eq!(node_of(kubelet.as_bytes()), node);
+    // As in one file with the key, before it or after it; and with the authority behind.
+    let secret = key.secret();
+    let authority = of("authority");
+    for file in [
+        format!("{secret}{kubelet}"),
+        format!("{kubelet}{secret}"),
+        format!("{kubelet}{authority}"),
+    ] {
+        assert_eq!(node_of(file.as_bytes()), node);
+    }
+    for other in ["system:node:", "system:admin", "sovnet:node:box-01"] {
+        assert_eq!(node_of(of(other).as_bytes()), None, "{other}");
+    }
+    for garbage in ["", "-----BEGIN CERTIFICATE-----", &kubelet[60..]] {
+        assert_eq!(node_of(garbage.as_bytes()), None, "{garbage}");
+    }
 }

@@ -49,6 +49,18 @@ fn a_client_of_kubernetes_reads_it() {
 }
 
 #[test]
+fn of_a_kept_file_only_certificate_and_key_are_used_with_the_place_that_is_known() {
+    let key = NewKey::new("box-01").unwrap();
+    let text = document(&place(), "a certificate", &key);
+    let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    file["users"][0]["user"]["exec"] = serde_json::json!({ "command": "/bin/sh" });
+    file["clusters"][0]["cluster"]["server"] = "https://192.0.2.66".into();
+    let held = Held::parse(file.to_string().as_bytes()).unwrap();
+    let known: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(held.document(&place()), known);
+}
+
+#[test]
 fn what_is_not_ours_is_nothing() {
     for text in [
         "",

@@ -163,8 +163,15 @@ fn the_certificate_is_a_clients_and_short_lived() {
         "SovnetUsages",
         "the usage server auth is none of: client auth, digital signature, key encipherment",
     );
+    for needed in ["client auth", "digital signature"] {
+        check(
+            |request| request.usages.retain(|usage| usage != needed),
+            "SovnetUsages",
+            &format!("the usages are without {needed}"),
+        );
+    }
     check(
-        |request| drop(request.usages.pop()),
+        |request| request.usages = vec!["key encipherment".to_owned()],
         "SovnetUsages",
         "the usages are without client auth",
     );

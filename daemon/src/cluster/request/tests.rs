@@ -106,7 +106,10 @@ fn a_request_as_kubernetes_stores_it_can_be_judged() {
             signer_name: "kubernetes.io/kube-apiserver-client".to_owned(),
             username: Some("system:node:box-01".to_owned()),
             groups: Some(vec!["system:nodes".to_owned()]),
-            usages: Some(vec!["client auth".to_owned()]),
+            usages: Some(vec![
+                "client auth".to_owned(),
+                "digital signature".to_owned(),
+            ]),
             expiration_seconds: Some(3600),
             ..CertificateSigningRequestSpec::default()
         },
