@@ -1,8 +1,11 @@
 //! Services get addresses, are announced and named, and give back what they had.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use serde_json::json;
 use sovnet_tests::clock::{now, wait_for};
 use sovnet_tests::cluster::objects::Service;
 use sovnet_tests::lan::NODES;
@@ -54,6 +57,30 @@ fn a_service_gets_an_address_is_announced_by_one_node_named_and_forgotten_with_i
         scene.answers(address).is_empty()
     });
     scene.assert_silent(address, since);
+}
+
+#[test]
+fn services_that_are_made_at_once_get_different_addresses_and_keep_them() {
+    let scene = Scene::up();
+    // Not in the order of their names: of two of one second, the first by name is the older one.
+    let services = ["web", "shop", "mail", "app"].map(|name| Service::new(HOUSE, name));
+    let objects: Vec<_> = services.iter().map(Service::object).collect();
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    let file = std::env::temp_dir().join(format!("sovnet-at-once-{}.json", std::process::id()));
+    fs::write(&file, list.to_string()).unwrap();
+    scene.api().kubectl_apply(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let given: Vec<Ipv4Addr> = services.iter().map(|one| scene.wait_given(one)).collect();
+    let different: BTreeSet<&Ipv4Addr> = given.iter().collect();
+    assert_eq!(different.len(), services.len(), "{given:?}");
+    for (service, address) in services.iter().zip(&given) {
+        let note = scene.wait_event(service, "IPAllocated", "Normal");
+        assert!(note.contains(&address.to_string()), "{note}: {given:?}");
+    }
+    scene.hold_for("the same addresses", Duration::from_secs(1), |scene| {
+        let mut all = services.iter().zip(&given);
+        all.all(|(service, address)| scene.given(service) == [address.to_string()])
+    });
 }
 
 #[test]
