@@ -1,7 +1,7 @@
 //! A reader of a page: a thread in a machine's network that fetches a page again and again, each
 //! time over a new connection, and knows afterwards which fetches failed, and for how long.
 //!
-//! A fetch has failed if the page is not there within [`PATIENCE`]: less than the kernel waits before
+//! A fetch has failed if the page is not there within `PATIENCE`: less than the kernel waits before
 //! it sends a lost SYN again, so that nothing is repaired behind the test's back, and long enough
 //! for a machine that builds something meanwhile.
 
