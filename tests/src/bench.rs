@@ -6,6 +6,7 @@
 
 pub mod conditions;
 pub mod failover;
+pub mod join;
 pub mod report;
 pub mod samples;
 pub mod stats;

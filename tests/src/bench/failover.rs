@@ -86,10 +86,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         samples,
     };
     report.write(&settings.dir)?;
-    show::line(&format!("\n{}", report.table()));
-    for verdict in verdicts(&TARGETS, &report.rows()) {
-        show::line(&format!("target: {verdict}"));
-    }
+    show(&report);
     let missing = missing(&report.samples, settings.rounds);
     for what in &missing {
         show::line(&format!("not measured: {what}"));
@@ -103,6 +100,14 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         took % 60
     ));
     Ok(missing.is_empty())
+}
+
+/// Prints the table, and what became of the targets.
+pub fn show(report: &Report) {
+    show::line(&format!("\n{}", report.table()));
+    for verdict in verdicts(&TARGETS, &report.rows()) {
+        show::line(&format!("target: {verdict}"));
+    }
 }
 
 /// All rounds. A boot that fails is said and leaves a gap; the others go on.

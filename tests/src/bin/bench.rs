@@ -1,12 +1,13 @@
 //! `bench NAME`: measures sovnet beside other programs. `make bench-NAME` runs it.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use sovnet_tests::bench::failover::{self, Settings};
+use sovnet_tests::bench::join::join;
 use sovnet_tests::lan::control;
 use sovnet_tests::lan::holder::{self, Machine};
 use sovnet_tests::tidy::workspace::{self, Workspace};
@@ -27,6 +28,12 @@ enum What {
         #[arg(long, default_value_t = 20)]
         runs: usize,
     },
+    /// The raw samples of several runs of `failover` as one table.
+    Join {
+        /// Their files, failover.raw.json.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Holds the namespaces of one machine (the benchmark starts this itself).
     #[command(hide = true)]
     Hold(Machine),
@@ -38,6 +45,7 @@ enum What {
 fn main() -> ExitCode {
     let done = match Arguments::parse().what {
         What::Failover { runs } => failover(runs),
+        What::Join { files } => joined(&files),
         What::Hold(machine) => holder::hold(&machine).map(|()| true),
         What::Relay => control::relay().map(|()| true),
     };
@@ -52,11 +60,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn failover(rounds: usize) -> anyhow::Result<bool> {
+fn joined(files: &[PathBuf]) -> anyhow::Result<bool> {
+    let report = join("failover", files)?;
+    report.write(&dir()?)?;
+    failover::show(&report);
+    Ok(true)
+}
+
+/// Where the figures go.
+fn dir() -> anyhow::Result<PathBuf> {
     let target_dir = Workspace::load(&workspace::root())?.target_dir;
+    Ok(Path::new(&target_dir).join("bench"))
+}
+
+fn failover(rounds: usize) -> anyhow::Result<bool> {
     failover::run(&Settings {
         holder: std::env::current_exe().context("failed to find this program")?,
-        dir: Path::new(&target_dir).join("bench"),
+        dir: dir()?,
         rounds,
     })
 }
