@@ -185,8 +185,6 @@ impl Kube {
         };
         if !self.health.is_live {
             log::info!(services = facts.services.len(), nodes = facts.nodes.len(); "the cluster is known");
-        }
-        if !self.health.is_live {
             // From now on this node could be the writer.
             self.look_at = now;
         }

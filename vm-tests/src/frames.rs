@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use sovnet_tests::lan::arp::Mac;
+use sovnet_tests::lan::probe::checksum;
 
 #[cfg(test)]
 mod tests;
@@ -191,18 +192,4 @@ fn number_at(bytes: &[u8], at: usize) -> Option<u16> {
 fn address_at(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
     let octets: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
     Some(Ipv4Addr::from(octets))
-}
-
-/// The checksum of RFC 1071; zero over bytes that hold a right one.
-fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 = 0;
-    for pair in bytes.chunks(2) {
-        let high = pair.first().copied().unwrap_or_default();
-        let low = pair.get(1).copied().unwrap_or_default();
-        sum += u32::from(u16::from_be_bytes([high, low]));
-    }
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).unwrap_or_default()
 }

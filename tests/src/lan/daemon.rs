@@ -118,6 +118,20 @@ impl Daemon {
             .clone()
     }
 
+    /// What a test that fails shows of it: its status and the end of its log.
+    pub fn story(&self) -> String {
+        let name = self.node.name();
+        let mut lines = match self.status() {
+            Ok(status) => vec![format!("-- status of {name}: {status:#?}")],
+            Err(error) => vec![format!("-- no status of {name}: {error:#}")],
+        };
+        lines.push(format!("-- log of {name}"));
+        let log = self.log();
+        let end = log.iter().skip(log.len().saturating_sub(200));
+        lines.extend(end.map(|line| format!("{name}: {line}")));
+        lines.join("\n")
+    }
+
     /// Its log so far.
     pub fn log(&self) -> Vec<String> {
         self.log

@@ -321,8 +321,8 @@ fn answered(question: Question, bytes: &[u8]) -> Option<u16> {
     }
 }
 
-/// The checksum of RFC 1071.
-fn checksum(bytes: &[u8]) -> u16 {
+/// The checksum of RFC 1071; zero over bytes that hold a right one.
+pub fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 = 0;
     for pair in bytes.chunks(2) {
         let high = pair.first().copied().unwrap_or_default();

@@ -298,16 +298,7 @@ impl Drop for Bench {
             return;
         }
         for daemon in &self.daemons {
-            let name = daemon.node().name().to_owned();
-            match daemon.status() {
-                Ok(status) => println!("-- status of {name}: {status:#?}"),
-                Err(error) => println!("-- no status of {name}: {error:#}"),
-            }
-            println!("-- log of {name}");
-            let log = daemon.log();
-            for line in log.iter().skip(log.len().saturating_sub(200)) {
-                println!("{name}: {line}");
-            }
+            println!("{}", daemon.story());
         }
     }
 }
