@@ -13,7 +13,7 @@ mod segment;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(crate) struct Wires {
     /// What this node could serve; changes with the kernel's facts.
     pub(crate) decision: watch::Receiver<Arc<Decision>>,
     /// Addresses that the kernel holds for us.
-    pub(crate) local: watch::Receiver<Arc<BTreeSet<Ipv4Addr>>>,
+    pub(crate) local: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     /// Orders of an operator or the service manager, each with the place for its answer.
     pub(crate) commands: mpsc::Receiver<(Command, oneshot::Sender<String>)>,
     /// What the kernel shall hold.

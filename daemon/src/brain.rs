@@ -59,7 +59,7 @@ impl Brain {
         for (address, names) in cluster.announced(&self.config) {
             for name in names {
                 let addresses = services.entry(name.clone()).or_default();
-                addresses.push(address.into());
+                addresses.push(address);
             }
         }
         self.services.send_if_modified(|current| {

@@ -13,7 +13,7 @@ mod table;
 mod troubles;
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(crate) enum LinkError {
 pub(crate) struct Link {
     wish_rx: watch::Receiver<Arc<KernelWish>>,
     facts_tx: watch::Sender<Arc<LinkFacts>>,
-    local_tx: watch::Sender<Arc<BTreeSet<Ipv4Addr>>>,
+    local_tx: watch::Sender<Arc<BTreeSet<IpAddr>>>,
     problems_tx: watch::Sender<Arc<Vec<Problem>>>,
 }
 
@@ -100,7 +100,7 @@ impl Link {
     pub(crate) fn new(
         wish_rx: watch::Receiver<Arc<KernelWish>>,
         facts_tx: watch::Sender<Arc<LinkFacts>>,
-        local_tx: watch::Sender<Arc<BTreeSet<Ipv4Addr>>>,
+        local_tx: watch::Sender<Arc<BTreeSet<IpAddr>>>,
         problems_tx: watch::Sender<Arc<Vec<Problem>>>,
     ) -> Link {
         Link {

@@ -104,7 +104,7 @@ pub fn withheld(links: &LinkFacts, cluster: &ClusterFacts) -> BTreeMap<IpAddr, S
     }
     for link in links.links.values() {
         if let Some(gateway) = link.gateway {
-            add(gateway.into(), "is the gateway's".to_owned());
+            add(gateway, "is the gateway's".to_owned());
         }
         for own in &link.addresses {
             // What the daemon itself makes local stands there with a full prefix.

@@ -11,7 +11,7 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::{ADDRESSES_MAX, Config};
 use crate::facts::cluster::ClusterFacts;
@@ -59,23 +59,52 @@ pub struct Decision {
 pub struct SegmentPlan {
     /// The link's name.
     pub link: LinkName,
-    /// This node's own address on the link.
-    pub own: Ipv4Addr,
+    /// This node's own address on the link: where its heartbeats come from and go to. IPv4, unless
+    /// the link has no such address or the config names IPv6 peers only.
+    pub own: IpAddr,
     /// The subnet of that address.
     pub subnet: Subnet,
+    /// What this node asks with on the segment.
+    pub sources: Sources,
     /// The link's hardware address.
     pub mac: Mac,
     /// Whether frames go over the air.
     pub is_wireless: bool,
     /// The default gateway on this segment.
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
     /// Addresses of this segment with this node's ability for each.
-    pub abilities: BTreeMap<Ipv4Addr, Ability>,
+    pub abilities: BTreeMap<IpAddr, Ability>,
     /// Addresses whose packets the node passes on to endpoints of a Service (kube-proxy's rules
     /// take them), so that they are never made local.
-    pub forwarded: BTreeSet<Ipv4Addr>,
+    pub forwarded: BTreeSet<IpAddr>,
     /// All addresses of this segment, those that are withheld among them.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
+}
+
+impl SegmentPlan {
+    /// Whether this node asks or sends from this address.
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        address == self.own || self.sources.contains(address)
+    }
+}
+
+/// A node's own addresses on a segment, the senders of its questions by ARP and NDP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// For questions by ARP.
+    pub v4: Option<Ipv4Addr>,
+    /// For questions by NDP: the link-local address if there is one.
+    pub v6: Option<Ipv6Addr>,
+}
+
+impl Sources {
+    /// Whether the address is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => self.v4 == Some(v4),
+            IpAddr::V6(v6) => self.v6 == Some(v6),
+        }
+    }
 }
 
 /// What is known when something is decided.
@@ -153,7 +182,7 @@ fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
         }
         let is_deliverable = services.iter().all(|name| is_deliverable(known, name));
         wanted.push(Wanted {
-            address: address.into(),
+            address,
             kind: Kind::Service { is_deliverable },
         });
     }
@@ -191,14 +220,10 @@ fn can_announce(link: &Link) -> bool {
     link.is_announcing && link.mac.is_some()
 }
 
-/// The own IPv4 addresses of a link.
-fn own_addresses(link: &Link) -> impl Iterator<Item = (Ipv4Addr, Subnet)> {
-    link.addresses
-        .iter()
-        .filter_map(|LinkAddress { address, subnet }| match address {
-            IpAddr::V4(v4) => Some((*v4, *subnet)),
-            IpAddr::V6(_) => None,
-        })
+/// The own addresses of a link.
+fn own_addresses(link: &Link) -> impl Iterator<Item = (IpAddr, Subnet)> {
+    let addresses = link.addresses.iter();
+    addresses.map(|LinkAddress { address, subnet }| (*address, *subnet))
 }
 
 /// Which link each address goes to; addresses that go nowhere become problems.
@@ -247,11 +272,13 @@ fn plan(
     addresses: &[Wanted],
     problems: &mut Vec<Problem>,
 ) -> Option<SegmentPlan> {
-    let (own, subnet) = own_address(config, link, addresses)?;
+    let home = Home::of(config, link, addresses);
+    let (own, subnet) = home.transport(config)?;
     let mut plan = SegmentPlan {
         link: link.name.clone(),
         own,
         subnet,
+        sources: home.sources(),
         mac: link.mac?,
         is_wireless: link.is_wireless,
         gateway: link.gateway,
@@ -272,10 +299,11 @@ fn plan(
             } => Ability::Cannot,
             Kind::Static | Kind::Service { .. } => at_best,
         };
-        let IpAddr::V4(address) = entry.address else {
+        let address = entry.address;
+        let Some(subnet) = home.subnet_for(address) else {
             continue;
         };
-        if !subnet.contains(entry.address) {
+        if !subnet.contains(address) {
             problems.push(findings::second_subnet(link, address, subnet));
             continue;
         }
@@ -296,16 +324,84 @@ fn plan(
     Some(plan)
 }
 
-/// The own address to speak from, and its subnet. A configured address that stands on the link is
-/// the last choice: it is not the node's to speak from.
-fn own_address(config: &Config, link: &Link, addresses: &[Wanted]) -> Option<(Ipv4Addr, Subnet)> {
-    let is_configured = |own: Ipv4Addr| {
-        let own = IpAddr::V4(own);
-        config.addresses.iter().any(|entry| entry.address == own)
-            || config.pools.iter().any(|pool| pool.contains(own))
-    };
-    let is_peer = |own: Ipv4Addr| config.cluster.peers.contains(&IpAddr::V4(own));
-    own_addresses(link)
-        .filter(|(_, subnet)| addresses.iter().any(|entry| subnet.contains(entry.address)))
-        .min_by_key(|(own, _)| (is_configured(*own), !is_peer(*own)))
+/// A link's own addresses that count: of each family the one to speak from, with its subnet.
+struct Home {
+    v4: Option<(Ipv4Addr, Subnet)>,
+    v6: Option<(Ipv6Addr, Subnet)>,
+    /// IPv6 reaches every neighbour with this one, whatever the prefixes are.
+    link_local: Option<(Ipv6Addr, Subnet)>,
+}
+
+impl Home {
+    /// A configured address that stands on the link is the last choice: it is not the node's to
+    /// speak from. One that `[cluster] peers` names comes first.
+    fn of(config: &Config, link: &Link, addresses: &[Wanted]) -> Home {
+        let is_configured = |own: IpAddr| {
+            config.addresses.iter().any(|entry| entry.address == own)
+                || config.pools.iter().any(|pool| pool.contains(own))
+        };
+        let is_peer = |own: IpAddr| config.cluster.peers.contains(&own);
+        let best = |is_fit: &dyn Fn(IpAddr, Subnet) -> bool| {
+            own_addresses(link)
+                .filter(|(own, subnet)| is_fit(*own, *subnet))
+                .min_by_key(|(own, _)| (is_configured(*own), !is_peer(*own)))
+        };
+        let is_wanted =
+            |subnet: Subnet| addresses.iter().any(|entry| subnet.contains(entry.address));
+        // Heartbeats go by IPv4 where a link has it, whatever is announced there.
+        let has_v4 = addresses.iter().any(|entry| entry.address.is_ipv4());
+        let v4 = best(&|own, subnet| own.is_ipv4() && (is_wanted(subnet) || !has_v4));
+        let v6 = best(&|own, subnet| own.is_ipv6() && !is_link_local(own) && is_wanted(subnet));
+        let link_local = best(&|own, _| is_link_local(own));
+        Home {
+            v4: v4.and_then(|(own, subnet)| Some((v4_of(own)?, subnet))),
+            v6: v6.and_then(|(own, subnet)| Some((v6_of(own)?, subnet))),
+            link_local: link_local.and_then(|(own, subnet)| Some((v6_of(own)?, subnet))),
+        }
+    }
+
+    /// Where heartbeats come from and go to.
+    fn transport(&self, config: &Config) -> Option<(IpAddr, Subnet)> {
+        let peers = &config.cluster.peers;
+        let wants_v6 = !peers.is_empty() && peers.iter().all(IpAddr::is_ipv6);
+        let named = |own: &&(Ipv6Addr, Subnet)| peers.contains(&IpAddr::V6(own.0));
+        let v4 = self.v4.map(|(own, subnet)| (IpAddr::V4(own), subnet));
+        let v6 = self.v6.as_ref().filter(named).or(self.link_local.as_ref());
+        let v6 = v6.or(self.v6.as_ref());
+        let v6 = v6.map(|(own, subnet)| (IpAddr::V6(*own), *subnet));
+        if wants_v6 { v6.or(v4) } else { v4.or(v6) }
+    }
+
+    fn sources(&self) -> Sources {
+        Sources {
+            v4: self.v4.map(|(own, _)| own),
+            v6: self.link_local.or(self.v6).map(|(own, _)| own),
+        }
+    }
+
+    /// The subnet whose addresses of this family the link announces.
+    fn subnet_for(&self, address: IpAddr) -> Option<Subnet> {
+        match address {
+            IpAddr::V4(_) => self.v4.map(|(_, subnet)| subnet),
+            IpAddr::V6(_) => self.v6.map(|(_, subnet)| subnet),
+        }
+    }
+}
+
+fn v4_of(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(v4) => Some(v4),
+        IpAddr::V6(_) => None,
+    }
+}
+
+fn v6_of(address: IpAddr) -> Option<Ipv6Addr> {
+    match address {
+        IpAddr::V6(v6) => Some(v6),
+        IpAddr::V4(_) => None,
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    v6_of(address).is_some_and(|v6| v6.is_unicast_link_local())
 }

@@ -4,7 +4,7 @@ pub mod cluster;
 pub mod request;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use crate::names::{LinkIndex, LinkName, Mac, Subnet};
 
@@ -31,8 +31,8 @@ pub struct Link {
     pub is_wireless: bool,
     /// Its own addresses with their subnets.
     pub addresses: Vec<LinkAddress>,
-    /// The IPv4 default gateway that is reached over this link.
-    pub gateway: Option<Ipv4Addr>,
+    /// The default gateway that is reached over this link, of IPv4 if there is one.
+    pub gateway: Option<IpAddr>,
 }
 
 /// An address of a link.
@@ -58,11 +58,11 @@ impl Link {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KernelWish {
     /// Addresses to be local (on the loopback link, with a lifetime that is renewed).
-    pub local: Vec<Ipv4Addr>,
+    pub local: Vec<IpAddr>,
     /// Links on which the kernel must neither answer ARP for them nor ask with them.
     pub announcing: Vec<LinkIndex>,
     /// Permanent neighbour entries of peers.
-    pub neighbours: BTreeMap<(LinkIndex, Ipv4Addr), Mac>,
+    pub neighbours: BTreeMap<(LinkIndex, IpAddr), Mac>,
     /// Leave everything as it is when the process ends (a restart, R16): addresses run out by
     /// themselves if it does not come back.
     pub is_kept_on_exit: bool,

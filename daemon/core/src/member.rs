@@ -19,6 +19,7 @@ mod outbox;
 mod peer;
 pub mod placement;
 mod rng;
+mod rules;
 mod session;
 mod state;
 mod strangers;
@@ -28,7 +29,7 @@ pub mod window;
 pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use claims::Own;
@@ -68,7 +69,7 @@ pub struct Settings {
     /// UDP port of heartbeats.
     pub port: u16,
     /// Peers that are known from the config and from disk, without this node's own address.
-    pub peers: BTreeSet<Ipv4Addr>,
+    pub peers: BTreeSet<IpAddr>,
 }
 
 impl std::fmt::Debug for Settings {
@@ -87,9 +88,9 @@ impl std::fmt::Debug for Settings {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered {
     /// Address -> (highest term ever seen, whether this node held it then).
-    pub terms: BTreeMap<Ipv4Addr, (u64, bool)>,
+    pub terms: BTreeMap<IpAddr, (u64, bool)>,
     /// Peers by identity: last address and the learned silence.
-    pub peers: BTreeMap<NodeId, (Ipv4Addr, Duration)>,
+    pub peers: BTreeMap<NodeId, (IpAddr, Duration)>,
 }
 
 /// What R2 found.
@@ -121,9 +122,9 @@ pub struct Heard {
     /// The sender's hardware address.
     pub mac: Mac,
     /// The sender's protocol address; 0.0.0.0 in an RFC 5227 probe.
-    pub sender: Ipv4Addr,
+    pub sender: IpAddr,
     /// The target's protocol address.
-    pub target: Ipv4Addr,
+    pub target: IpAddr,
     /// A reply, or a request.
     pub is_reply: bool,
 }
@@ -131,24 +132,24 @@ pub struct Heard {
 /// What the driver has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Send this datagram to the member port of `to`; the broadcast address of the subnet for a
-    /// hello to everyone.
+    /// Send this datagram to the member port of `to`; the broadcast address of the subnet, or the
+    /// IPv6 group of all nodes, for a hello to everyone.
     Send {
         /// Receiver.
-        to: Ipv4Addr,
+        to: IpAddr,
         /// The datagram.
         bytes: Vec<u8>,
     },
-    /// Ask who has `target` by ARP, with the own host address as sender: unicast to `mac` if
-    /// there is one, and by broadcast.
+    /// Ask who has `target` by ARP or NDP, with the own host address as sender: unicast to `mac`
+    /// if there is one, and to everyone.
     Ask {
         /// Whose hardware address is asked for.
-        target: Ipv4Addr,
+        target: IpAddr,
         /// Where it was last.
         mac: Option<Mac>,
     },
     /// Announce this address again now (R6); it is already spoken for.
-    Announce(Ipv4Addr),
+    Announce(IpAddr),
     /// [`Member::speaking`] or [`Member::wanted_local`] changed.
     ClaimsChanged,
     /// [`Member::neighbours`] changed.
@@ -167,7 +168,7 @@ pub struct LogLine {
     /// Whether an operator should look.
     pub is_warning: bool,
     /// The address that it is about.
-    pub address: Option<Ipv4Addr>,
+    pub address: Option<IpAddr>,
     /// The peer that it is about.
     pub peer: Option<NodeName>,
     /// What happened and why.
@@ -190,12 +191,12 @@ pub struct Member {
     /// Whom it knows, by identity.
     peers: BTreeMap<NodeId, Peer>,
     /// Addresses from the config whose identity was not heard yet.
-    expected: BTreeSet<Ipv4Addr>,
+    expected: BTreeSet<IpAddr>,
     strangers: Strangers,
     /// A second machine with this node's identity (S5).
     double: Option<Peer>,
-    addresses: BTreeMap<Ipv4Addr, Own>,
-    local: BTreeSet<Ipv4Addr>,
+    addresses: BTreeMap<IpAddr, Own>,
+    local: BTreeSet<IpAddr>,
     facts: Facts,
     facts_version: u32,
     last_run: Moment,
@@ -221,7 +222,7 @@ impl Member {
             .peers
             .iter()
             .copied()
-            .filter(|peer| *peer != plan.own)
+            .filter(|peer| peer.is_ipv4() == plan.own.is_ipv4() && !plan.is_own(*peer))
             .collect();
         let mut member = Member {
             keys,
@@ -297,7 +298,7 @@ impl Member {
 
     /// The kernel holds exactly these of [`Member::wanted_local`] as local addresses now. An address
     /// is claimed only once it is local, so that a claim is never stated before it can be served.
-    pub fn handle_local(&mut self, local: &BTreeSet<Ipv4Addr>, _now: Moment) {
+    pub fn handle_local(&mut self, local: &BTreeSet<IpAddr>, _now: Moment) {
         self.local.clone_from(local);
     }
 
@@ -330,20 +331,20 @@ impl Member {
     }
 
     /// The addresses that this node claims: the speaker speaks for exactly these, at once.
-    pub fn speaking(&self) -> BTreeSet<Ipv4Addr> {
+    pub fn speaking(&self) -> BTreeSet<IpAddr> {
         let claimed = self.addresses.iter().filter(|(_, own)| own.is_active());
         claimed.map(|(address, _)| *address).collect()
     }
 
     /// Addresses that shall be local on this node: about to be claimed, claimed, or given up and
     /// still forwarded for a while (linger).
-    pub fn wanted_local(&self) -> BTreeSet<Ipv4Addr> {
+    pub fn wanted_local(&self) -> BTreeSet<IpAddr> {
         let wanted = self.addresses.iter().filter(|(_, own)| own.wants_local());
         wanted.map(|(address, _)| *address).collect()
     }
 
     /// The peers' hardware addresses, to be kept as permanent neighbours.
-    pub fn neighbours(&self) -> BTreeMap<Ipv4Addr, Mac> {
+    pub fn neighbours(&self) -> BTreeMap<IpAddr, Mac> {
         let known = self.peers.values().filter(|peer| peer.is_known);
         known
             .filter_map(|peer| Some((peer.address, peer.mac?)))

@@ -11,10 +11,11 @@ mod outbox;
 mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use self::outbox::{Kind, Outbox};
 use self::schedule::{Cause, Schedule};
+use crate::decide::Sources;
 use crate::frame::arp::{self, ArpFrame, Operation};
 use crate::member::Heard;
 use crate::names::Mac;
@@ -35,20 +36,20 @@ pub enum Handled {
 #[derive(Debug)]
 pub struct Speaker {
     mac: Mac,
-    own: Ipv4Addr,
-    speaking: BTreeSet<Ipv4Addr>,
+    sources: Sources,
+    speaking: BTreeSet<IpAddr>,
     schedule: Schedule,
     outbox: Outbox,
     counters: BTreeMap<&'static str, u64>,
 }
 
 impl Speaker {
-    /// A speaker that speaks for nothing yet. `own` is the node's own address on the link, the
-    /// sender of its questions.
-    pub fn new(mac: Mac, own: Ipv4Addr) -> Speaker {
+    /// A speaker that speaks for nothing yet. `sources` are the node's own addresses on the link,
+    /// the senders of its questions.
+    pub fn new(mac: Mac, sources: Sources) -> Speaker {
         Speaker {
             mac,
-            own,
+            sources,
             speaking: BTreeSet::new(),
             schedule: Schedule::default(),
             outbox: Outbox::default(),
@@ -58,9 +59,9 @@ impl Speaker {
 
     /// Speak for exactly these from now on. What is new is announced at once; what is gone is
     /// silent at once, pending frames of it included.
-    pub fn set_speaking(&mut self, addresses: &BTreeSet<Ipv4Addr>, now: Moment) {
-        let gone: Vec<Ipv4Addr> = self.speaking.difference(addresses).copied().collect();
-        let new: Vec<Ipv4Addr> = addresses.difference(&self.speaking).copied().collect();
+    pub fn set_speaking(&mut self, addresses: &BTreeSet<IpAddr>, now: Moment) {
+        let gone: Vec<IpAddr> = self.speaking.difference(addresses).copied().collect();
+        let new: Vec<IpAddr> = addresses.difference(&self.speaking).copied().collect();
         self.speaking.clone_from(addresses);
         for address in gone {
             self.schedule.end(address);
@@ -74,9 +75,9 @@ impl Speaker {
 
     /// The link's hardware or own address changed, or its carrier came back: announce all again.
     /// What waits to be sent is thrown away, since it may carry the former addresses.
-    pub fn set_link(&mut self, mac: Mac, own: Ipv4Addr, now: Moment) {
+    pub fn set_link(&mut self, mac: Mac, sources: Sources, now: Moment) {
         self.mac = mac;
-        self.own = own;
+        self.sources = sources;
         self.outbox.clear();
         for address in &self.speaking {
             self.schedule.begin(*address, now);
@@ -85,7 +86,7 @@ impl Speaker {
     }
 
     /// Announce one address again, as if it were new; nothing if it is not spoken for.
-    pub fn announce_again(&mut self, address: Ipv4Addr, now: Moment) {
+    pub fn announce_again(&mut self, address: IpAddr, now: Moment) {
         if self.speaking.contains(&address) {
             self.schedule.begin(address, now);
             self.announce_due(now);
@@ -94,12 +95,15 @@ impl Speaker {
 
     /// Ask who has `target`: by broadcast, and unicast to `mac` if given. Sender is the node's own
     /// address, never an announced one.
-    pub fn ask(&mut self, target: Ipv4Addr, mac: Option<Mac>) {
+    pub fn ask(&mut self, target: IpAddr, mac: Option<Mac>) {
+        let (IpAddr::V4(target), Some(own)) = (target, self.sources.v4) else {
+            return;
+        };
         if let Some(whom) = mac {
-            let frame = arp::unicast_request(self.mac, self.own, target, whom);
+            let frame = arp::unicast_request(self.mac, own, target, whom);
             self.push(Kind::Ask, &frame);
         }
-        self.push(Kind::Ask, &arp::request(self.mac, self.own, target));
+        self.push(Kind::Ask, &arp::request(self.mac, own, target));
     }
 
     /// A frame from the wire.
@@ -157,8 +161,8 @@ impl Speaker {
         if !self.is_answered(&frame) {
             return Handled::Heard(Heard {
                 mac: frame.sender_mac,
-                sender: frame.sender,
-                target: frame.target,
+                sender: frame.sender.into(),
+                target: frame.target.into(),
                 is_reply: frame.operation == Operation::Reply,
             });
         }
@@ -173,8 +177,8 @@ impl Speaker {
     /// asker uses an address of ours as its own: that is evidence and no question.
     fn is_answered(&self, frame: &ArpFrame) -> bool {
         frame.operation == Operation::Request
-            && self.speaking.contains(&frame.target)
-            && !self.speaking.contains(&frame.sender)
+            && self.speaking.contains(&frame.target.into())
+            && !self.speaking.contains(&frame.sender.into())
     }
 
     fn announce_due(&mut self, now: Moment) {
@@ -182,6 +186,9 @@ impl Speaker {
             let (kind, name) = match cause {
                 Cause::Round => (Kind::Announce, "arp-announced"),
                 Cause::Refresh => (Kind::Refresh, "arp-refreshed"),
+            };
+            let IpAddr::V4(address) = address else {
+                continue;
             };
             // Both forms: some receivers ignore one or the other.
             self.push(kind, &arp::gratuitous_request(self.mac, address));
@@ -192,7 +199,8 @@ impl Speaker {
 
     /// Queues a frame; false if there was no room for it.
     fn push(&mut self, kind: Kind, frame: &ArpFrame) -> bool {
-        let lost = self.outbox.push(kind, frame.sender, frame.to_bytes());
+        let sender = IpAddr::V4(frame.sender);
+        let lost = self.outbox.push(kind, sender, frame.to_bytes());
         if let Some(lost) = lost {
             self.count(match lost {
                 Kind::Reply => "arp-dropped-reply",

@@ -4,14 +4,14 @@
 //! the member in the core does. Never blocks. Used by the loop of `announce` alone.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::Ipv4RecvErr;
+use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvfrom, recvmsg, sendmsg,
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvfrom, recvmsg, sendmsg,
     setsockopt,
 };
 use socket2::{Domain, Protocol, Socket, Type};
@@ -35,6 +35,10 @@ const REPORTS: usize = 64;
 /// `SO_EE_ORIGIN_ICMP`, and "port unreachable" (RFC 792).
 const ORIGIN_ICMP: u8 = 2;
 const UNREACHABLE: (u8, u8) = (3, 3);
+
+/// The same for IPv6 (RFC 4443 section 3.1).
+const ORIGIN_ICMP6: u8 = 3;
+const UNREACHABLE6: (u8, u8) = (1, 4);
 
 /// What may stand in the way of a datagram, and the name of its counter.
 const SEND_FAULTS: [(&[Errno], &str); 5] = [
@@ -82,24 +86,28 @@ pub(crate) enum HeartbeatError {
 #[derive(Debug)]
 pub(crate) struct HeartbeatSocket {
     socket: AsyncFd<Socket>,
-    own: Ipv4Addr,
+    own: IpAddr,
     port: u16,
 }
 
 impl HeartbeatSocket {
-    /// Opens the socket: every address of this link, sending from `own`. Needs a tokio runtime
+    /// Opens the socket: every address of this link and of `own`'s family, sending from `own`. Needs a tokio runtime
     /// with I/O.
     pub(crate) fn open(
         link: &LinkName,
-        own: Ipv4Addr,
+        own: IpAddr,
         port: u16,
     ) -> Result<HeartbeatSocket, HeartbeatError> {
         let open_error = |source| HeartbeatError::Open {
             link: link.clone(),
             source,
         };
-        let socket = prepare(link).map_err(open_error)?;
-        let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+        let socket = prepare(link, own).map_err(open_error)?;
+        let any = match own {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let address = SocketAddr::new(any, port);
         socket.bind(&address.into()).map_err(|source| {
             if source.kind() == io::ErrorKind::AddrInUse {
                 let link = link.clone();
@@ -120,16 +128,16 @@ impl HeartbeatSocket {
 
     /// The next datagram, if one waits: where it comes from (perhaps from outside of the link's
     /// subnet, never this node itself) and its length. Longer ones than the buffer are cut.
-    pub(crate) fn recv(&self, buffer: &mut [u8]) -> Option<(SocketAddrV4, usize)> {
+    pub(crate) fn recv(&self, buffer: &mut [u8]) -> Option<(IpAddr, usize)> {
         // A failure here belongs to a datagram sent before, and is told once; the error queue has
         // it too.
         for _ in 0..REPORTS {
-            match recvfrom::<SockaddrIn>(self.raw(), buffer) {
-                Ok((length, Some(source))) if source.ip() != self.own => {
-                    return Some((source.into(), length));
-                }
-                // Our own broadcast, which the kernel hands back.
-                Ok(_own) => {}
+            match recvfrom::<SockaddrStorage>(self.raw(), buffer) {
+                Ok((length, source)) => match source.as_ref().and_then(ip_of) {
+                    Some(source) if source != self.own => return Some((source, length)),
+                    // Our own broadcast, which the kernel hands back.
+                    Some(_) | None => {}
+                },
                 Err(Errno::EAGAIN) => return None,
                 Err(error) => log::trace!(error:% = error; "heartbeat socket"),
             }
@@ -138,20 +146,21 @@ impl HeartbeatSocket {
     }
 
     /// The next peer whose kernel has refused a datagram (ICMP port unreachable), if there is one.
-    pub(crate) fn next_refused(&self) -> Option<Ipv4Addr> {
+    pub(crate) fn next_refused(&self) -> Option<IpAddr> {
         for _ in 0..REPORTS {
             let mut sent = [0; 64];
             let mut sent = [IoSliceMut::new(&mut sent)];
-            let mut control = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in);
+            let mut control = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
             let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-            let report = recvmsg::<SockaddrIn>(self.raw(), &mut sent, Some(&mut control), flags);
+            let report =
+                recvmsg::<SockaddrStorage>(self.raw(), &mut sent, Some(&mut control), flags);
             // Nothing is left.
             let report = report.ok()?;
             let is_refusal = report
                 .cmsgs()
                 .is_ok_and(|mut all| all.any(|one| is_refusal(&one)));
             if let (true, Some(peer)) = (is_refusal, report.address) {
-                return Some(peer.ip());
+                return ip_of(&peer);
             }
         }
         None
@@ -161,7 +170,7 @@ impl HeartbeatSocket {
     ///
     /// # Errors
     /// The name of the counter of what stood in the way.
-    pub(crate) fn send(&self, to: Ipv4Addr, bytes: &[u8]) -> Result<(), &'static str> {
+    pub(crate) fn send(&self, to: IpAddr, bytes: &[u8]) -> Result<(), &'static str> {
         let mut result = self.send_once(to, bytes);
         if matches!(
             result,
@@ -186,23 +195,39 @@ impl HeartbeatSocket {
         std::iter::from_fn(|| self.recv(&mut buffer)).count()
     }
 
-    fn send_once(&self, to: Ipv4Addr, bytes: &[u8]) -> Result<(), Errno> {
+    fn send_once(&self, to: IpAddr, bytes: &[u8]) -> Result<(), Errno> {
         // The source is said for each datagram: the kernel's own choice may be another address of
         // the link.
-        let source = libc::in_pktinfo {
-            ipi_ifindex: 0,
-            ipi_spec_dst: libc::in_addr {
-                s_addr: u32::from_ne_bytes(self.own.octets()),
-            },
-            ipi_addr: libc::in_addr { s_addr: 0 },
-        };
-        let to = SockaddrIn::from(SocketAddrV4::new(to, self.port));
-        let control = [ControlMessage::Ipv4PacketInfo(&source)];
+        match self.own {
+            IpAddr::V4(own) => {
+                let source = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: libc::in_addr {
+                        s_addr: u32::from_ne_bytes(own.octets()),
+                    },
+                    ipi_addr: libc::in_addr { s_addr: 0 },
+                };
+                self.send_from(ControlMessage::Ipv4PacketInfo(&source), to, bytes)
+            }
+            IpAddr::V6(own) => {
+                let source = libc::in6_pktinfo {
+                    ipi6_addr: libc::in6_addr {
+                        s6_addr: own.octets(),
+                    },
+                    ipi6_ifindex: 0,
+                };
+                self.send_from(ControlMessage::Ipv6PacketInfo(&source), to, bytes)
+            }
+        }
+    }
+
+    fn send_from(&self, source: ControlMessage<'_>, to: IpAddr, bytes: &[u8]) -> Result<(), Errno> {
+        let to = SockaddrStorage::from(SocketAddr::new(to, self.port));
         let bytes = [IoSlice::new(bytes)];
         sendmsg(
             self.raw(),
             &bytes,
-            &control,
+            &[source],
             MsgFlags::MSG_DONTWAIT,
             Some(&to),
         )?;
@@ -214,21 +239,41 @@ impl HeartbeatSocket {
     }
 }
 
-fn prepare(link: &LinkName) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+fn prepare(link: &LinkName, own: IpAddr) -> io::Result<Socket> {
+    let domain = match own {
+        IpAddr::V4(_) => Domain::IPV4,
+        IpAddr::V6(_) => Domain::IPV6,
+    };
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     socket.bind_device(Some(link.as_str().as_bytes()))?;
-    socket.set_broadcast(true)?;
     socket.set_recv_buffer_size(RECEIVE_ROOM)?;
     // The type of service sets the priority as well, so it goes first.
-    socket.set_tos_v4(NETWORK_CONTROL)?;
+    match own {
+        IpAddr::V4(_) => {
+            socket.set_broadcast(true)?;
+            socket.set_tos_v4(NETWORK_CONTROL)?;
+            setsockopt(&socket, Ipv4RecvErr, &true)?;
+        }
+        IpAddr::V6(_) => {
+            socket.set_only_v6(true)?;
+            socket.set_tclass_v6(NETWORK_CONTROL)?;
+            setsockopt(&socket, Ipv6RecvErr, &true)?;
+        }
+    }
     socket.set_priority(PRIORITY)?;
-    setsockopt(&socket, Ipv4RecvErr, &true)?;
     Ok(socket)
+}
+
+fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
 }
 
 fn is_refusal(message: &ControlMessageOwned) -> bool {
     if let ControlMessageOwned::Ipv4RecvErr(report, _router) = message {
         report.ee_origin == ORIGIN_ICMP && (report.ee_type, report.ee_code) == UNREACHABLE
+    } else if let ControlMessageOwned::Ipv6RecvErr(report, _router) = message {
+        report.ee_origin == ORIGIN_ICMP6 && (report.ee_type, report.ee_code) == UNREACHABLE6
     } else {
         false
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ struct Running {
     packets: PacketSocket,
     heartbeats: HeartbeatSocket,
     send_faults: std::collections::BTreeMap<&'static str, u64>,
-    speaking: BTreeSet<Ipv4Addr>,
+    speaking: BTreeSet<IpAddr>,
 }
 
 type Readable<'a> = Pin<Box<dyn Future<Output = io::Result<()>> + 'a>>;
@@ -128,7 +128,7 @@ impl Segment {
         running.member.handle_plan(plan.clone(), now);
         if is_back || is_moved {
             running.member.handle_link_up(now);
-            running.speaker.set_link(plan.mac, plan.own, now);
+            running.speaker.set_link(plan.mac, plan.sources, now);
         }
     }
 
@@ -143,7 +143,7 @@ impl Segment {
     pub(super) fn take_turn(
         &mut self,
         settings: &Settings,
-        local: &BTreeSet<Ipv4Addr>,
+        local: &BTreeSet<IpAddr>,
         now: Moment,
     ) -> Result<Did, AnnounceError> {
         if self.running.is_none() {
@@ -219,7 +219,7 @@ impl Segment {
                 let mut seed = [0; 32];
                 getrandom::fill(&mut seed).map_err(AnnounceError::Randomness)?;
                 let plan = self.plan.clone();
-                let speaker = Speaker::new(plan.mac, plan.own);
+                let speaker = Speaker::new(plan.mac, plan.sources);
                 let mut member = Member::new(settings.clone(), plan, &self.remembered, seed, now);
                 if let Some(command) = self.order {
                     member.handle_command(command, now);
@@ -287,8 +287,7 @@ impl Running {
             let Some((source, length)) = self.heartbeats.recv(&mut buffer) else {
                 break;
             };
-            self.member
-                .handle_datagram(*source.ip(), &buffer[..length], now);
+            self.member.handle_datagram(source, &buffer[..length], now);
         }
         for _ in 0..READS_PER_TURN {
             let Some(peer) = self.heartbeats.next_refused() else {
@@ -298,7 +297,7 @@ impl Running {
         }
     }
 
-    fn send(&mut self, to: Ipv4Addr, bytes: &[u8]) {
+    fn send(&mut self, to: IpAddr, bytes: &[u8]) {
         if let Err(fault) = self.heartbeats.send(to, bytes) {
             *self.send_faults.entry(fault).or_default() += 1;
         }

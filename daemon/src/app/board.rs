@@ -1,7 +1,7 @@
 //! The snapshots that tasks and threads share.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use sovnet_core::decide::Decision;
@@ -22,7 +22,7 @@ pub(super) struct Board {
     pub(super) links: Shared<LinkFacts>,
     pub(super) decision: Shared<Decision>,
     pub(super) wish: Shared<KernelWish>,
-    pub(super) local: Shared<BTreeSet<Ipv4Addr>>,
+    pub(super) local: Shared<BTreeSet<IpAddr>>,
     pub(super) lan: Shared<LanReport>,
     pub(super) dns: Shared<DnsReport>,
     pub(super) memories: Shared<Memories>,

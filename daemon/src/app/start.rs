@@ -1,6 +1,5 @@
 //! What is known before anything runs: the node's identity, its key, its settings.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -37,15 +36,11 @@ pub(super) fn prepare(options: &Options, config: Option<Config>) -> Result<Start
         },
     };
     let peers = config.iter().flat_map(|config| &config.cluster.peers);
-    let peers = peers.filter_map(|peer| match peer {
-        IpAddr::V4(v4) => Some(*v4),
-        IpAddr::V6(_) => None,
-    });
     let settings = Settings {
         identity: identity.clone(),
         key,
         port: config.as_ref().map_or(0, |config| config.cluster.port),
-        peers: peers.collect(),
+        peers: peers.copied().collect(),
     };
     let file = options.config.display();
     let configured = config.iter().flat_map(|config| &config.addresses);

@@ -29,7 +29,7 @@ impl Clients {
             gateways: links
                 .links
                 .values()
-                .filter_map(|link| link.gateway.map(IpAddr::V4))
+                .filter_map(|link| link.gateway)
                 .collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 mod fakes;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 
 use hickory_proto::op::{Edns, ResponseCode};
@@ -438,7 +438,7 @@ fn recursion_is_for_connected_subnets_and_local_names_are_for_everyone() {
             address: "192.168.8.222".parse().unwrap(),
             subnet: "192.168.8.0/24".parse().unwrap(),
         }],
-        gateway: Some(Ipv4Addr::new(192, 168, 8, 1)),
+        gateway: Some(IpAddr::from([192, 168, 8, 1])),
     };
     links.links.insert(LinkIndex(2), link);
     service.handle_links(&links);

@@ -4,7 +4,7 @@
 //! removed that was not put there by us.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use sovnet_core::facts::KernelWish;
 use sovnet_core::names::{LinkIndex, Mac};
@@ -33,28 +33,28 @@ impl ArpModes {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     /// Local addresses, acknowledged by the kernel.
-    pub(super) local: BTreeSet<Ipv4Addr>,
+    pub(super) local: BTreeSet<IpAddr>,
     /// Links that are quiet, with what they had before.
     pub(super) quiet: BTreeMap<LinkIndex, ArpModes>,
     /// Permanent neighbours.
-    pub(super) neighbours: BTreeMap<(LinkIndex, Ipv4Addr), Mac>,
+    pub(super) neighbours: BTreeMap<(LinkIndex, IpAddr), Mac>,
 }
 
 /// One change of the kernel's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Take a local address away.
-    RemoveLocal(Ipv4Addr),
+    RemoveLocal(IpAddr),
     /// Give a link back what it had.
     Restore(LinkIndex, ArpModes),
     /// Make a link quiet.
     Quiet(LinkIndex),
     /// Make an address local, or renew it.
-    AddLocal(Ipv4Addr),
+    AddLocal(IpAddr),
     /// Take a neighbour away.
-    RemoveNeighbour(LinkIndex, Ipv4Addr),
+    RemoveNeighbour(LinkIndex, IpAddr),
     /// Set a neighbour.
-    PutNeighbour(LinkIndex, Ipv4Addr, Mac),
+    PutNeighbour(LinkIndex, IpAddr, Mac),
 }
 
 impl Held {

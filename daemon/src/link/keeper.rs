@@ -4,7 +4,7 @@
 //! which have time limits; called by the loop of `link` alone.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -123,7 +123,7 @@ impl Keeper {
     }
 
     /// The wished addresses that are local, by whomever.
-    pub(super) fn local(&self) -> BTreeSet<Ipv4Addr> {
+    pub(super) fn local(&self) -> BTreeSet<IpAddr> {
         let wished = self.wish.local.iter().copied();
         let lasting = wished.filter(|address| self.table.has_lasting_local(*address));
         self.held.local.iter().copied().chain(lasting).collect()

@@ -4,14 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt};
 use netlink_packet_core::{DefaultNla, NLA_F_NESTED};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope, CacheInfo};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressScope, CacheInfo,
+};
 use netlink_packet_route::link::{AfSpecInet, AfSpecUnspec, LinkAttribute, LinkMessage};
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
@@ -118,9 +120,9 @@ impl Kernel {
     /// The permanent neighbours that carry our mark, also from an earlier life of this daemon.
     pub(super) async fn our_neighbours(
         &self,
-    ) -> Result<BTreeMap<(LinkIndex, Ipv4Addr), Mac>, KernelError> {
+    ) -> Result<BTreeMap<(LinkIndex, IpAddr), Mac>, KernelError> {
         let request = self.handle.neighbours().get();
-        let request = request.set_address_family(AddressFamily::Inet);
+        let request = request.set_address_family(AddressFamily::Unspec);
         let found: Vec<NeighbourMessage> = all(request.execute()).await?;
         Ok(found.iter().filter_map(our_neighbour).collect())
     }
@@ -169,11 +171,11 @@ impl Kernel {
         }
     }
 
-    async fn add_local(&self, address: Ipv4Addr, loopback: LinkIndex) -> Result<(), KernelError> {
+    async fn add_local(&self, address: IpAddr, loopback: LinkIndex) -> Result<(), KernelError> {
         let mut request = self
             .handle
             .address()
-            .add(loopback.0, IpAddr::V4(address), 32)
+            .add(loopback.0, address, whole(address))
             .replace();
         let mut lifetime = CacheInfo::default();
         lifetime.ifa_valid = LIFETIME_SECS;
@@ -181,7 +183,13 @@ impl Kernel {
         // source of other traffic, this says so to people and programs.
         lifetime.ifa_preferred = 0;
         let message = request.message_mut();
-        message.header.scope = AddressScope::Host;
+        if address.is_ipv4() {
+            message.header.scope = AddressScope::Host;
+        } else {
+            // Nobody on the loopback link could have it: it is used at once.
+            let flags = AddressFlags::Nodad;
+            message.attributes.push(AddressAttribute::Flags(flags));
+        }
         message
             .attributes
             .push(AddressAttribute::CacheInfo(lifetime));
@@ -191,10 +199,10 @@ impl Kernel {
     async fn put_neighbour(
         &self,
         link: LinkIndex,
-        address: Ipv4Addr,
+        address: IpAddr,
         mac: Mac,
     ) -> Result<(), KernelError> {
-        let request = self.handle.neighbours().add(link.0, IpAddr::V4(address));
+        let request = self.handle.neighbours().add(link.0, address);
         let mut request = request.link_layer_address(&mac.0).replace();
         let message = request.message_mut();
         message
@@ -222,29 +230,45 @@ async fn all<T>(
     }
 }
 
-fn local_address(address: Ipv4Addr, loopback: LinkIndex) -> AddressMessage {
-    AddressMessageBuilder::<Ipv4Addr>::new()
-        .index(loopback.0)
-        .address(address, 32)
-        .build()
+/// The length of a prefix that is one address.
+fn whole(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
-fn neighbour(link: LinkIndex, address: Ipv4Addr) -> NeighbourMessage {
+fn local_address(address: IpAddr, loopback: LinkIndex) -> AddressMessage {
+    match address {
+        IpAddr::V4(v4) => AddressMessageBuilder::<Ipv4Addr>::new()
+            .index(loopback.0)
+            .address(v4, whole(address))
+            .build(),
+        IpAddr::V6(v6) => AddressMessageBuilder::<Ipv6Addr>::new()
+            .index(loopback.0)
+            .address(v6, whole(address))
+            .build(),
+    }
+}
+
+fn neighbour(link: LinkIndex, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
-    message.header.family = AddressFamily::Inet;
     message.header.ifindex = link.0;
-    let destination = NeighbourAddress::Inet(address);
+    let (family, destination) = match address {
+        IpAddr::V4(v4) => (AddressFamily::Inet, NeighbourAddress::Inet(v4)),
+        IpAddr::V6(v6) => (AddressFamily::Inet6, NeighbourAddress::Inet6(v6)),
+    };
+    message.header.family = family;
     message
         .attributes
         .push(NeighbourAttribute::Destination(destination));
     message
 }
 
-fn our_neighbour(message: &NeighbourMessage) -> Option<((LinkIndex, Ipv4Addr), Mac)> {
+fn our_neighbour(message: &NeighbourMessage) -> Option<((LinkIndex, IpAddr), Mac)> {
     let (mut address, mut mac, mut is_ours) = (None, None, false);
     for attribute in &message.attributes {
         if let NeighbourAttribute::Destination(NeighbourAddress::Inet(found)) = attribute {
-            address = Some(*found);
+            address = Some(IpAddr::V4(*found));
+        } else if let NeighbourAttribute::Destination(NeighbourAddress::Inet6(found)) = attribute {
+            address = Some(IpAddr::V6(*found));
         } else if let NeighbourAttribute::LinkLayerAddress(found) = attribute {
             mac = <[u8; 6]>::try_from(found.as_slice()).ok().map(Mac);
         } else if let NeighbourAttribute::Protocol(found) = attribute {

@@ -4,7 +4,7 @@
 //! for the rest of `link` is its result ([`Effects`]).
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
@@ -33,7 +33,7 @@ struct Row {
     /// In the kernel's order: the first of a subnet is the one that it uses itself.
     addresses: Vec<Address>,
     /// The gateway of the default route with the lowest metric.
-    gateway: Option<(u32, Ipv4Addr)>,
+    gateway: Option<(u32, IpAddr)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ pub(super) struct Effects {
     pub(super) lost_neighbours: Option<LinkIndex>,
     /// A link that is gone.
     pub(super) gone_link: Option<LinkIndex>,
-    /// An IPv4 address that the loopback link does not have any more.
-    pub(super) gone_local: Option<Ipv4Addr>,
+    /// An address that the loopback link does not have any more.
+    pub(super) gone_local: Option<IpAddr>,
 }
 
 impl LinkTable {
@@ -145,20 +145,20 @@ impl LinkTable {
     }
 
     /// Whether the loopback link has this address.
-    pub(super) fn has_local(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn has_local(&self, address: IpAddr) -> bool {
         self.local(address).is_some()
     }
 
     /// Whether the loopback link has this address without an end of its lifetime: somebody else
     /// put it there, since ours always end.
-    pub(super) fn has_lasting_local(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn has_lasting_local(&self, address: IpAddr) -> bool {
         self.local(address).is_some_and(|found| found.is_lasting)
     }
 
-    fn local(&self, address: Ipv4Addr) -> Option<&Address> {
+    fn local(&self, address: IpAddr) -> Option<&Address> {
         let rows = self.rows.values().filter(|row| row.is_loopback);
         rows.flat_map(|row| &row.addresses)
-            .find(|found| found.own.address == IpAddr::V4(address))
+            .find(|found| found.own.address == address)
     }
 
     fn apply_link(&mut self, message: &LinkMessage) -> Effects {
@@ -238,10 +238,8 @@ impl LinkTable {
         };
         row.addresses.retain(|old| old.own != address.own);
         let is_loopback = row.is_loopback;
-        let gone_local = match address.own.address {
-            IpAddr::V4(v4) if is_loopback && !self.has_local(v4) => Some(v4),
-            IpAddr::V4(_) | IpAddr::V6(_) => None,
-        };
+        let gone = address.own.address;
+        let gone_local = (is_loopback && !self.has_local(gone)).then_some(gone);
         Effects {
             are_routes_stale: !is_loopback,
             gone_local,
@@ -336,7 +334,7 @@ fn is_default(route: &RouteMessage) -> bool {
 }
 
 /// The gateways of a route: link, then metric and gateway.
-fn hops(route: &RouteMessage) -> Vec<(LinkIndex, (u32, Ipv4Addr))> {
+fn hops(route: &RouteMessage) -> Vec<(LinkIndex, (u32, IpAddr))> {
     let (mut metric, mut link, mut found) = (0, None, Vec::new());
     for attribute in &route.attributes {
         if let RouteAttribute::Priority(priority) = attribute {
@@ -355,10 +353,10 @@ fn hops(route: &RouteMessage) -> Vec<(LinkIndex, (u32, Ipv4Addr))> {
     found.into_iter().map(with_metric).collect()
 }
 
-fn gateway(attributes: &[RouteAttribute]) -> Option<Ipv4Addr> {
+fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
     attributes.iter().find_map(|attribute| {
         if let RouteAttribute::Gateway(RouteAddress::Inet(gateway)) = attribute {
-            Some(*gateway)
+            Some(IpAddr::V4(*gateway))
         } else {
             None
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use tokio_util::sync::CancellationToken;
 use super::{Link, LinkError, read_facts_once};
 use crate::netns::{become_nobody, in_netns, index_of, ip, ip_batch, ip_until};
 
-const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
-const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 218);
+const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 241));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 218));
 const LO: &str = "-4 address show dev lo";
 
 /// A running shell, with the other ends of its channels.
 struct Shell {
     wish_tx: watch::Sender<Arc<KernelWish>>,
     facts_rx: watch::Receiver<Arc<LinkFacts>>,
-    local_rx: watch::Receiver<Arc<BTreeSet<Ipv4Addr>>>,
+    local_rx: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     problems_rx: watch::Receiver<Arc<Vec<Problem>>>,
     stop: CancellationToken,
     tasks: JoinSet<Result<(), LinkError>>,
@@ -49,12 +49,12 @@ impl Shell {
         }
     }
 
-    async fn wish_local(&mut self, addresses: &[Ipv4Addr]) {
+    async fn wish_local(&mut self, addresses: &[IpAddr]) {
         self.wish(KernelWish {
             local: addresses.to_vec(),
             ..KernelWish::default()
         });
-        let wanted: BTreeSet<Ipv4Addr> = addresses.iter().copied().collect();
+        let wanted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
         let reached = self.local_rx.wait_for(|local| **local == wanted).await;
         assert!(reached.is_ok(), "the shell still runs");
     }
@@ -123,12 +123,12 @@ fn netns_facts_follow_links_addresses_and_routes() {
         let link = &facts.links[&lan];
         assert!(link.is_up && link.is_announcing && !link.is_wireless);
         assert!(link.mac.is_some());
-        assert_eq!(link.addresses[0].address, Ipv4Addr::new(192, 168, 8, 222));
+        assert_eq!(link.addresses[0].address, IpAddr::from([192, 168, 8, 222]));
         assert_eq!(link.addresses[0].subnet, "192.168.8.0/24".parse().unwrap());
         assert_eq!(link.gateway, None);
         assert_eq!(*facts, read_facts_once().await.unwrap());
 
-        let gateway = Ipv4Addr::new(192, 168, 8, 1);
+        let gateway = IpAddr::from([192, 168, 8, 1]);
         ip("route add default via 192.168.8.1");
         shell
             .facts_until(|facts| facts.links[&lan].gateway == Some(gateway))

@@ -4,7 +4,7 @@
 //! programs is one for a while after it was last seen.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sovnet_core::report::{Problem, Severity};
@@ -51,7 +51,7 @@ impl Troubles {
     }
 
     /// Somebody has taken one of our local addresses away.
-    pub(super) fn address_removed(&mut self, address: Ipv4Addr, now: Moment) {
+    pub(super) fn address_removed(&mut self, address: IpAddr, now: Moment) {
         let problem = Problem {
             severity: Severity::Degraded,
             code: "address-removed",
@@ -83,7 +83,7 @@ impl Troubles {
     }
 
     /// One of our addresses is on the loopback link without an end of its lifetime.
-    pub(super) fn lasting_local(&mut self, address: Ipv4Addr) {
+    pub(super) fn lasting_local(&mut self, address: IpAddr) {
         let problem = Problem {
             severity: Severity::Degraded,
             code: "address-configured",

@@ -1,6 +1,6 @@
 //! What is written is read again, and damage is set aside.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use sovnet_core::member::Remembered;
 
@@ -26,7 +26,7 @@ fn memories() -> Memories {
     let mut remembered = Remembered::default();
     remembered
         .terms
-        .insert(Ipv4Addr::new(192, 0, 2, 1), (3, true));
+        .insert(IpAddr::from([192, 0, 2, 1]), (3, true));
     Memories::from([("eth0".parse().unwrap(), remembered)])
 }
 

@@ -399,7 +399,7 @@ fn nodes_gateways_and_whole_subnets_are_withheld() {
         ]
         .map(own)
         .to_vec(),
-        gateway: Some(Ipv4Addr::new(192, 0, 2, 1)),
+        gateway: Some(IpAddr::from([192, 0, 2, 1])),
     };
     let links = LinkFacts {
         links: BTreeMap::from([(LinkIndex(2), link)]),

@@ -143,15 +143,9 @@ impl Checker<'_, '_> {
             );
         }
         let peers: Vec<IpAddr> = peers.iter().map(|peer| *peer.get_ref()).collect();
-        for peer in peers.iter().filter(|peer| peer.is_ipv6()) {
-            self.not_yet(
-                &format!("[cluster] peers {peer}"),
-                "does not speak IPv6 to peers",
-            );
-        }
         Cluster {
             key_file: spec.key_file.value().cloned(),
-            peers: peers.into_iter().filter(IpAddr::is_ipv4).collect(),
+            peers,
             port: self.port(spec),
         }
     }

@@ -3,7 +3,7 @@
 //! Codes are stable: scripts and docs name them.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::{Known, SegmentPlan, announcing, can_announce, own_addresses};
 use crate::config::{ADDRESSES_MAX, Config};
@@ -38,17 +38,19 @@ pub(super) fn about_names(config: &Config, links: &LinkFacts, problems: &mut Vec
 pub(super) fn without_link(config: &Config, links: &LinkFacts, address: IpAddr) -> Problem {
     let seen: BTreeSet<String> = announcing(config, links)
         .flat_map(|(_, link)| {
-            own_addresses(link).map(|(_, subnet)| format!("{subnet} on {}", link.name))
+            own_addresses(link)
+                .filter(|(own, _)| own.is_ipv4() == address.is_ipv4())
+                .map(|(_, subnet)| format!("{subnet} on {}", link.name))
         })
         .collect();
     let seen: Vec<String> = seen.into_iter().collect();
     let seen = match seen.as_slice() {
-        [] => "there is none with an IPv4 address".to_owned(),
+        [] if address.is_ipv4() => "there is none with an IPv4 address".to_owned(),
+        [] => "there is none with an IPv6 address".to_owned(),
         seen => format!("there are {}", seen.join(", ")),
     };
     let elsewhere = links.links.values().find(|link| {
-        own_addresses(link)
-            .any(|(own, subnet)| IpAddr::V4(own) != address && subnet.contains(address))
+        own_addresses(link).any(|(own, subnet)| own != address && subnet.contains(address))
     });
     let remedy = match elsewhere {
         Some(link) if can_announce(link) => {
@@ -129,7 +131,7 @@ pub(super) fn about_services(known: &Known<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// More addresses than nodes can state.
-pub(super) fn one_too_many(address: Ipv4Addr, services: &[&ServiceName]) -> Problem {
+pub(super) fn one_too_many(address: IpAddr, services: &[&ServiceName]) -> Problem {
     let names: Vec<String> = services.iter().map(ToString::to_string).collect();
     Problem {
         severity: Severity::Unhealthy,
@@ -167,7 +169,7 @@ pub(super) fn shared_subnet(
 }
 
 /// A link has addresses of more than one subnet to announce.
-pub(super) fn second_subnet(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Problem {
+pub(super) fn second_subnet(link: &Link, address: IpAddr, subnet: Subnet) -> Problem {
     let name = &link.name;
     Problem {
         severity: Severity::Unhealthy,
@@ -184,12 +186,11 @@ struct Reason {
 }
 
 /// Why an address must not be served on this link; none if it can be.
-pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option<Problem> {
-    let is_own = link
-        .addresses
-        .iter()
-        .any(|own| own.address == IpAddr::V4(address));
-    let is_network = subnet.prefix() <= 30 && subnet.network() == IpAddr::V4(address);
+pub(super) fn withheld(link: &Link, address: IpAddr, subnet: Subnet) -> Option<Problem> {
+    let is_own = link.addresses.iter().any(|own| own.address == address);
+    // Of IPv6, that one is every router's of the subnet (RFC 4291 section 2.6.1).
+    let longest = if address.is_ipv4() { 30 } else { 126 };
+    let is_network = subnet.prefix() <= longest && subnet.network() == address;
     let reason = if is_own {
         Reason {
             code: "address-is-own",
@@ -205,7 +206,7 @@ pub(super) fn withheld(link: &Link, address: Ipv4Addr, subnet: Subnet) -> Option
             code: "address-is-network",
             what: format!("names the network {subnet} as a whole"),
         }
-    } else if subnet.broadcast() == Some(address) {
+    } else if subnet.broadcast().map(IpAddr::V4) == Some(address) {
         Reason {
             code: "address-is-broadcast",
             what: format!("is the broadcast address of {subnet}"),

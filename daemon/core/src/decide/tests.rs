@@ -370,7 +370,7 @@ fn any_link() -> impl Strategy<Value = Link> {
         is_announcing: flags[2],
         is_wireless: flags[3],
         addresses,
-        gateway: gateway.map(|last| Ipv4Addr::new(10, 0, 0, last)),
+        gateway: gateway.map(|last| IpAddr::from([10, 0, 0, last])),
     })
 }
 
@@ -401,9 +401,9 @@ proptest! {
         for (index, plan) in &decision.segments {
             let link = &links.links[index];
             prop_assert!(link.is_announcing && Some(plan.mac) == link.mac);
-            prop_assert!(link.addresses.iter().any(|own| own.address == IpAddr::V4(plan.own)));
+            prop_assert!(link.addresses.iter().any(|own| own.address == plan.own));
             for (address, ability) in &plan.abilities {
-                prop_assert!(plan.subnet.contains(IpAddr::V4(*address)));
+                prop_assert!(plan.subnet.contains(*address));
                 prop_assert!(*address != plan.own && Some(*address) != plan.gateway);
                 prop_assert_eq!(*ability == Ability::Serves, link.is_up);
             }

@@ -5,7 +5,7 @@
 //! kube shell from watches that are all initialised; nothing here knows of objects of the API.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,18 +75,16 @@ impl Service {
 impl ClusterFacts {
     /// The addresses to announce, with the Services that have them: what stands in a status, is for
     /// Services by the config, and belongs to a Service of ours.
-    pub fn announced(&self, config: &Config) -> BTreeMap<Ipv4Addr, Vec<&ServiceName>> {
-        let mut announced: BTreeMap<Ipv4Addr, Vec<&ServiceName>> = BTreeMap::new();
+    pub fn announced(&self, config: &Config) -> BTreeMap<IpAddr, Vec<&ServiceName>> {
+        let mut announced: BTreeMap<IpAddr, Vec<&ServiceName>> = BTreeMap::new();
         for (name, service) in self
             .services
             .iter()
             .filter(|(_, service)| service.is_ours())
         {
             for address in service.assigned.iter() {
-                if let IpAddr::V4(v4) = address
-                    && is_for(config, *address, name)
-                {
-                    announced.entry(*v4).or_default().push(name);
+                if is_for(config, *address, name) {
+                    announced.entry(*address).or_default().push(name);
                 }
             }
         }

@@ -3,12 +3,13 @@
 //! Every decision is a function of what the nodes state of themselves; the reason is kept beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::evidence::{Conflict, Rival};
 use super::peer::Peer;
 use super::placement::{self, Candidate, DEFAULT_WEIGHT, Order};
+use super::rules::{self, Rule};
 use super::state::Question;
 use super::wire::{AddressKey, ClaimKind, MAX_TERM};
 use super::{LogLine, Member, Output};
@@ -53,7 +54,7 @@ impl Pursuit {
 /// One address as this node stands to it.
 #[derive(Debug)]
 pub(super) struct Own {
-    pub(super) address: Ipv4Addr,
+    pub(super) address: IpAddr,
     pub(super) key: AddressKey,
     /// This node's rendezvous score for it.
     pub(super) score: u64,
@@ -88,8 +89,8 @@ pub(super) struct Own {
 
 impl Own {
     /// An address of which nothing is known yet but what this node remembers.
-    pub(super) fn new(address: Ipv4Addr, me: NodeId, memory: (Claim, u64), now: Moment) -> Own {
-        let key = AddressKey::of(address.into());
+    pub(super) fn new(address: IpAddr, me: NodeId, memory: (Claim, u64), now: Moment) -> Own {
+        let key = AddressKey::of(address);
         let (claim, highest) = memory;
         Own {
             address,
@@ -164,7 +165,7 @@ pub(super) struct View {
 impl Member {
     /// R5-R11 for every address until nothing changes: a yielded address may be on offer.
     pub(super) fn decide_addresses(&mut self, now: Moment) {
-        let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
+        let addresses: Vec<IpAddr> = self.addresses.keys().copied().collect();
         for _round in 0..=addresses.len() {
             let mut is_changed = false;
             let wanted = self.find_vacancies(now);
@@ -233,7 +234,7 @@ impl Member {
             return true;
         }
         // R6: announce when a lower claim appears, and once more when it is gone.
-        if own.contested != view.claimants {
+        if own.contested != view.claimants && rules::applies(Rule::R6) {
             own.contested.clone_from(&view.claimants);
             self.outputs.push_back(Output::Announce(own.address));
         }

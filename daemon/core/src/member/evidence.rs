@@ -3,7 +3,7 @@
 //! Evidence answers questions that were asked; alone it never takes an address from a node, except
 //! for the one case of R14.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::claims::{Claim, Own};
 use super::strangers::rank;
@@ -16,7 +16,7 @@ use crate::time::Moment;
 /// A peer that is not heard and announces an address of this node (R14).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rival {
-    host: Ipv4Addr,
+    host: IpAddr,
     mac: Mac,
     first: Moment,
     last: Moment,
@@ -38,7 +38,7 @@ impl Member {
         if heard.mac == self.plan.mac || !heard.mac.is_unicast() || heard.sender.is_unspecified() {
             return;
         }
-        let is_answer = heard.is_reply && heard.target == self.plan.own;
+        let is_answer = heard.is_reply && self.plan.is_own(heard.target);
         if self.plan.gateway == Some(heard.sender) {
             self.watch.gateway_at = Some(now);
             self.watch.gateway_mac = Some(heard.mac);
@@ -56,7 +56,7 @@ impl Member {
         if self.hear_stranger(heard.sender, heard.mac, now) {
             self.confirm_rival(heard.sender, heard.mac, now);
         }
-        if self.plan.subnet.contains(heard.sender.into()) && heard.sender != self.plan.own {
+        if self.plan.subnet.contains(heard.sender) && !self.plan.is_own(heard.sender) {
             if is_answer {
                 self.watch.witness_at = Some(now);
             }
@@ -128,7 +128,7 @@ impl Member {
     }
 
     /// R14: a peer that I do not hear announces my address.
-    fn meet_rival(&mut self, own: &mut Own, host: Ipv4Addr, mac: Mac, now: Moment) {
+    fn meet_rival(&mut self, own: &mut Own, host: IpAddr, mac: Mac, now: Moment) {
         let lasting = self.beat() * LASTING_BEATS;
         let rival = match own.rival {
             // One of an earlier partition is no evidence for this one.
@@ -162,10 +162,10 @@ impl Member {
     }
 
     /// The rival's MAC also answers for its own host address: it is that peer, and rank decides.
-    fn confirm_rival(&mut self, host: Ipv4Addr, mac: Mac, now: Moment) {
+    fn confirm_rival(&mut self, host: IpAddr, mac: Mac, now: Moment) {
         let mut peers = self.peers.values();
         let is_heard = peers.any(|peer| peer.address == host && peer.liveness == Liveness::Alive);
-        let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
+        let addresses: Vec<IpAddr> = self.addresses.keys().copied().collect();
         for address in addresses {
             let Some(mut own) = self.addresses.remove(&address) else {
                 continue;
@@ -192,7 +192,7 @@ impl Member {
         }
     }
 
-    fn label_of(&self, host: Ipv4Addr) -> String {
+    fn label_of(&self, host: IpAddr) -> String {
         let mut peers = self.peers.values();
         let peer = peers.find(|peer| peer.address == host);
         peer.map_or_else(|| host.to_string(), super::peer::Peer::label)

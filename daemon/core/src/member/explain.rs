@@ -19,7 +19,7 @@ impl Member {
         SegmentReport {
             link: self.plan.link.clone(),
             mac: self.plan.mac,
-            own_address: Some(self.plan.own.into()),
+            own_address: Some(self.plan.own),
             state: self.state,
             state_reason: self.state_reason.clone(),
             state_since: self.state_since,
@@ -55,7 +55,7 @@ impl Member {
             own.reason.clone()
         };
         AddressReport {
-            address: own.address.into(),
+            address: own.address,
             holder,
             holder_name: name,
             holder_mac: mac,
@@ -106,7 +106,7 @@ impl Member {
             peers.push(PeerReport {
                 id: None,
                 name: None,
-                address: (*address).into(),
+                address: (*address),
                 mac: None,
                 liveness: Liveness::Unknown,
                 reason: "was never heard".to_owned(),
@@ -131,7 +131,7 @@ impl Member {
         PeerReport {
             id: Some(peer.id),
             name: peer.name.clone(),
-            address: peer.address.into(),
+            address: peer.address,
             mac: peer.mac,
             liveness: peer.liveness,
             reason: peer.reason.clone(),

@@ -22,7 +22,7 @@ impl Member {
     /// The kernel of `peer` refused the member port (ICMP port unreachable). Proof of death only
     /// within a window in which it was pinged; before, it only starts the questions, since ICMP
     /// can be forged.
-    pub fn handle_refused(&mut self, peer: std::net::Ipv4Addr, now: Moment) {
+    pub fn handle_refused(&mut self, peer: std::net::IpAddr, now: Moment) {
         self.count("heartbeat-refused");
         let found = self
             .peers

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -96,7 +96,7 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
     let remembered = memories.get_mut(link.as_ref()?)?;
     match words.as_slice() {
         ["address", address, term, held @ ("held" | "seen")] => {
-            let address: Ipv4Addr = address.parse().ok()?;
+            let address: IpAddr = address.parse().ok()?;
             let term: u64 = term.parse().ok().filter(|term| *term <= MAX_TERM)?;
             remembered.terms.insert(address, (term, *held == "held"));
             (remembered.terms.len() <= MAX_ADDRESSES).then_some(())

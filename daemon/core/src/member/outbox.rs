@@ -1,6 +1,6 @@
 //! What goes out: heartbeats with facts until they are acknowledged, hellos, replies, pings.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::claims::Claim;
 use super::peer::Peer;
@@ -11,6 +11,9 @@ use super::{Member, Output};
 use crate::names::NodeId;
 use crate::report::{Liveness, NodeState};
 use crate::time::Moment;
+
+/// Every node of the link (RFC 4291 section 2.7.1).
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 impl Member {
     /// States the present facts: a new version goes out at once, everything else with the beat.
@@ -73,7 +76,11 @@ impl Member {
             self.timers.hello_joining
         };
         self.next_hello = now + pause;
-        if let Some(to) = self.plan.subnet.broadcast() {
+        let everyone = match self.plan.own {
+            IpAddr::V4(_) => self.plan.subnet.broadcast().map(IpAddr::V4),
+            IpAddr::V6(_) => Some(IpAddr::V6(ALL_NODES)),
+        };
+        if let Some(to) = everyone {
             self.transmit(to, &hello);
         }
     }
@@ -101,7 +108,7 @@ impl Member {
     }
 
     /// A hello to a verified peer: name and version.
-    pub(super) fn greet(&mut self, peer: &mut Peer, to: Ipv4Addr) {
+    pub(super) fn greet(&mut self, peer: &mut Peer, to: IpAddr) {
         let datagram = self.header(Kind::Hello, Some(peer));
         self.transmit(to, &datagram);
     }
@@ -116,7 +123,7 @@ impl Member {
     pub(super) fn send_reply(
         &mut self,
         peer: &mut Peer,
-        to: Ipv4Addr,
+        to: IpAddr,
         datagram: &Datagram,
         is_busy: bool,
     ) {
@@ -173,7 +180,7 @@ impl Member {
         datagram
     }
 
-    fn transmit(&mut self, to: Ipv4Addr, datagram: &Datagram) {
+    fn transmit(&mut self, to: IpAddr, datagram: &Datagram) {
         let bytes = wire::encode(datagram, &self.keys);
         self.outputs.push_back(Output::Send { to, bytes });
     }

@@ -3,7 +3,7 @@
 //! Owned by the member's table of peers; nothing here sends or decides for an address.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::detector::Detector;
@@ -19,7 +19,7 @@ use crate::time::Moment;
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     pub(crate) mac: Option<Mac>,
     pub(crate) name: Option<NodeName>,
     pub(crate) version: Option<String>,
@@ -115,7 +115,7 @@ impl Stated {
 
 impl Peer {
     /// A peer that was never heard, with a first challenge for it.
-    pub(crate) fn new(id: NodeId, address: Ipv4Addr, challenge: u64, now: Moment) -> Peer {
+    pub(crate) fn new(id: NodeId, address: IpAddr, challenge: u64, now: Moment) -> Peer {
         Peer {
             id,
             address,

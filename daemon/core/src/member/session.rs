@@ -1,6 +1,6 @@
 //! Who is believed (ELECTION section 3, S1-S7): datagrams in, applied facts out.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::peer::Peer;
@@ -29,15 +29,15 @@ enum Standing {
 /// Where and when a datagram arrived, and how it stands.
 #[derive(Debug, Clone, Copy)]
 struct Arrival {
-    source: Ipv4Addr,
+    source: IpAddr,
     standing: Standing,
     now: Moment,
 }
 
 impl Member {
     /// A UDP datagram from `source` on this segment.
-    pub fn handle_datagram(&mut self, source: Ipv4Addr, bytes: &[u8], now: Moment) {
-        if !self.plan.subnet.contains(source.into()) {
+    pub fn handle_datagram(&mut self, source: IpAddr, bytes: &[u8], now: Moment) {
+        if !self.plan.subnet.contains(source) {
             return self.count("heartbeat-from-outside");
         }
         match wire::decode(bytes, &[&self.keys]) {
@@ -71,7 +71,7 @@ impl Member {
         }
     }
 
-    fn receive(&mut self, source: Ipv4Addr, datagram: Datagram, now: Moment) {
+    fn receive(&mut self, source: IpAddr, datagram: Datagram, now: Moment) {
         let id = datagram.sender;
         if id == self.settings.identity.id {
             return self.receive_own_identity(source, datagram, now);
@@ -96,7 +96,7 @@ impl Member {
     }
 
     /// Takes a peer out of the table, a new one if there is room.
-    fn take_peer(&mut self, id: NodeId, source: Ipv4Addr, now: Moment) -> Option<Peer> {
+    fn take_peer(&mut self, id: NodeId, source: IpAddr, now: Moment) -> Option<Peer> {
         if let Some(peer) = self.peers.remove(&id) {
             return Some(peer);
         }
@@ -217,7 +217,7 @@ impl Member {
     fn accept_session(
         &mut self,
         peer: &mut Peer,
-        source: Ipv4Addr,
+        source: IpAddr,
         datagram: &Datagram,
         now: Moment,
     ) {
@@ -239,7 +239,7 @@ impl Member {
 
     /// One host, one identity: a machine that was set up anew under the same address has another one,
     /// and the former does not come back.
-    fn forget_former_identities(&mut self, address: Ipv4Addr) {
+    fn forget_former_identities(&mut self, address: IpAddr) {
         let is_former = |other: &Peer| other.address == address && !other.stands();
         let former: Vec<NodeId> = self
             .peers
@@ -301,7 +301,7 @@ impl Member {
     }
 
     /// S5: another machine has this node's identity, or it is our own frame heard back.
-    fn receive_own_identity(&mut self, source: Ipv4Addr, datagram: Datagram, now: Moment) {
+    fn receive_own_identity(&mut self, source: IpAddr, datagram: Datagram, now: Moment) {
         if datagram.session == self.session {
             return self.count("heartbeat-own-heard-back");
         }

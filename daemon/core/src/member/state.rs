@@ -1,7 +1,7 @@
 //! This node's own state: joining, isolation, drain, restart, stop (ELECTION R2-R4, R16, R17, S5).
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::claims::{Claim, Own};
@@ -29,7 +29,7 @@ pub(super) struct Watch {
     /// Since when a live peer sees the gateway that this node misses.
     pub(super) behind_since: Option<Moment>,
     /// LAN hosts heard last, newest first (R3).
-    pub(super) hosts: VecDeque<(Ipv4Addr, Mac)>,
+    pub(super) hosts: VecDeque<(IpAddr, Mac)>,
     /// When a witness last answered a question of ours.
     pub(super) witness_at: Option<Moment>,
     /// The question to the witnesses that is running (R3).
@@ -85,7 +85,7 @@ impl Watch {
     }
 
     /// Remembers a LAN host as a witness.
-    pub(super) fn remember_host(&mut self, host: Ipv4Addr, mac: Mac) {
+    pub(super) fn remember_host(&mut self, host: IpAddr, mac: Mac) {
         self.hosts.retain(|(known, _)| *known != host);
         self.hosts.push_front((host, mac));
         self.hosts.truncate(MAX_WITNESSES);
@@ -149,7 +149,7 @@ impl Member {
             own.ability = *ability;
             own.is_forwarded = plan.forwarded.contains(address);
         }
-        let is_gone = |address: &Ipv4Addr| !plan.abilities.contains_key(address);
+        let is_gone = |address: &IpAddr| !plan.abilities.contains_key(address);
         if self.addresses.keys().any(is_gone) {
             self.addresses
                 .retain(|address, _| plan.abilities.contains_key(address));

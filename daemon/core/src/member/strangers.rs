@@ -4,7 +4,7 @@
 //! Owns who they are and their MACs; what follows from their frames is decided in `evidence`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::placement::{DEFAULT_WEIGHT, score};
@@ -22,16 +22,16 @@ const WRONG_KEY_COUNTS: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
     /// Who sent a datagram with another key or without one, and when last.
-    pub(super) wrong_keys: BTreeMap<Ipv4Addr, Moment>,
+    pub(super) wrong_keys: BTreeMap<IpAddr, Moment>,
     /// Who answered for one of the announced addresses, and when last.
-    pub(super) speaks: BTreeMap<Ipv4Addr, Moment>,
-    macs: BTreeMap<Ipv4Addr, Mac>,
+    pub(super) speaks: BTreeMap<IpAddr, Moment>,
+    macs: BTreeMap<IpAddr, Mac>,
     asked_at: Option<Moment>,
 }
 
 impl Member {
     /// A datagram that was protected by another key, or by none.
-    pub(super) fn note_wrong_key(&mut self, source: Ipv4Addr, now: Moment) {
+    pub(super) fn note_wrong_key(&mut self, source: IpAddr, now: Moment) {
         let known = &mut self.strangers.wrong_keys;
         known.retain(|_, at| now.since(*at) < WRONG_KEY_COUNTS);
         if known.len() >= MAX_PEERS && !known.contains_key(&source) {
@@ -49,7 +49,7 @@ impl Member {
     }
 
     /// An ARP frame from the own address of a stranger: true if it was one.
-    pub(super) fn hear_stranger(&mut self, host: Ipv4Addr, mac: Mac, now: Moment) -> bool {
+    pub(super) fn hear_stranger(&mut self, host: IpAddr, mac: Mac, now: Moment) -> bool {
         let strangers = self.strangers(now);
         let is_stranger = strangers.contains(&host);
         self.strangers.macs.retain(|one, _| strangers.contains(one));
@@ -63,7 +63,7 @@ impl Member {
     }
 
     /// The stranger that sent a frame for an announced address.
-    pub(super) fn speaking_stranger(&mut self, mac: Mac, now: Moment) -> Option<Ipv4Addr> {
+    pub(super) fn speaking_stranger(&mut self, mac: Mac, now: Moment) -> Option<IpAddr> {
         let found = self.strangers.macs.iter().find(|(_, one)| **one == mac);
         let host = found.map(|(host, _)| *host)?;
         let is_stranger = self.strangers(now).contains(&host);
@@ -94,7 +94,7 @@ impl Member {
         }
     }
 
-    fn strangers(&self, now: Moment) -> BTreeSet<Ipv4Addr> {
+    fn strangers(&self, now: Moment) -> BTreeSet<IpAddr> {
         let wrong = self.strangers.wrong_keys.iter();
         // Where the config says who the peers are, nobody becomes one by sending rubbish.
         let peers = &self.settings.peers;
@@ -103,8 +103,8 @@ impl Member {
         });
         let believed = self.peers.values();
         let believed = believed.filter(|peer| peer.liveness != Liveness::Unknown);
-        let believed: BTreeSet<Ipv4Addr> = believed.map(|peer| peer.address).collect();
-        let mut strangers: BTreeSet<Ipv4Addr> = wrong.map(|(host, _)| *host).collect();
+        let believed: BTreeSet<IpAddr> = believed.map(|peer| peer.address).collect();
+        let mut strangers: BTreeSet<IpAddr> = wrong.map(|(host, _)| *host).collect();
         strangers.extend(&self.expected);
         strangers.retain(|host| !believed.contains(host));
         strangers
@@ -113,8 +113,17 @@ impl Member {
 
 /// The rank of a host in R14. By its own address, since the two may not know each other's identity,
 /// and both must come to the same result.
-pub(super) fn rank(key: AddressKey, host: Ipv4Addr) -> (u64, Ipv4Addr) {
-    let [a, b, c, d] = host.octets();
-    let node = NodeId([0, 0, 0, 0, a, b, c, d]);
+pub(super) fn rank(key: AddressKey, host: IpAddr) -> (u64, IpAddr) {
+    let node = match host {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            NodeId([0, 0, 0, 0, a, b, c, d])
+        }
+        // The lower half names the host on its link.
+        IpAddr::V6(v6) => {
+            let [_, _, _, _, _, _, _, _, host @ ..] = v6.octets();
+            NodeId(host)
+        }
+    };
     (score(key, node, DEFAULT_WEIGHT), host)
 }

@@ -1,15 +1,17 @@
 //! One member alone against its driver: what only single inputs can show. Everything that takes
 //! two nodes is in the LAN simulation.
 
+use std::net::Ipv4Addr;
+
 use super::keys::Keys;
 use super::wire::{Datagram, Flags, Kind, encode};
 use super::*;
-use crate::decide::Ability;
+use crate::decide::{Ability, Sources};
 
-const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 240);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 254));
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 240));
 
 fn mac(last: u8) -> Mac {
     Mac([2, 0, 0x5e, 0, 0x53, last])
@@ -27,7 +29,7 @@ impl Bench {
     }
 
     /// With addresses whose packets are passed on.
-    fn with(forwarded: BTreeSet<Ipv4Addr>) -> Bench {
+    fn with(forwarded: BTreeSet<IpAddr>) -> Bench {
         let now = Moment::from_millis(1_000);
         let identity = Identity {
             id: NodeId([7; 8]),
@@ -45,6 +47,10 @@ impl Bench {
             link: "eth0".parse().unwrap(),
             own: OWN,
             subnet: "192.0.2.0/24".parse().unwrap(),
+            sources: Sources {
+                v4: Some("192.0.2.1".parse().unwrap()),
+                v6: None,
+            },
             mac: mac(1),
             is_wireless: false,
             gateway: Some(GATEWAY),
@@ -75,7 +81,7 @@ impl Bench {
         }
     }
 
-    fn hear(&mut self, mac: Mac, sender: Ipv4Addr, target: Ipv4Addr, is_reply: bool) {
+    fn hear(&mut self, mac: Mac, sender: IpAddr, target: IpAddr, is_reply: bool) {
         self.member.handle_heard(
             Heard {
                 mac,
@@ -88,7 +94,7 @@ impl Bench {
     }
 
     /// A heartbeat that is protected by another key.
-    fn send_with_wrong_key(&mut self, source: Ipv4Addr) {
+    fn send_with_wrong_key(&mut self, source: IpAddr) {
         let datagram = Datagram {
             kind: Kind::Heartbeat,
             sender: NodeId([8; 8]),
@@ -126,7 +132,7 @@ fn rubbish_and_announcements_of_a_host_that_is_no_peer_take_nothing() {
     for last in 10..40 {
         let mut bench = Bench::new();
         bench.run(3_500);
-        let host = Ipv4Addr::new(192, 0, 2, last);
+        let host = IpAddr::from([192, 0, 2, last]);
         for _ in 0..20 {
             bench.send_with_wrong_key(host);
             bench.hear(mac(last), host, OWN, true);

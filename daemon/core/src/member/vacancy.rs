@@ -2,7 +2,7 @@
 //! are asked on the wire before.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::claims::{Claim, Own, Pursuit, View};
 use super::placement::{self, Candidate, DEFAULT_WEIGHT};
@@ -14,8 +14,8 @@ use crate::time::Moment;
 
 impl Member {
     /// The vacant addresses that this node should claim now, each with its reason.
-    pub(super) fn find_vacancies(&mut self, now: Moment) -> BTreeMap<Ipv4Addr, Pursuit> {
-        let views: BTreeMap<Ipv4Addr, View> = self
+    pub(super) fn find_vacancies(&mut self, now: Moment) -> BTreeMap<IpAddr, Pursuit> {
+        let views: BTreeMap<IpAddr, View> = self
             .addresses
             .values()
             .map(|own| (own.address, self.view(own.key)))
@@ -40,8 +40,8 @@ impl Member {
     }
 
     /// R12: what a peer that does not hear this node could serve is left alone: it can't yield.
-    fn could_be_served_by_deaf(&self, address: Ipv4Addr) -> bool {
-        let key = AddressKey::of(address.into());
+    fn could_be_served_by_deaf(&self, address: IpAddr) -> bool {
+        let key = AddressKey::of(address);
         let mut deaf = self.peers.values().filter(|peer| peer.is_deaf);
         deaf.any(|peer| {
             let takes_part = matches!(
@@ -55,9 +55,9 @@ impl Member {
     /// R10: own wishes for vacant addresses that nobody wishes with a higher order.
     fn resume_wishes(
         &self,
-        views: &BTreeMap<Ipv4Addr, View>,
+        views: &BTreeMap<IpAddr, View>,
         now: Moment,
-    ) -> BTreeMap<Ipv4Addr, Pursuit> {
+    ) -> BTreeMap<IpAddr, Pursuit> {
         let mut wanted = BTreeMap::new();
         for own in self
             .addresses
@@ -80,8 +80,8 @@ impl Member {
     /// R11: what the hash gives to this node, and what has been dark for too long.
     fn take_vacancies(
         &self,
-        views: &BTreeMap<Ipv4Addr, View>,
-        wanted: &mut BTreeMap<Ipv4Addr, Pursuit>,
+        views: &BTreeMap<IpAddr, View>,
+        wanted: &mut BTreeMap<IpAddr, Pursuit>,
         now: Moment,
     ) {
         let is_free = |own: &&Own| {
@@ -261,7 +261,7 @@ impl Member {
 
     /// Follows who holds what, for status.
     pub(super) fn note_holders(&mut self, now: Moment) {
-        let addresses: Vec<Ipv4Addr> = self.addresses.keys().copied().collect();
+        let addresses: Vec<IpAddr> = self.addresses.keys().copied().collect();
         for address in addresses {
             let Some(mut own) = self.addresses.remove(&address) else {
                 continue;

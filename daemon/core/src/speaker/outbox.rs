@@ -4,7 +4,7 @@
 //! alone.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Far above what a turn of the driver produces: it fills only while the socket takes nothing.
 const ROOM: usize = 1_024;
@@ -26,7 +26,7 @@ pub(super) enum Kind {
 struct Waiting {
     kind: Kind,
     /// The address that the frame speaks for.
-    sender: Ipv4Addr,
+    sender: IpAddr,
     bytes: Vec<u8>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Adds a frame. If there is no room, the oldest of the least important frames is lost, this
     /// one if none is less important; says what kind of frame was lost.
-    pub(super) fn push(&mut self, kind: Kind, sender: Ipv4Addr, bytes: Vec<u8>) -> Option<Kind> {
+    pub(super) fn push(&mut self, kind: Kind, sender: IpAddr, bytes: Vec<u8>) -> Option<Kind> {
         let lost = if self.frames.len() < ROOM {
             None
         } else {
@@ -63,7 +63,7 @@ impl Outbox {
     }
 
     /// Throws away every frame that speaks for this address.
-    pub(super) fn forget(&mut self, sender: Ipv4Addr) {
+    pub(super) fn forget(&mut self, sender: IpAddr) {
         self.frames.retain(|frame| frame.sender != sender);
     }
 

@@ -4,7 +4,7 @@
 //! is kept here, so that many addresses at once are no burst that switches and routers police.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::time::Moment;
@@ -30,6 +30,9 @@ const ROUND_BURST: Duration = Duration::from_millis(4);
 /// Two frames per address: 50 frames per second of refresh.
 const REFRESH_GAP: Duration = Duration::from_millis(40);
 
+/// Before every other in the order of addresses.
+const FIRST_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 /// Why an address is announced now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
@@ -52,15 +55,15 @@ struct Next {
 /// When each address is announced next.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    next: BTreeMap<Ipv4Addr, Next>,
-    due: BTreeSet<(Cause, Moment, Ipv4Addr)>,
+    next: BTreeMap<IpAddr, Next>,
+    due: BTreeSet<(Cause, Moment, IpAddr)>,
     round_slot: Moment,
     refresh_slot: Moment,
 }
 
 impl Schedule {
     /// Announce this address from round 0 on.
-    pub(super) fn begin(&mut self, address: Ipv4Addr, now: Moment) {
+    pub(super) fn begin(&mut self, address: IpAddr, now: Moment) {
         self.set(
             address,
             Next {
@@ -73,7 +76,7 @@ impl Schedule {
     }
 
     /// Never announce it again.
-    pub(super) fn end(&mut self, address: Ipv4Addr) {
+    pub(super) fn end(&mut self, address: IpAddr) {
         if let Some(next) = self.next.remove(&address) {
             self.due.remove(&(next.cause, next.due, address));
         }
@@ -86,7 +89,7 @@ impl Schedule {
     }
 
     /// The next address to announce now, if one is due and the pace allows it.
-    pub(super) fn take(&mut self, now: Moment) -> Option<(Ipv4Addr, Cause)> {
+    pub(super) fn take(&mut self, now: Moment) -> Option<(IpAddr, Cause)> {
         let (cause, address) = [Cause::Round, Cause::Refresh]
             .into_iter()
             .filter_map(|cause| self.first(cause).map(|(at, address)| (at, cause, address)))
@@ -111,8 +114,8 @@ impl Schedule {
     }
 
     /// The first address of this cause, with the moment from which due time and pace allow it.
-    fn first(&self, cause: Cause) -> Option<(Moment, Ipv4Addr)> {
-        let from = (cause, Moment::default(), Ipv4Addr::UNSPECIFIED);
+    fn first(&self, cause: Cause) -> Option<(Moment, IpAddr)> {
+        let from = (cause, Moment::default(), FIRST_ADDRESS);
         let (found, due, address) = self.due.range(from..).next()?;
         let slot = match cause {
             Cause::Round => self.round_slot,
@@ -121,7 +124,7 @@ impl Schedule {
         (*found == cause).then(|| (slot.max(*due), *address))
     }
 
-    fn advance(&mut self, address: Ipv4Addr, now: Moment) {
+    fn advance(&mut self, address: IpAddr, now: Moment) {
         let Some(current) = self.next.get(&address).copied() else {
             return;
         };
@@ -143,7 +146,7 @@ impl Schedule {
         self.set(address, next);
     }
 
-    fn set(&mut self, address: Ipv4Addr, next: Next) {
+    fn set(&mut self, address: IpAddr, next: Next) {
         self.end(address);
         self.next.insert(address, next);
         self.due.insert((next.cause, next.due, address));
@@ -152,11 +155,18 @@ impl Schedule {
 
 /// The first refresh comes somewhere in the second half of the period, by address, so that those
 /// which were claimed together are not refreshed together.
-fn refresh_after(address: Ipv4Addr, cause: Cause) -> Duration {
+fn refresh_after(address: IpAddr, cause: Cause) -> Duration {
     match cause {
         Cause::Refresh => REFRESH_EVERY,
         Cause::Round => {
-            let spread = u32::from(address).wrapping_mul(0x9e37_79b1) >> 16;
+            let number = match address {
+                IpAddr::V4(v4) => u32::from(v4),
+                IpAddr::V6(v6) => {
+                    let [.., a, b, c, d] = v6.octets();
+                    u32::from_be_bytes([a, b, c, d])
+                }
+            };
+            let spread = number.wrapping_mul(0x9e37_79b1) >> 16;
             REFRESH_EVERY / 2 + REFRESH_EVERY / 2 * spread / 0x1_0000
         }
     }

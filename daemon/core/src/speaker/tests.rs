@@ -1,12 +1,13 @@
 //! What is answered, what is heard, what is announced; and that nothing else ever goes out.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::{Handled, Speaker};
+use crate::decide::Sources;
 use crate::frame::arp::{self, ArpFrame, Operation};
 use crate::member::Heard;
 use crate::names::Mac;
@@ -19,12 +20,16 @@ const OWN: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 222);
 const LAPTOP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 50);
 const WEB: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 240);
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
+const SOURCES: Sources = Sources {
+    v4: Some(OWN),
+    v6: None,
+};
 const START: Moment = Moment::from_millis(50_000);
 
 /// A speaker that speaks for the two addresses and has nothing waiting.
 fn quiet() -> Speaker {
-    let mut speaker = Speaker::new(OURS, OWN);
-    speaker.set_speaking(&BTreeSet::from([WEB, VIP]), START);
+    let mut speaker = Speaker::new(OURS, SOURCES);
+    speaker.set_speaking(&set(&[WEB, VIP]), START);
     frames(&mut speaker);
     speaker
 }
@@ -35,11 +40,15 @@ fn frames(speaker: &mut Speaker) -> Vec<ArpFrame> {
         .collect()
 }
 
+fn set(addresses: &[Ipv4Addr]) -> BTreeSet<IpAddr> {
+    addresses.iter().copied().map(IpAddr::V4).collect()
+}
+
 fn heard(sender: Ipv4Addr, target: Ipv4Addr, is_reply: bool) -> Handled {
     Handled::Heard(Heard {
         mac: THEIRS,
-        sender,
-        target,
+        sender: sender.into(),
+        target: target.into(),
         is_reply,
     })
 }
@@ -129,8 +138,8 @@ fn an_answer_goes_to_the_asker_and_not_to_the_access_point() {
 
 #[test]
 fn a_new_address_is_announced_at_once_in_both_forms() {
-    let mut speaker = Speaker::new(OURS, OWN);
-    speaker.set_speaking(&BTreeSet::from([VIP]), START);
+    let mut speaker = Speaker::new(OURS, SOURCES);
+    speaker.set_speaking(&set(&[VIP]), START);
     let both = [
         arp::gratuitous_request(OURS, VIP),
         arp::gratuitous_reply(OURS, VIP),
@@ -141,7 +150,7 @@ fn a_new_address_is_announced_at_once_in_both_forms() {
         (at.since(START), what),
         (Duration::from_millis(1_100), "announce")
     );
-    speaker.set_speaking(&BTreeSet::from([VIP]), START);
+    speaker.set_speaking(&set(&[VIP]), START);
     assert_eq!(frames(&mut speaker), [], "it is not new any more");
     speaker.handle_timeout(at);
     assert_eq!(frames(&mut speaker), both);
@@ -149,10 +158,10 @@ fn a_new_address_is_announced_at_once_in_both_forms() {
 
 #[test]
 fn an_address_that_is_gone_takes_its_waiting_frames_with_it() {
-    let mut speaker = Speaker::new(OURS, OWN);
-    speaker.set_speaking(&BTreeSet::from([WEB, VIP]), START);
+    let mut speaker = Speaker::new(OURS, SOURCES);
+    speaker.set_speaking(&set(&[WEB, VIP]), START);
     speaker.handle_frame(&arp::request(THEIRS, LAPTOP, VIP).to_bytes(), START);
-    speaker.set_speaking(&BTreeSet::from([WEB]), START);
+    speaker.set_speaking(&set(&[WEB]), START);
     let left = frames(&mut speaker);
     assert!(left.iter().all(|frame| frame.sender == WEB), "{left:?}");
     assert_eq!(left.len(), 2);
@@ -165,9 +174,9 @@ fn an_address_that_is_gone_takes_its_waiting_frames_with_it() {
 
 #[test]
 fn a_new_hardware_address_is_announced_and_the_old_one_never_again() {
-    let mut speaker = Speaker::new(OURS, OWN);
-    speaker.set_speaking(&BTreeSet::from([VIP]), START);
-    speaker.set_link(OTHER, OWN, START + Duration::from_secs(9));
+    let mut speaker = Speaker::new(OURS, SOURCES);
+    speaker.set_speaking(&set(&[VIP]), START);
+    speaker.set_link(OTHER, SOURCES, START + Duration::from_secs(9));
     let sent = frames(&mut speaker);
     assert_eq!(sent.len(), 2);
     assert!(
@@ -180,17 +189,17 @@ fn a_new_hardware_address_is_announced_and_the_old_one_never_again() {
 fn an_address_is_announced_again_only_if_it_is_spoken_for() {
     let mut speaker = quiet();
     let later = START + Duration::from_millis(500);
-    speaker.announce_again(LAPTOP, later);
+    speaker.announce_again(LAPTOP.into(), later);
     assert_eq!(frames(&mut speaker), []);
-    speaker.announce_again(VIP, later);
+    speaker.announce_again(VIP.into(), later);
     assert_eq!(frames(&mut speaker).len(), 2);
 }
 
 #[test]
 fn a_question_is_asked_with_the_nodes_own_address() {
     let mut speaker = quiet();
-    speaker.ask(LAPTOP, Some(THEIRS));
-    speaker.ask(VIP, None);
+    speaker.ask(LAPTOP.into(), Some(THEIRS));
+    speaker.ask(VIP.into(), None);
     assert_eq!(
         frames(&mut speaker),
         [
@@ -203,8 +212,8 @@ fn a_question_is_asked_with_the_nodes_own_address() {
 
 #[test]
 fn after_a_reset_it_speaks_for_nothing_until_it_is_told_to() {
-    let mut speaker = Speaker::new(OURS, OWN);
-    speaker.set_speaking(&BTreeSet::from([VIP]), START);
+    let mut speaker = Speaker::new(OURS, SOURCES);
+    speaker.set_speaking(&set(&[VIP]), START);
     speaker.reset();
     assert_eq!(frames(&mut speaker), []);
     assert_eq!(speaker.next_timeout(), None);
@@ -213,7 +222,7 @@ fn after_a_reset_it_speaks_for_nothing_until_it_is_told_to() {
         speaker.handle_frame(&asked, START),
         heard(LAPTOP, VIP, false)
     );
-    speaker.set_speaking(&BTreeSet::from([VIP]), START);
+    speaker.set_speaking(&set(&[VIP]), START);
     assert_eq!(frames(&mut speaker).len(), 2);
 }
 
@@ -302,7 +311,8 @@ impl World {
             Step::Speak(addresses) => {
                 self.owed.retain(|address| addresses.contains(address));
                 self.owed.extend(addresses.difference(&self.speaking));
-                self.speaker.set_speaking(&addresses, self.now);
+                let shown: Vec<Ipv4Addr> = addresses.iter().copied().collect();
+                self.speaker.set_speaking(&set(&shown), self.now);
                 self.speaking = addresses;
             }
             Step::Frame(frame) => {
@@ -311,11 +321,11 @@ impl World {
             Step::Bytes(bytes) => {
                 self.speaker.handle_frame(&bytes, self.now);
             }
-            Step::Ask(target, knows) => self.speaker.ask(target, knows.then_some(OTHER)),
-            Step::Again(address) => self.speaker.announce_again(address, self.now),
+            Step::Ask(target, knows) => self.speaker.ask(target.into(), knows.then_some(OTHER)),
+            Step::Again(address) => self.speaker.announce_again(address.into(), self.now),
             Step::Relink(is_new) => {
                 self.mac = if is_new { THEIRS } else { OURS };
-                self.speaker.set_link(self.mac, OWN, self.now);
+                self.speaker.set_link(self.mac, SOURCES, self.now);
                 self.owed.clone_from(&self.speaking);
             }
             Step::Reset => {
@@ -359,7 +369,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..60),
     ) {
         let mut world = World {
-            speaker: Speaker::new(OURS, OWN),
+            speaker: Speaker::new(OURS, SOURCES),
             mac: OURS,
             speaking: BTreeSet::new(),
             owed: BTreeSet::new(),

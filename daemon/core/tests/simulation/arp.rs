@@ -1,7 +1,7 @@
 //! ARP frames of the simulated kernels, built and read here so that the core's own frames are
 //! checked by a second hand.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use sovnet_core::names::Mac;
 
@@ -15,11 +15,11 @@ pub(crate) struct Arp {
     /// Sender's hardware address.
     pub(crate) sender_mac: Mac,
     /// Sender's protocol address.
-    pub(crate) sender: Ipv4Addr,
+    pub(crate) sender: IpAddr,
     /// Target's hardware address.
     pub(crate) target_mac: Mac,
     /// Target's protocol address.
-    pub(crate) target: Ipv4Addr,
+    pub(crate) target: IpAddr,
 }
 
 impl Arp {
@@ -36,7 +36,7 @@ impl Arp {
     }
 
     /// A broadcast question.
-    pub(crate) fn question(mac: Mac, sender: Ipv4Addr, target: Ipv4Addr) -> Arp {
+    pub(crate) fn question(mac: Mac, sender: IpAddr, target: IpAddr) -> Arp {
         Arp {
             to: Mac::BROADCAST,
             is_reply: false,
@@ -54,9 +54,9 @@ impl Arp {
         bytes.extend_from_slice(&self.sender_mac.0);
         bytes.extend_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1 + u8::from(self.is_reply)]);
         bytes.extend_from_slice(&self.sender_mac.0);
-        bytes.extend_from_slice(&self.sender.octets());
+        bytes.extend_from_slice(&octets(self.sender));
         bytes.extend_from_slice(&self.target_mac.0);
-        bytes.extend_from_slice(&self.target.octets());
+        bytes.extend_from_slice(&octets(self.target));
         bytes.resize(60, 0);
         bytes
     }
@@ -70,7 +70,7 @@ impl Arp {
             return None;
         }
         let mac = |at: usize| bytes[at..at + 6].try_into().map(Mac);
-        let address = |at: usize| <[u8; 4]>::try_from(&bytes[at..at + 4]).map(Ipv4Addr::from);
+        let address = |at: usize| <[u8; 4]>::try_from(&bytes[at..at + 4]).map(IpAddr::from);
         Some(Arp {
             to: mac(0).ok()?,
             is_reply: operation == 2,
@@ -82,14 +82,21 @@ impl Arp {
     }
 }
 
+fn octets(address: IpAddr) -> [u8; 4] {
+    match address {
+        IpAddr::V4(v4) => v4.octets(),
+        IpAddr::V6(_) => unreachable!("ARP is for IPv4"),
+    }
+}
+
 #[test]
 fn a_frame_reads_as_it_was_written() {
     let frame = Arp {
         is_reply: true,
         ..Arp::question(
             Mac([2, 0, 0, 0, 0, 1]),
-            Ipv4Addr::new(192, 0, 2, 1),
-            Ipv4Addr::new(192, 0, 2, 2),
+            IpAddr::from([192, 0, 2, 1]),
+            IpAddr::from([192, 0, 2, 2]),
         )
     };
     assert_eq!(Arp::read(&frame.bytes()), Some(frame));

@@ -1,7 +1,7 @@
 //! What must hold on the simulated LAN, and what is remembered to judge it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sovnet_core::decide::Ability;
@@ -93,7 +93,7 @@ impl Lan {
     }
 
     /// The one speaker of an address.
-    pub(crate) fn speaker(&self, address: Ipv4Addr) -> usize {
+    pub(crate) fn speaker(&self, address: IpAddr) -> usize {
         let speakers = &self.records[&address].speakers;
         match speakers.first() {
             Some(host) if speakers.len() == 1 => *host,
@@ -102,7 +102,7 @@ impl Lan {
     }
 
     /// Who speaks for what.
-    pub(crate) fn speakers(&self) -> BTreeMap<Ipv4Addr, usize> {
+    pub(crate) fn speakers(&self) -> BTreeMap<IpAddr, usize> {
         let addresses = self.records.keys();
         addresses
             .map(|address| (*address, self.speaker(*address)))
@@ -205,7 +205,7 @@ impl Lan {
         }
     }
 
-    fn check_one_able_speaker(&self, address: Ipv4Addr) {
+    fn check_one_able_speaker(&self, address: IpAddr) {
         let best = self.nodes().map(|node| self.level(node, address)).max();
         let best = best.unwrap_or_default();
         let speakers = &self.records[&address].speakers;
@@ -223,7 +223,7 @@ impl Lan {
     }
 
     /// How able a node is, as far as the harness knows.
-    fn level(&self, node: usize, address: Ipv4Addr) -> Ability {
+    fn level(&self, node: usize, address: IpAddr) -> Ability {
         let host = &self.hosts[node];
         let runs = host.daemon.as_ref().is_some_and(|daemon| !daemon.is_paused);
         if !runs || !host.is_powered || !host.has_carrier {
@@ -266,9 +266,7 @@ impl Lan {
             &format!("{name} is {}", report.state),
         );
         for line in &report.addresses {
-            let std::net::IpAddr::V4(address) = line.address else {
-                self.fail("an IPv6 address in the report");
-            };
+            let address = line.address;
             let speaker = self.records[&address].speakers.first().copied();
             let truth = match speaker {
                 None => Holder::Nobody,

@@ -1,6 +1,6 @@
 //! What goes wrong on a LAN, and what people do on purpose.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sovnet_core::decide::Ability;
@@ -143,7 +143,7 @@ impl Lan {
     }
 
     /// How able a node is to serve an address changes.
-    pub(crate) fn set_ability(&mut self, host: usize, address: Ipv4Addr, ability: Ability) {
+    pub(crate) fn set_ability(&mut self, host: usize, address: IpAddr, ability: Ability) {
         self.note(host, &format!("is now at {ability:?} for {address}"));
         self.hosts[host].abilities.insert(address, ability);
         self.hosts[host].tell_plan();
@@ -162,7 +162,7 @@ impl Lan {
     }
 
     /// The host that the client's frames to this address go to.
-    pub(crate) fn client_reaches(&self, address: Ipv4Addr) -> Option<usize> {
+    pub(crate) fn client_reaches(&self, address: IpAddr) -> Option<usize> {
         let mac = self.hosts[self.client()].cache.get(&address).copied()??;
         self.hosts.iter().position(|host| host.mac == mac)
     }

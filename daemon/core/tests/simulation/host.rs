@@ -5,10 +5,10 @@
 //! order that their documents give.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use sovnet_core::decide::{Ability, SegmentPlan};
+use sovnet_core::decide::{Ability, SegmentPlan, Sources};
 use sovnet_core::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
 use sovnet_core::names::{Mac, NodeId, Subnet};
 use sovnet_core::report::SegmentReport;
@@ -30,25 +30,25 @@ pub(crate) enum Packet {
     /// A UDP datagram to the member port.
     Datagram {
         /// Sender.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Receiver, or the broadcast address.
-        target: Ipv4Addr,
+        target: IpAddr,
         /// Payload.
         bytes: Vec<u8>,
     },
     /// ICMP port unreachable from `source`.
     Refused {
         /// Whose kernel refused.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Whose datagram was refused.
-        target: Ipv4Addr,
+        target: IpAddr,
     },
 }
 
 /// What a daemon is told by its own machine; waits while the daemon is paused.
 #[derive(Debug)]
 enum Order {
-    Local(BTreeSet<Ipv4Addr>),
+    Local(BTreeSet<IpAddr>),
     Plan(SegmentPlan),
     LinkUp,
     Command(Command),
@@ -60,7 +60,7 @@ pub(crate) struct Effects {
     /// Frames and datagrams.
     pub(crate) packets: Vec<Packet>,
     /// Addresses that shall be local from now on.
-    pub(crate) local: Option<BTreeSet<Ipv4Addr>>,
+    pub(crate) local: Option<BTreeSet<IpAddr>>,
     /// Lines for the trace.
     pub(crate) lines: Vec<String>,
     /// The process ended.
@@ -89,7 +89,7 @@ pub(crate) struct Daemon {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) mac: Mac,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     pub(crate) is_powered: bool,
     pub(crate) has_carrier: bool,
     pub(crate) daemon: Option<Daemon>,
@@ -97,10 +97,10 @@ pub(crate) struct Host {
     pub(crate) life: u32,
     pub(crate) disk: Remembered,
     /// Addresses that the kernel holds as local.
-    pub(crate) local: BTreeSet<Ipv4Addr>,
+    pub(crate) local: BTreeSet<IpAddr>,
     /// This node's own ability while the link is up.
-    pub(crate) abilities: BTreeMap<Ipv4Addr, Ability>,
-    pub(crate) gateway: Option<Ipv4Addr>,
+    pub(crate) abilities: BTreeMap<IpAddr, Ability>,
+    pub(crate) gateway: Option<IpAddr>,
     /// The operator took it out.
     pub(crate) is_drained: bool,
     /// The bytes of its key file.
@@ -108,7 +108,7 @@ pub(crate) struct Host {
     /// What its machine-id is made of here; a clone has another host's.
     pub(crate) machine: String,
     /// The kernel's neighbours of other LAN addresses: none = asked, not answered yet.
-    pub(crate) cache: BTreeMap<Ipv4Addr, Option<Mac>>,
+    pub(crate) cache: BTreeMap<IpAddr, Option<Mac>>,
     /// How far its clock is ahead of the LAN's: no two hosts agree.
     clock_ahead: Duration,
 }
@@ -119,7 +119,7 @@ impl Host {
         Host {
             name: name.to_owned(),
             mac: Mac([2, 0, 0x5e, 0, 0x53, number]),
-            address: Ipv4Addr::new(192, 0, 2, number),
+            address: IpAddr::from([192, 0, 2, number]),
             is_powered: true,
             has_carrier: true,
             daemon: None,
@@ -156,6 +156,7 @@ impl Host {
             link: "eth0".parse().expect("eth0 is a link name"),
             own: self.address,
             subnet: subnet(),
+            sources: sources(self.address),
             mac: self.mac,
             is_wireless: false,
             gateway: self.gateway,
@@ -170,7 +171,7 @@ impl Host {
     /// Starts the daemon.
     pub(crate) fn start(
         &mut self,
-        peers: BTreeSet<Ipv4Addr>,
+        peers: BTreeSet<IpAddr>,
         key: Option<[u8; 32]>,
         seed: [u8; 32],
         now: Moment,
@@ -191,7 +192,7 @@ impl Host {
         self.life += 1;
         self.daemon = Some(Daemon {
             member,
-            speaker: Speaker::new(self.mac, self.address),
+            speaker: Speaker::new(self.mac, sources(self.address)),
             inbox: VecDeque::new(),
             orders: VecDeque::new(),
             is_paused: false,
@@ -202,7 +203,7 @@ impl Host {
     }
 
     /// The addresses that this host speaks for at this instant: a paused process speaks for none.
-    pub(crate) fn speaking(&self) -> BTreeSet<Ipv4Addr> {
+    pub(crate) fn speaking(&self) -> BTreeSet<IpAddr> {
         match &self.daemon {
             Some(daemon) if !daemon.is_paused => daemon.member.speaking(),
             Some(_) | None => BTreeSet::new(),
@@ -284,7 +285,7 @@ impl Host {
     }
 
     /// The kernel did what the daemon wanted.
-    pub(crate) fn acknowledge_local(&mut self, local: BTreeSet<Ipv4Addr>) {
+    pub(crate) fn acknowledge_local(&mut self, local: BTreeSet<IpAddr>) {
         self.local.clone_from(&local);
         self.order(Order::Local(local));
     }
@@ -338,12 +339,12 @@ impl Daemon {
         }
     }
 
-    fn handle_order(&mut self, order: Order, mac: Mac, own: Ipv4Addr, clock: Moment) {
+    fn handle_order(&mut self, order: Order, mac: Mac, own: IpAddr, clock: Moment) {
         match order {
             Order::Local(local) => self.member.handle_local(&local, clock),
             Order::Plan(plan) => self.member.handle_plan(plan, clock),
             Order::LinkUp => {
-                self.speaker.set_link(mac, own, clock);
+                self.speaker.set_link(mac, sources(own), clock);
                 self.member.handle_link_up(clock);
             }
             Order::Command(command) => self.member.handle_command(command, clock),
@@ -352,7 +353,7 @@ impl Daemon {
 
     fn take_outputs(
         &mut self,
-        own: Ipv4Addr,
+        own: IpAddr,
         clock: Moment,
         effects: &mut Effects,
         disk: &mut Remembered,
@@ -384,7 +385,7 @@ impl Daemon {
     }
 
     /// A frame never speaks for an address that is not claimed, and never with another MAC.
-    fn violation_of(&self, frame: &[u8], mac: Mac, own: Ipv4Addr) -> Option<String> {
+    fn violation_of(&self, frame: &[u8], mac: Mac, own: IpAddr) -> Option<String> {
         let Some(arp) = Arp::read(frame) else {
             return Some("a speaker sent what is no ARP".to_owned());
         };
@@ -404,4 +405,18 @@ impl Daemon {
 /// The subnet of every simulated LAN.
 pub(crate) fn subnet() -> Subnet {
     "192.0.2.0/24".parse().expect("a subnet")
+}
+
+/// What a host asks with.
+fn sources(own: IpAddr) -> Sources {
+    match own {
+        IpAddr::V4(v4) => Sources {
+            v4: Some(v4),
+            v6: None,
+        },
+        IpAddr::V6(v6) => Sources {
+            v4: None,
+            v6: Some(v6),
+        },
+    }
 }

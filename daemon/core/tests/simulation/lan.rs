@@ -4,7 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sovnet_core::decide::Ability;
@@ -67,7 +67,7 @@ enum What {
     Local {
         host: usize,
         life: u32,
-        local: BTreeSet<Ipv4Addr>,
+        local: BTreeSet<IpAddr>,
     },
     Carrier {
         host: usize,
@@ -87,8 +87,8 @@ pub(crate) struct Lan {
     pub(crate) cut: BTreeSet<(usize, usize)>,
     /// Directions in which ARP passes and UDP does not.
     pub(crate) filtered: BTreeSet<(usize, usize)>,
-    pub(crate) recorded: VecDeque<(usize, Ipv4Addr, Vec<u8>)>,
-    pub(crate) records: BTreeMap<Ipv4Addr, Record>,
+    pub(crate) recorded: VecDeque<(usize, IpAddr, Vec<u8>)>,
+    pub(crate) records: BTreeMap<IpAddr, Record>,
     trace: VecDeque<String>,
     queue: BinaryHeap<Reverse<(Moment, u64)>>,
     events: BTreeMap<u64, What>,
@@ -99,8 +99,8 @@ impl Lan {
     /// A LAN with every daemon still off.
     pub(crate) fn new(setup: Setup) -> Lan {
         let mut random = Random::of_seed(setup.seed);
-        let addresses: Vec<Ipv4Addr> = (0..setup.addresses)
-            .map(|number| Ipv4Addr::new(192, 0, 2, 200 + number))
+        let addresses: Vec<IpAddr> = (0..setup.addresses)
+            .map(|number| IpAddr::from([192, 0, 2, 200 + number]))
             .collect();
         let names = [
             "ada", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ivy", "joe",
@@ -109,7 +109,7 @@ impl Lan {
             .zip(names.iter().take(setup.nodes))
             .map(|(number, name)| Host::new(name, number, random.between(ms(0), ms(900_000))))
             .collect();
-        let gateway = Ipv4Addr::new(192, 0, 2, 100);
+        let gateway = IpAddr::from([192, 0, 2, 100]);
         for host in &mut hosts {
             host.gateway = setup.has_gateway.then_some(gateway);
             host.abilities = addresses.iter().map(|at| (*at, Ability::Serves)).collect();
@@ -162,7 +162,7 @@ impl Lan {
     }
 
     /// The addresses that are announced.
-    pub(crate) fn addresses(&self) -> Vec<Ipv4Addr> {
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
         self.records.keys().copied().collect()
     }
 
@@ -286,7 +286,7 @@ impl Lan {
         let seed = self.random.bytes();
         let own = self.hosts[host].address;
         let others = self.hosts[..self.setup.nodes].iter().map(|one| one.address);
-        let mut peers: BTreeSet<Ipv4Addr> = others.filter(|other| *other != own).collect();
+        let mut peers: BTreeSet<IpAddr> = others.filter(|other| *other != own).collect();
         if !self.setup.knows_peers {
             peers.clear();
         }
@@ -304,7 +304,7 @@ impl Lan {
     }
 
     /// A datagram from nowhere, as an attacker would send it.
-    pub(crate) fn inject(&mut self, host: usize, source: Ipv4Addr, bytes: Vec<u8>) {
+    pub(crate) fn inject(&mut self, host: usize, source: IpAddr, bytes: Vec<u8>) {
         let target = self.hosts[host].address;
         let packet = Packet::Datagram {
             source,
@@ -342,7 +342,9 @@ impl Lan {
                 all.filter(is_to).collect()
             }
             // A kernel loops its own broadcasts back to its own sockets.
-            Packet::Datagram { target, .. } if Some(*target) == subnet().broadcast() => {
+            Packet::Datagram { target, .. }
+                if Some(*target) == subnet().broadcast().map(IpAddr::V4) =>
+            {
                 all.collect()
             }
             Packet::Datagram { target, .. } | Packet::Refused { target, .. } => all

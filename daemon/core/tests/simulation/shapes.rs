@@ -1,6 +1,6 @@
 //! Two nodes in every shape of partition: who speaks is the table of the election's section 8.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::lan::{Lan, Setup, ms};
 
@@ -52,7 +52,7 @@ fn shape(seed: u64, between: Between, gateway_of: [bool; 2]) -> Lan {
 }
 
 /// The speakers of every address: each the same set.
-fn speakers(lan: &Lan, address: Ipv4Addr) -> Vec<usize> {
+fn speakers(lan: &Lan, address: IpAddr) -> Vec<usize> {
     lan.records[&address].speakers.iter().copied().collect()
 }
 

@@ -1,14 +1,14 @@
 //! Two network namespaces, one cable; the far end is a plain socket, or none.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::{HeartbeatError, HeartbeatSocket};
 use crate::netns::{Far, in_netns, ip};
 
 const PORT: u16 = 7_946;
-const OWN: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 222);
-const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 218);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 222));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 218));
 
 fn cable() -> (HeartbeatSocket, Far) {
     let far = Far::at(("near", "192.168.8.9/24"), ("far", "192.168.8.218/24"));
@@ -28,7 +28,7 @@ fn peer_socket(far: &Far) -> UdpSocket {
     })
 }
 
-async fn refused(socket: &HeartbeatSocket) -> Ipv4Addr {
+async fn refused(socket: &HeartbeatSocket) -> IpAddr {
     loop {
         if let Some(peer) = socket.next_refused() {
             return peer;
@@ -43,7 +43,7 @@ fn netns_a_datagram_carries_the_nodes_own_address_and_the_answer_arrives() {
     in_netns(async || {
         let (socket, far) = cable();
         let peer = peer_socket(&far);
-        for to in [PEER, Ipv4Addr::new(192, 168, 8, 255)] {
+        for to in [PEER, IpAddr::from([192, 168, 8, 255])] {
             socket.send(to, b"hello").unwrap();
             let mut buffer = [0; 64];
             let (length, source) = peer.recv_from(&mut buffer).unwrap();
@@ -54,7 +54,7 @@ fn netns_a_datagram_carries_the_nodes_own_address_and_the_answer_arrives() {
         socket.readable().await.unwrap();
         let mut buffer = [0; 64];
         let (source, length) = socket.recv(&mut buffer).unwrap();
-        assert_eq!((*source.ip(), source.port()), (PEER, PORT));
+        assert_eq!(source, PEER);
         assert_eq!(&buffer[..length], b"well met");
         assert_eq!(socket.recv(&mut buffer), None);
     });
@@ -85,7 +85,7 @@ fn netns_a_refusal_of_one_peer_does_not_cost_a_datagram_to_another() {
             socket.readable().await.unwrap();
             // The refusal is pending now, and was not taken.
             socket
-                .send(Ipv4Addr::new(192, 168, 8, 217), b"heard")
+                .send(IpAddr::from([192, 168, 8, 217]), b"heard")
                 .unwrap();
             let mut buffer = [0; 64];
             let (length, _) = other.recv_from(&mut buffer).unwrap();

@@ -1,7 +1,7 @@
 //! Steps from what is held to what is wished, and their order.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
@@ -13,9 +13,9 @@ use crate::link::table::LinkTable;
 
 const LAN: LinkIndex = LinkIndex(2);
 const GONE: LinkIndex = LinkIndex(9);
-const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
-const WEB: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 240);
-const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 218);
+const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 241));
+const WEB: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 240));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 218));
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const BEFORE: ArpModes = ArpModes {
     ignore: 0,

@@ -15,8 +15,8 @@ use super::{Effects, LinkTable};
 
 const LO: u32 = 1;
 const LAN: u32 = 2;
-const OWN: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 222);
-const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 222));
+const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 241));
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 fn running() -> LinkFlags {
@@ -41,13 +41,13 @@ fn loopback() -> LinkMessage {
     message
 }
 
-fn address(link: u32, own: Ipv4Addr, prefix: u8, flags: AddressHeaderFlags) -> AddressMessage {
+fn address(link: u32, own: IpAddr, prefix: u8, flags: AddressHeaderFlags) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = AddressFamily::Inet;
     message.header.index = link;
     message.header.prefix_len = prefix;
     message.header.flags = flags;
-    message.attributes = vec![AddressAttribute::Local(IpAddr::V4(own))];
+    message.attributes = vec![AddressAttribute::Local(own)];
     message
 }
 
@@ -62,7 +62,7 @@ fn route(attributes: Vec<RouteAttribute>) -> RouteMessage {
 
 fn via(last: u8, link: u32, metric: u32) -> RouteMessage {
     route(vec![
-        RouteAttribute::Gateway(RouteAddress::Inet(Ipv4Addr::new(192, 168, 8, last))),
+        RouteAttribute::Gateway(RouteAddress::Inet([192, 168, 8, last].into())),
         RouteAttribute::Oif(link),
         RouteAttribute::Priority(metric),
     ])
@@ -98,7 +98,7 @@ fn an_ethernet_link_with_its_address_becomes_a_fact() {
     let link = lan(&home());
     assert_eq!((link.name.as_str(), link.mac), ("lan", Some(Mac(MAC))));
     assert!(link.is_up && link.is_announcing && !link.is_wireless);
-    assert_eq!(link.addresses[0].address, IpAddr::V4(OWN));
+    assert_eq!(link.addresses[0].address, OWN);
     assert_eq!(link.addresses[0].subnet, "192.168.8.0/24".parse().unwrap());
 }
 
@@ -136,7 +136,7 @@ fn a_change_of_a_link_keeps_what_is_known_of_it() {
     assert_eq!(link.name.as_str(), "eth0");
     assert!(link.is_wireless);
     assert_eq!(link.addresses.len(), 1);
-    assert_eq!(link.gateway, Some(Ipv4Addr::new(192, 168, 8, 1)));
+    assert_eq!(link.gateway, Some(IpAddr::from([192, 168, 8, 1])));
 }
 
 #[test]
@@ -195,7 +195,10 @@ fn an_address_that_leaves_the_lan_is_not_gone_from_loopback() {
 #[test]
 fn the_gateway_is_that_of_the_default_route_with_the_lowest_metric() {
     let mut table = home();
-    let gateway = |table: &LinkTable| lan(table).gateway.map(|gateway| gateway.octets()[3]);
+    let gateway = |table: &LinkTable| match lan(table).gateway {
+        Some(IpAddr::V4(gateway)) => Some(gateway.octets()[3]),
+        Some(IpAddr::V6(_)) | None => None,
+    };
     table.set_routes(&[via(9, LAN, 600), via(1, LAN, 100), via(5, LO, 0)]);
     assert_eq!(gateway(&table), Some(1));
     let mut subnet = via(7, LAN, 0);
@@ -213,10 +216,10 @@ fn a_route_over_several_links_gives_each_its_gateway() {
     let mut table = home();
     let mut hop = RouteNextHop::default();
     hop.interface_index = LAN;
-    let address = RouteAddress::Inet(Ipv4Addr::new(192, 168, 8, 1));
+    let address = RouteAddress::Inet([192, 168, 8, 1].into());
     hop.attributes = vec![RouteAttribute::Gateway(address)];
     table.set_routes(&[route(vec![RouteAttribute::MultiPath(vec![hop])])]);
-    assert_eq!(lan(&table).gateway, Some(Ipv4Addr::new(192, 168, 8, 1)));
+    assert_eq!(lan(&table).gateway, Some(IpAddr::from([192, 168, 8, 1])));
 }
 
 #[test]

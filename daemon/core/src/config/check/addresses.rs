@@ -18,7 +18,7 @@ use crate::names::ServiceName;
 type Placed = (Range<usize>, IpAddr);
 
 impl Checker<'_, '_> {
-    /// Checks `[[address]]`; those that this version cannot announce are left out.
+    /// Checks `[[address]]`.
     pub(super) fn addresses(&mut self, specs: &[Spanned<AddressSpec>]) -> Vec<StaticAddress> {
         let mut addresses = Vec::new();
         let mut placed = Vec::new();
@@ -42,12 +42,6 @@ impl Checker<'_, '_> {
             let what = format!("more than {ADDRESSES_MAX} [[address]] entries are not possible");
             self.refuse(spec.span(), what);
         }
-        for entry in addresses.iter().filter(|entry| entry.address.is_ipv6()) {
-            let part = format!("[[address]] {}", entry.address);
-            self.inactive
-                .push(format!("{part}: this version announces IPv4 only"));
-        }
-        addresses.retain(|entry| entry.address.is_ipv4());
         addresses
     }
 

@@ -8,11 +8,11 @@ fn sample() -> Memories {
     let mut remembered = Remembered::default();
     remembered
         .terms
-        .insert(Ipv4Addr::new(192, 0, 2, 240), (7, true));
+        .insert(IpAddr::from([192, 0, 2, 240]), (7, true));
     remembered
         .terms
-        .insert(Ipv4Addr::new(192, 0, 2, 241), (9, false));
-    let peer = (Ipv4Addr::new(192, 0, 2, 2), Duration::from_millis(230));
+        .insert(IpAddr::from([192, 0, 2, 241]), (9, false));
+    let peer = (IpAddr::from([192, 0, 2, 2]), Duration::from_millis(230));
     remembered
         .peers
         .insert(NodeId([1, 2, 3, 4, 5, 6, 7, 8]), peer);

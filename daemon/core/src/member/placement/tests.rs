@@ -1,7 +1,7 @@
 //! Placement: bounded, order-independent, and steady while claims cross.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::names::NodeId;
 
 fn keys(count: u8) -> BTreeSet<AddressKey> {
     (1..=count)
-        .map(|host| AddressKey::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, host))))
+        .map(|host| AddressKey::of(IpAddr::from([192, 0, 2, host])))
         .collect()
 }
 
@@ -127,7 +127,7 @@ fn weights_share_in_proportion() {
 
 #[test]
 fn the_score_of_a_known_pair_never_changes() {
-    let key = AddressKey::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+    let key = AddressKey::of(IpAddr::from([192, 0, 2, 1]));
     assert_eq!(format!("{:016x}", key.0), "55662b62a3dc7b75");
     assert_eq!(
         format!("{:016x}", score(key, node(1), 1)),

@@ -1,6 +1,6 @@
 //! The codec: sizes, limits, a worked example, and hostile bytes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use proptest::prelude::*;
 
@@ -41,7 +41,7 @@ fn example() -> Datagram {
                 held: false,
             }],
             addresses: vec![Entry {
-                key: AddressKey::of(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 241))),
+                key: AddressKey::of(IpAddr::from([192, 0, 2, 241])),
                 term: 5,
                 highest: 6,
                 level: 3,

@@ -1,15 +1,15 @@
 //! Rounds, refresh and pace, as moments.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Cause, Schedule};
 use crate::time::Moment;
 
-const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
+const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 8, 241));
 
 /// Runs for so many milliseconds as a driver that is always in time; what it announced, and when.
-fn run(schedule: &mut Schedule, until: Moment) -> Vec<(u64, Ipv4Addr, Cause)> {
+fn run(schedule: &mut Schedule, until: Moment) -> Vec<(u64, IpAddr, Cause)> {
     let mut taken = Vec::new();
     while let Some((at, _)) = schedule.next_at().filter(|(at, _)| *at <= until) {
         let (address, cause) = schedule.take(at).expect("something is due when it says so");
@@ -21,7 +21,7 @@ fn run(schedule: &mut Schedule, until: Moment) -> Vec<(u64, Ipv4Addr, Cause)> {
 fn many(count: u8) -> Schedule {
     let mut schedule = Schedule::default();
     for last in 0..count {
-        schedule.begin(Ipv4Addr::new(10, 0, 0, last), Moment::from_millis(10_000));
+        schedule.begin(IpAddr::from([10, 0, 0, last]), Moment::from_millis(10_000));
     }
     schedule
 }
