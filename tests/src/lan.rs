@@ -7,6 +7,7 @@
 pub mod arp;
 pub mod control;
 pub mod daemon;
+pub mod faults;
 pub mod fetch;
 pub mod holder;
 mod node;

@@ -17,6 +17,8 @@ mod ground;
 mod identity;
 #[path = "netns/own_host.rs"]
 mod own_host;
+#[path = "netns/partition.rs"]
+mod partition;
 #[path = "netns/planned.rs"]
 mod planned;
 #[path = "netns/support.rs"]

@@ -1,0 +1,90 @@
+//! What a switch can do wrong: frames that pass one way only, a port that is filtered, loss, and a
+//! switch without power. Rules of the packet filter on the switch's ports, so that neither end
+//! notices more than missing frames.
+
+use anyhow::Context as _;
+
+use super::{Lan, port};
+
+/// The table that holds the rules.
+const TABLE: &str = "bridge faults";
+
+/// Which frames are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frames {
+    /// Every frame.
+    All,
+    /// IPv4 datagrams to this UDP port.
+    Udp(u16),
+    /// So many of a hundred, by chance.
+    Percent(u8),
+}
+
+impl Lan {
+    /// Drops frames that enter the switch from one machine and would leave it to the other.
+    ///
+    /// # Errors
+    /// What the packet filter refused.
+    pub fn drop_between(&self, from: &str, to: &str, frames: Frames) -> anyhow::Result<()> {
+        let which = match frames {
+            Frames::All => String::new(),
+            Frames::Udp(number) => format!("udp dport {number}"),
+            Frames::Percent(share) => format!("numgen random mod 100 < {share}"),
+        };
+        let rules = format!(
+            "add table {TABLE}\n\
+             add chain {TABLE} forward {{ type filter hook forward priority 0; }}\n\
+             add rule {TABLE} forward iifname {} oifname {} {which} drop\n",
+            port(from),
+            port(to),
+        );
+        let done = self.node("switch").feed("nft -f -", &rules);
+        done.map(drop)
+            .with_context(|| format!("failed to drop frames from {from} to {to}"))
+    }
+
+    /// The same in both directions.
+    ///
+    /// # Errors
+    /// What the packet filter refused.
+    pub fn separate(&self, one: &str, other: &str, frames: Frames) -> anyhow::Result<()> {
+        self.drop_between(one, other, frames)?;
+        self.drop_between(other, one, frames)
+    }
+
+    /// The switch forwards everything again; cables stay as they are.
+    ///
+    /// # Errors
+    /// What the packet filter refused.
+    pub fn forward_all(&self) -> anyhow::Result<()> {
+        let rules = format!("delete table {TABLE}\n");
+        self.node("switch").feed("nft -f -", &rules).map(drop)
+    }
+
+    /// The switch forgets behind which port each station is, as it does after five minutes of
+    /// silence.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn forget_stations(&self) -> anyhow::Result<()> {
+        let switch = self.node("switch");
+        switch
+            .must("ip link set br0 type bridge fdb_flush")
+            .map(drop)
+    }
+
+    /// The port behind which the switch has seen a hardware address.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn port_of(&self, mac: super::arp::Mac) -> anyhow::Result<Option<String>> {
+        let table = self.node("switch").must("bridge fdb show br br0")?;
+        let mac = mac.to_string();
+        let learnt = table
+            .lines()
+            .find(|line| line.starts_with(&mac) && !line.contains("permanent"));
+        let mut words = learnt.unwrap_or_default().split_ascii_whitespace();
+        let after = words.by_ref().find(|word| *word == "dev");
+        Ok(after.and_then(|_| words.next()).map(str::to_owned))
+    }
+}
