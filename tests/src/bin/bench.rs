@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use sovnet_tests::bench::failover::{self, Settings};
 use sovnet_tests::bench::join::join;
+use sovnet_tests::bench::peer::Who;
 use sovnet_tests::lan::control;
 use sovnet_tests::lan::holder::{self, Machine};
 use sovnet_tests::tidy::workspace::{self, Workspace};
@@ -25,8 +26,17 @@ enum What {
     /// What a client loses when the node that has an address fails or is drained.
     Failover {
         /// How often each case is measured for each program.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 30)]
         runs: usize,
+        /// Measure only this program; can be given several times.
+        #[arg(long = "peer", value_enum)]
+        peers: Vec<Who>,
+        /// Measure only this case; can be given several times.
+        #[arg(long = "case")]
+        cases: Vec<String>,
+        /// Measure MetalLB, which is slow, in one round of this many.
+        #[arg(long, default_value_t = 3)]
+        metallb_every: usize,
     },
     /// The raw samples of several runs of `failover` as one table.
     Join {
@@ -44,7 +54,12 @@ enum What {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().what {
-        What::Failover { runs } => failover(runs),
+        What::Failover {
+            runs,
+            peers,
+            cases,
+            metallb_every,
+        } => failover(runs, peers, cases, metallb_every),
         What::Join { files } => joined(&files),
         What::Hold(machine) => holder::hold(&machine).map(|()| true),
         What::Relay => control::relay().map(|()| true),
@@ -73,10 +88,18 @@ fn dir() -> anyhow::Result<PathBuf> {
     Ok(Path::new(&target_dir).join("bench"))
 }
 
-fn failover(rounds: usize) -> anyhow::Result<bool> {
+fn failover(
+    rounds: usize,
+    peers: Vec<Who>,
+    cases: Vec<String>,
+    metallb_every: usize,
+) -> anyhow::Result<bool> {
     failover::run(&Settings {
         holder: std::env::current_exe().context("failed to find this program")?,
         dir: dir()?,
         rounds,
+        peers,
+        cases,
+        metallb_every,
     })
 }
