@@ -5,12 +5,16 @@
 //! a module of its own: [`failover`], [`announce`] and [`quiet`]. Nothing here judges the figures
 //! except [`targets`], which only says so.
 
+pub mod announce;
 mod asker;
 pub mod conditions;
 pub mod failover;
 pub mod join;
 pub mod peer;
+pub mod quiet;
+mod ratios;
 pub mod report;
 pub mod samples;
 pub mod stats;
 pub mod targets;
+mod usage;

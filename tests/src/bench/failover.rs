@@ -30,13 +30,15 @@ use stage::Stage;
 mod tests;
 
 /// What sovnet is to reach.
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 16] = [
     target("cable-cut", "longest-gap", Figure::P50, 100.0),
     target("cable-cut", "longest-gap", Figure::P99, 200.0),
     target("daemon-kill", "no-answer", Figure::P50, 100.0),
     target("daemon-kill", "address-left", Figure::Max, 7000.0),
     target("cable-back", "both-answer", Figure::P99, 50.0),
     target("cable-back", "both-answer", Figure::Max, 100.0),
+    target("partition-end", "both-answer", Figure::P99, 50.0),
+    target("partition-end", "both-answer", Figure::Max, 100.0),
     target("restart", "lost", Figure::Max, 0.0),
     target("move", "lost", Figure::Max, 0.0),
     target("drain", "lost", Figure::Max, 0.0),
@@ -70,9 +72,9 @@ pub struct Settings {
     pub peers: Vec<Who>,
     /// What is measured; everything if empty.
     pub cases: Vec<String>,
-    /// MetalLB, which takes longer than all others together, is measured in the first of this many
-    /// rounds, and so on.
-    pub metallb_every: usize,
+    /// What takes long is measured in the first of this many rounds, and so on: everything of
+    /// MetalLB, and the cases that last for all.
+    pub slow_every: usize,
 }
 
 /// All cases, in the order of the table.
@@ -90,9 +92,10 @@ impl Settings {
         self.cases.is_empty() || self.cases.iter().any(|one| one == case)
     }
 
-    /// Whether `who` is measured in that round, counted from 0.
-    fn is_turn(&self, who: Who, round: usize) -> bool {
-        who != Who::Metallb || round.is_multiple_of(self.metallb_every)
+    /// Whether `who` is measured in that boot of that round, counted from 0.
+    fn is_turn(&self, who: Who, boot: &Boot, round: usize) -> bool {
+        let is_slow = who == Who::Metallb || boot.is_slow;
+        !is_slow || round.is_multiple_of(self.slow_every)
     }
 }
 
@@ -141,7 +144,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
 
 fn check(settings: &Settings) -> anyhow::Result<()> {
     ensure!(
-        settings.rounds > 0 && settings.metallb_every > 0,
+        settings.rounds > 0 && settings.slow_every > 0,
         "a benchmark needs one round at least"
     );
     for case in &settings.cases {
@@ -194,7 +197,7 @@ impl Run<'_> {
             let boots = BOOTS.iter();
             for boot in boots.filter(|boot| boot.cases.iter().any(|case| settings.wants(case))) {
                 for who in turns(&whos, round) {
-                    if settings.is_turn(who, round) {
+                    if settings.is_turn(who, boot, round) {
                         self.one(who, round, boot);
                     }
                 }
@@ -277,12 +280,15 @@ fn missing(
     skipped: &[(Who, &'static str)],
 ) -> Vec<String> {
     let mut missing = Vec::new();
-    for case in all_cases().filter(|case| settings.wants(case)) {
+    let cases = BOOTS
+        .iter()
+        .flat_map(|boot| boot.cases.iter().map(move |case| (boot, *case)));
+    for (boot, case) in cases.filter(|(_, case)| settings.wants(case)) {
         for who in settings.whos() {
             if skipped.contains(&(who, case)) {
                 continue;
             }
-            let rounds = (0..settings.rounds).filter(|round| settings.is_turn(who, *round));
+            let rounds = (0..settings.rounds).filter(|round| settings.is_turn(who, boot, *round));
             let rounds = rounds.count();
             for metric in metrics(case) {
                 let row = (case, who.name(), metric);
@@ -313,7 +319,7 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
             "cases": cases,
         },
         "order": "interleaved: each round has every program once per boot, beginning with another one",
-        "metallb-in-every": settings.metallb_every,
+        "slow-in-every": settings.slow_every,
         "kubernetes": if whos.contains(&Who::Metallb) { "runs beside everything" } else { "none" },
         "probe-every-ms": stage::PROBE_EVERY.as_millis(),
         "ask-every-ms": stage::ASK_EVERY.as_millis(),

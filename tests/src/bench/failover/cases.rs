@@ -20,19 +20,24 @@ pub(super) struct Boot {
     pub(super) cases: &'static [&'static str],
     /// Whether the programs are configured to give addresses back.
     pub(super) fails_back: bool,
+    /// Whether it takes so long that it is measured in fewer rounds, as MetalLB is.
+    pub(super) is_slow: bool,
     /// Does it.
     pub(super) run: fn(&mut Stage) -> anyhow::Result<Vec<Sample>>,
 }
 
 /// All boots.
-pub(super) const BOOTS: [Boot; 4] = [
+pub(super) const BOOTS: [Boot; 5] = [
     boot(&["cable-cut", "cable-back"], cable),
     boot(&["daemon-kill", "node-return"], kill_and_return),
     boot(&["restart", "move", "drain", "foreign-take"], planned),
     Boot {
-        cases: &["fail-back"],
         fails_back: true,
-        run: fail_back,
+        ..boot(&["fail-back"], fail_back)
+    },
+    Boot {
+        is_slow: true,
+        ..boot(&["partition-end"], partition)
     },
 ];
 
@@ -43,6 +48,7 @@ const fn boot(
     Boot {
         cases,
         fails_back: false,
+        is_slow: false,
         run,
     }
 }
@@ -89,6 +95,10 @@ const KILL_AGE: Duration = Duration::from_secs(8);
 /// How long a node takes to boot.
 const BOOT: Duration = Duration::from_secs(3);
 
+/// A partition after which MetalLB's speakers have given each other up for good: they go on gossiping
+/// to the dead for 30 s.
+const PARTITION: Duration = Duration::from_secs(40);
+
 /// How long it may take until an address goes back.
 const GOES_BACK_WITHIN: Duration = Duration::from_secs(60);
 
@@ -131,6 +141,10 @@ pub(super) fn explained() -> Value {
             "one gratuitous ARP request of another host, {} s after the drain; {foreign}",
             STEADY.as_secs_f64()
         ),
+        "partition-end": format!(
+            "the holder's cable is out for {} s, then it is put back; {back}",
+            PARTITION.as_secs()
+        ),
         "fail-back": format!(
             "the holder's daemon is stopped in order and starts again, with sovnet configured to \
              give addresses back after 10 s as the others do by themselves; from the start on; \
@@ -172,10 +186,7 @@ fn node_return(stage: &mut Stage, node: &str) -> anyhow::Result<Vec<Sample>> {
         host.run(&format!("ip addr del {ADDRESS}/32 dev {link}"))?;
         host.run(&format!("ip addr del {ADDRESS}/24 dev {link}"))?;
     }
-    let cut_at = now();
-    wait_for("the node to boot", BOOT * 2, || {
-        (now().duration_since(cut_at) >= BOOT).then_some(())
-    })?;
+    wait_over("the node to boot", BOOT)?;
     let before = stage.holder()?;
     let back_at = now();
     stage.lan.heal(node)?;
@@ -246,6 +257,23 @@ fn fail_back(stage: &mut Stage) -> anyhow::Result<Vec<Sample>> {
     let watched = now().duration_since(started_at);
     let watch = (watched + MOVE_WATCH.0, watched + MOVE_WATCH.1);
     stage.watch("fail-back", started_at, watch)
+}
+
+fn partition(stage: &mut Stage) -> anyhow::Result<Vec<Sample>> {
+    let holder = stage.holder()?;
+    stage.lan.cut(holder)?;
+    wait_over("the partition to be over", PARTITION)?;
+    let back_at = now();
+    stage.lan.heal(holder)?;
+    stage.watch("partition-end", back_at, BACK_WATCH)
+}
+
+fn wait_over(what: &str, time: Duration) -> anyhow::Result<()> {
+    let since = now();
+    wait_for(what, time * 2, || {
+        (now().duration_since(since) >= time).then_some(())
+    })?;
+    Ok(())
 }
 
 fn other(node: &str) -> &'static str {

@@ -10,7 +10,7 @@ fn settings() -> Settings {
         rounds: 7,
         peers: vec![Who::Metallb, Who::Sovnet],
         cases: vec!["drain".to_owned(), "move".to_owned()],
-        metallb_every: 3,
+        slow_every: 3,
     }
 }
 
