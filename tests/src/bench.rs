@@ -1,13 +1,20 @@
 //! Benchmarks, `make bench-NAME`: one program beside others, in one run, in interleaved rounds.
 //!
 //! What every benchmark shares is here: samples and their statistics, the order of the rounds, what
-//! is said of the machine, the table and the files. What is measured is a module of its own, such
-//! as [`failover`]. Nothing here judges the figures except [`targets`], which only says so.
+//! is said of the machine, the programs beside sovnet, the table and the files. What is measured is
+//! a module of its own: [`failover`], [`announce`] and [`quiet`]. Nothing here judges the figures
+//! except [`targets`], which only says so.
 
+pub mod announce;
+mod asker;
 pub mod conditions;
 pub mod failover;
 pub mod join;
+pub mod peer;
+pub mod quiet;
+mod ratios;
 pub mod report;
 pub mod samples;
 pub mod stats;
 pub mod targets;
+mod usage;

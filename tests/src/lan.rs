@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod faults;
 pub mod fetch;
 pub mod holder;
+mod hosts;
 mod node;
 mod nursery;
 pub mod page;
@@ -178,13 +179,7 @@ impl Lan {
     fn wire(&self, machines: &[(&str, &str)]) -> anyhow::Result<()> {
         let switch = self.node("switch");
         for node in self.nodes() {
-            for scope in ["all", "default"] {
-                node.set_sysctl(&format!("ipv6/conf/{scope}/disable_ipv6"), "1")?;
-                // As Debian has it; a fresh namespace takes the host's.
-                node.set_sysctl(&format!("ipv4/conf/{scope}/rp_filter"), "2")?;
-                node.set_sysctl(&format!("ipv4/conf/{scope}/arp_ignore"), "0")?;
-                node.set_sysctl(&format!("ipv4/conf/{scope}/arp_announce"), "0")?;
-            }
+            node.prepare_network()?;
         }
         switch.feed("ip -batch -", &self.switch_batch(machines))?;
         for (name, address) in machines {

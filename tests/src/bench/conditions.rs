@@ -4,10 +4,15 @@
 //! having without it.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
 use serde_json::{Map, Value, json};
+
+use super::peer::{Who, metallb};
+use crate::lab::show;
+use crate::tidy::workspace::root;
 
 const UNKNOWN: &str = "unknown";
 
@@ -52,4 +57,62 @@ pub fn package_version(package: &str) -> String {
     let version = asked.ok().filter(|output| output.status.success());
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     version.unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// The programs that are measured: versions, and configs as they are in force.
+///
+/// # Errors
+/// If a config cannot be read.
+pub fn programs(sovnetd: &Path, whos: &[Who]) -> anyhow::Result<Map<String, Value>> {
+    let mut configs = Map::new();
+    for who in whos {
+        let config = json!({ "file": who.config_file(), "text": in_force(&who.config()?) });
+        configs.insert(who.name().to_owned(), config);
+    }
+    let facts = json!({
+        "versions": {
+            "sovnet": first_line(Command::new(sovnetd).arg("--version")),
+            "sovnet-commit": first_line(
+                Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(root()),
+            ),
+            "sovnet-build": sovnetd.parent().and_then(Path::file_name).map(|name| name.to_string_lossy()),
+            "keepalived": first_line(Command::new("keepalived").arg("--version")),
+            "keepalived-package": package_version("keepalived"),
+            "metallb": metallb::VERSION,
+        },
+        "configs": configs,
+    });
+    Ok(facts.as_object().cloned().unwrap_or_default())
+}
+
+/// A config without its comments and empty lines.
+fn in_force(config: &str) -> String {
+    let is_in_force = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    let lines: Vec<&str> = config.lines().filter(is_in_force).collect();
+    lines.join("\n")
+}
+
+/// Prints all of them, with the configs laid out as they are.
+pub fn show_conditions(conditions: &Map<String, Value>) {
+    show::line("== Conditions");
+    show_map(conditions, "");
+}
+
+fn show_map(map: &Map<String, Value>, indent: &str) {
+    for (key, value) in map {
+        if let Value::Object(inner) = value {
+            show::line(&format!("{indent}{key}:"));
+            show_map(inner, &format!("{indent}    "));
+        } else if let Some(text) = value.as_str().filter(|text| text.contains('\n')) {
+            show::line(&format!("{indent}{key}:"));
+            for line in text.lines() {
+                show::line(&format!("{indent}    {line}"));
+            }
+        } else {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            show::line(&format!("{indent}{key}: {text}"));
+        }
+    }
 }

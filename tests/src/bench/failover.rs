@@ -1,39 +1,52 @@
 //! `make bench-failover`: how long the LAN does without an address when a node fails or is drained,
-//! sovnet beside keepalived on the LAN of network namespaces.
+//! sovnet beside keepalived and MetalLB on the LAN of network namespaces.
 //!
 //! Owns the rounds and the files. What happens in a case is `cases`, what a client notices is
-//! `stage`, how a program is run is `sovnet` and `keepalived`.
+//! `stage`, where a program runs is `grounds`.
 
-mod asker;
 mod cases;
-mod cluster;
-mod keepalived;
-mod sovnet;
+mod grounds;
+mod leftover;
 mod stage;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
 
-use super::conditions::{first_line, machine, package_version};
+use super::conditions::{self, machine, show_conditions};
+use super::peer::Who;
 use super::report::Report;
 use super::samples::{Sample, turns};
 use super::targets::{Figure, Target, verdicts};
 use crate::clock::now;
 use crate::lab::show;
 use crate::lan::{Plan, programs};
-use crate::tidy::workspace::root;
-use cases::{BOOTS, Boot, CASES};
-use cluster::Who;
+use cases::{BOOTS, Boot, metrics};
+use grounds::Grounds;
 use stage::Stage;
 
+#[cfg(test)]
+mod tests;
+
 /// What sovnet is to reach.
-const TARGETS: [Target; 3] = [
-    target("cable-cut", "longest-gap", Figure::P50, 150.0),
-    target("cable-cut", "longest-gap", Figure::P99, 300.0),
+const TARGETS: [Target; 16] = [
+    target("cable-cut", "longest-gap", Figure::P50, 100.0),
+    target("cable-cut", "longest-gap", Figure::P99, 200.0),
+    target("daemon-kill", "no-answer", Figure::P50, 100.0),
+    target("daemon-kill", "address-left", Figure::Max, 7000.0),
+    target("cable-back", "both-answer", Figure::P99, 50.0),
+    target("cable-back", "both-answer", Figure::Max, 100.0),
+    target("partition-end", "both-answer", Figure::P99, 50.0),
+    target("partition-end", "both-answer", Figure::Max, 100.0),
+    target("restart", "lost", Figure::Max, 0.0),
+    target("move", "lost", Figure::Max, 0.0),
     target("drain", "lost", Figure::Max, 0.0),
+    target("fail-back", "lost", Figure::Max, 0.0),
+    target("drain", "both-answer", Figure::Max, 50.0),
+    target("move", "both-answer", Figure::Max, 50.0),
+    target("foreign-take", "defended", Figure::Max, 10.0),
+    target("node-return", "moved", Figure::Max, 0.0),
 ];
 
 const fn target(case: &'static str, metric: &'static str, figure: Figure, at_most: f64) -> Target {
@@ -55,6 +68,35 @@ pub struct Settings {
     pub dir: PathBuf,
     /// How often each case is measured for each program.
     pub rounds: usize,
+    /// Who is measured; everybody if empty.
+    pub peers: Vec<Who>,
+    /// What is measured; everything if empty.
+    pub cases: Vec<String>,
+    /// What takes long is measured in the first of this many rounds, and so on: everything of
+    /// MetalLB, and the cases that last for all.
+    pub slow_every: usize,
+}
+
+/// All cases, in the order of the table.
+pub fn all_cases() -> impl Iterator<Item = &'static str> {
+    BOOTS.iter().flat_map(|boot| boot.cases).copied()
+}
+
+impl Settings {
+    fn whos(&self) -> Vec<Who> {
+        let is_wanted = |who: &Who| self.peers.is_empty() || self.peers.contains(who);
+        Who::ALL.into_iter().filter(is_wanted).collect()
+    }
+
+    fn wants(&self, case: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|one| one == case)
+    }
+
+    /// Whether `who` is measured in that boot of that round, counted from 0.
+    fn is_turn(&self, who: Who, boot: &Boot, round: usize) -> bool {
+        let is_slow = who == Who::Metallb || boot.is_slow;
+        !is_slow || round.is_multiple_of(self.slow_every)
+    }
 }
 
 /// Measures, prints the table and writes the files. False if something could not be measured; a
@@ -63,11 +105,7 @@ pub struct Settings {
 /// # Errors
 /// If nothing can be measured at all, or the files cannot be written.
 pub fn run(settings: &Settings) -> anyhow::Result<bool> {
-    ensure!(settings.rounds > 0, "a benchmark needs one round at least");
-    ensure!(
-        nix::unistd::geteuid().is_root(),
-        "this benchmark makes network namespaces and needs root: sudo make bench-failover"
-    );
+    check(settings)?;
     let plan = Plan {
         lab: settings.holder.clone(),
         programs: programs(&settings.holder)?,
@@ -75,19 +113,21 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         clock_ahead: None,
         kubernetes: None,
     };
-    let conditions = conditions(&plan, settings.rounds)?;
+    let conditions = conditions(&plan, settings)?;
     show_conditions(&conditions);
     let started_at = now();
-    let samples = measure(&plan, settings.rounds);
+    let mut run = Run::new(settings, &plan);
+    run.grounds.prepare(&settings.whos())?;
+    run.measure();
     let report = Report {
         name: "failover",
-        whos: Who::ALL.map(Who::name).to_vec(),
+        whos: settings.whos().into_iter().map(Who::name).collect(),
         conditions,
-        samples,
+        samples: std::mem::take(&mut run.samples),
     };
     report.write(&settings.dir)?;
     show(&report);
-    let missing = missing(&report.samples, settings.rounds);
+    let missing = missing(settings, &report.samples, &run.skipped);
     for what in &missing {
         show::line(&format!("not measured: {what}"));
     }
@@ -102,6 +142,26 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
     Ok(missing.is_empty())
 }
 
+fn check(settings: &Settings) -> anyhow::Result<()> {
+    ensure!(
+        settings.rounds > 0 && settings.slow_every > 0,
+        "a benchmark needs one round at least"
+    );
+    for case in &settings.cases {
+        let known: Vec<&str> = all_cases().collect();
+        let known_text = known.join(", ");
+        ensure!(
+            known.contains(&case.as_str()),
+            "there is no case {case}; there are {known_text}"
+        );
+    }
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "this benchmark makes network namespaces and needs root: sudo make bench-failover"
+    );
+    Ok(())
+}
+
 /// Prints the table, and what became of the targets.
 pub fn show(report: &Report) {
     show::line(&format!("\n{}", report.table()));
@@ -110,46 +170,90 @@ pub fn show(report: &Report) {
     }
 }
 
-/// All rounds. A boot that fails is said and leaves a gap; the others go on.
-fn measure(plan: &Plan, rounds: usize) -> Vec<Sample> {
-    let mut samples = Vec::new();
-    for round in 0..rounds {
-        for (title, boot) in BOOTS {
-            for who in turns(&Who::ALL, round) {
-                let place = format!("round {}/{rounds} {:15} {title:21}", round + 1, who.name());
-                match one_boot(plan, who, (round, boot)) {
-                    Ok(measured) => {
-                        show::line(&format!("{place} {}", in_short(&measured)));
-                        samples.extend(measured.into_iter().map(|one| Sample {
-                            round: round + 1,
-                            ..one
-                        }));
+/// A run, as far as it has got.
+struct Run<'a> {
+    settings: &'a Settings,
+    grounds: Grounds,
+    samples: Vec<Sample>,
+    /// What a program cannot do.
+    skipped: Vec<(Who, &'static str)>,
+}
+
+impl Run<'_> {
+    fn new<'a>(settings: &'a Settings, plan: &Plan) -> Run<'a> {
+        Run {
+            settings,
+            grounds: Grounds::new(plan),
+            samples: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    /// All rounds. A boot that fails is said and leaves a gap; the others go on.
+    fn measure(&mut self) {
+        let settings = self.settings;
+        let whos = settings.whos();
+        for round in 0..settings.rounds {
+            let boots = BOOTS.iter();
+            for boot in boots.filter(|boot| boot.cases.iter().any(|case| settings.wants(case))) {
+                for who in turns(&whos, round) {
+                    if settings.is_turn(who, boot, round) {
+                        self.one(who, round, boot);
                     }
-                    Err(error) => show::line(&format!("{place} FAILED: {error:#}")),
                 }
             }
         }
     }
-    samples
-}
 
-/// A LAN of its own, with empty state directories, for one program and the cases of one boot.
-fn one_boot(plan: &Plan, who: Who, (round, boot): (usize, Boot)) -> anyhow::Result<Vec<Sample>> {
-    let mut stage = Stage::set(plan, who)?;
-    let measured = stage.wait_settled(round).and_then(|()| boot(&mut stage));
-    let pauses = stage.cluster.pauses();
-    if pauses > 0 {
-        show::line(&format!(
-            "this machine stood still under {} {pauses} times: what follows is not its own figure",
-            who.name()
-        ));
-    }
-    if measured.is_err() {
-        for line in stage.log() {
-            show::line(&format!("    {line}"));
+    fn one(&mut self, who: Who, round: usize, boot: &Boot) {
+        let title = boot.cases.join(", ");
+        let rounds = self.settings.rounds;
+        let place = format!("round {}/{rounds} {:16} {title}:", round + 1, who.name());
+        match self.one_boot(who, round, boot) {
+            Ok(mut measured) => {
+                measured.retain(|one| self.settings.wants(one.case));
+                show::line(&format!("{place} {}", in_short(&measured)));
+                self.samples.extend(measured.into_iter().map(|one| Sample {
+                    round: round + 1,
+                    ..one
+                }));
+            }
+            Err(error) => {
+                show::line(&format!("{place} FAILED: {error:#}"));
+                self.grounds.forget(who);
+            }
         }
     }
-    measured
+
+    /// A LAN with empty state directories, for one program and the cases of one boot.
+    fn one_boot(&mut self, who: Who, round: usize, boot: &Boot) -> anyhow::Result<Vec<Sample>> {
+        let mut stage = Stage::set(&mut self.grounds, who, boot)?;
+        let measured = stage
+            .wait_settled(round)
+            .and_then(|()| (boot.run)(&mut stage));
+        let pauses = stage.cluster.pauses();
+        if pauses > 0 {
+            show::line(&format!(
+                "this machine stood still under {} {pauses} times: what follows is not its own figure",
+                who.name()
+            ));
+        }
+        for case in &stage.skipped {
+            if !self.skipped.contains(&(who, *case)) {
+                show::line(&format!(
+                    "skipped: {} has no command for {case}",
+                    who.name()
+                ));
+                self.skipped.push((who, *case));
+            }
+        }
+        if measured.is_err() {
+            for line in stage.log() {
+                show::line(&format!("    {line}"));
+            }
+        }
+        measured
+    }
 }
 
 fn in_short(measured: &[Sample]) -> String {
@@ -169,17 +273,31 @@ fn in_short(measured: &[Sample]) -> String {
     text.trim_start().to_owned()
 }
 
-/// The cases and programs that have fewer samples than rounds.
-fn missing(samples: &[Sample], rounds: usize) -> Vec<String> {
+/// The cases and programs that have fewer samples than turns, without what was skipped.
+fn missing(
+    settings: &Settings,
+    samples: &[Sample],
+    skipped: &[(Who, &'static str)],
+) -> Vec<String> {
     let mut missing = Vec::new();
-    for case in CASES {
-        for who in Who::ALL.map(Who::name) {
-            for metric in stage::METRICS {
-                let of_row = |one: &&Sample| (one.case, one.who, one.metric) == (case, who, metric);
+    let cases = BOOTS
+        .iter()
+        .flat_map(|boot| boot.cases.iter().map(move |case| (boot, *case)));
+    for (boot, case) in cases.filter(|(_, case)| settings.wants(case)) {
+        for who in settings.whos() {
+            if skipped.contains(&(who, case)) {
+                continue;
+            }
+            let rounds = (0..settings.rounds).filter(|round| settings.is_turn(who, boot, *round));
+            let rounds = rounds.count();
+            for metric in metrics(case) {
+                let row = (case, who.name(), metric);
+                let of_row = |one: &&Sample| (one.case, one.who, one.metric) == row;
                 let count = samples.iter().filter(of_row).count();
                 if count < rounds {
+                    let name = who.name();
                     missing.push(format!(
-                        "{who} {case} {}: {count} of {rounds}",
+                        "{name} {case} {}: {count} of {rounds}",
                         metric.metric
                     ));
                 }
@@ -189,32 +307,24 @@ fn missing(samples: &[Sample], rounds: usize) -> Vec<String> {
     missing
 }
 
-fn conditions(plan: &Plan, rounds: usize) -> anyhow::Result<Map<String, Value>> {
+fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Value>> {
+    let whos = settings.whos();
     let mut conditions = machine();
-    let mut configs = Map::new();
-    for who in Who::ALL {
-        let config = json!({ "file": who.config_file(), "text": in_force(&who.config()?) });
-        configs.insert(who.name().to_owned(), config);
-    }
-    let sovnetd = plan.programs.join("sovnetd");
+    conditions.extend(conditions::programs(&plan.programs.join("sovnetd"), &whos)?);
+    let cases: Vec<&str> = all_cases().filter(|case| settings.wants(case)).collect();
     let own = json!({
-        "rounds": rounds,
-        "order": "interleaved: each round has every program once per boot, beginning with another one",
-        "versions": {
-            "sovnet": first_line(Command::new(sovnetd).arg("--version")),
-            "sovnet-commit": first_line(
-                Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(root()),
-            ),
-            "sovnet-build": plan.programs.file_name().map(|name| name.to_string_lossy()),
-            "keepalived": first_line(Command::new("keepalived").arg("--version")),
-            "keepalived-package": package_version("keepalived"),
+        "rounds": settings.rounds,
+        "measured": {
+            "peers": whos.iter().map(|who| who.name()).collect::<Vec<_>>(),
+            "cases": cases,
         },
-        "sovnet-detection": "default",
+        "order": "interleaved: each round has every program once per boot, beginning with another one",
+        "slow-in-every": settings.slow_every,
+        "kubernetes": if whos.contains(&Who::Metallb) { "runs beside everything" } else { "none" },
         "probe-every-ms": stage::PROBE_EVERY.as_millis(),
         "ask-every-ms": stage::ASK_EVERY.as_millis(),
         "cases": cases::explained(),
         "metrics": stage::explained(),
-        "configs": configs,
     });
     conditions.extend(
         own.as_object()
@@ -222,36 +332,4 @@ fn conditions(plan: &Plan, rounds: usize) -> anyhow::Result<Map<String, Value>> 
             .context("conditions are an object")?,
     );
     Ok(conditions)
-}
-
-/// A config without its comments and empty lines.
-fn in_force(config: &str) -> String {
-    let is_in_force = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
-    let lines: Vec<&str> = config.lines().filter(is_in_force).collect();
-    lines.join("\n")
-}
-
-/// All of them, with the configs laid out as they are.
-fn show_conditions(conditions: &Map<String, Value>) {
-    show::line("== Conditions");
-    show_map(conditions, "");
-}
-
-fn show_map(map: &Map<String, Value>, indent: &str) {
-    for (key, value) in map {
-        if let Value::Object(inner) = value {
-            show::line(&format!("{indent}{key}:"));
-            show_map(inner, &format!("{indent}    "));
-        } else if let Some(text) = value.as_str().filter(|text| text.contains('\n')) {
-            show::line(&format!("{indent}{key}:"));
-            for line in text.lines() {
-                show::line(&format!("{indent}    {line}"));
-            }
-        } else {
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            show::line(&format!("{indent}{key}: {text}"));
-        }
-    }
 }

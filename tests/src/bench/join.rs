@@ -15,7 +15,7 @@ use super::samples::{Metric, Sample, distinct};
 mod tests;
 
 /// What runs may differ in.
-const OWN: [&str; 3] = ["rounds", "joined", LOAD];
+const OWN: [&str; 4] = ["rounds", "joined", "measured", LOAD];
 
 /// How busy the machine was before each of them.
 const LOAD: &str = "load-at-start";

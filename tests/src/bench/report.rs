@@ -88,8 +88,16 @@ impl Report {
 }
 
 fn cell(row: &Row) -> String {
-    let [p50, p99, max] = [row.p50, row.p99, row.max].map(|value| format!("{value:.0}"));
+    let [p50, p99, max] = [row.p50, row.p99, row.max].map(figure);
     format!("{p50} / {p99} / {max}")
+}
+
+/// Small figures with their tenths.
+fn figure(value: f64) -> String {
+    if value < 10.0 && value.fract() != 0.0 {
+        return format!("{value:.1}");
+    }
+    format!("{value:.0}")
 }
 
 fn pretty(value: &impl Serialize) -> anyhow::Result<String> {

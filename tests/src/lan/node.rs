@@ -139,6 +139,18 @@ impl Node {
             .with_context(|| format!("failed to set {key} on {}", self.name))
     }
 
+    /// The settings of a new machine's network.
+    pub(super) fn prepare_network(&self) -> anyhow::Result<()> {
+        for scope in ["all", "default"] {
+            self.set_sysctl(&format!("ipv6/conf/{scope}/disable_ipv6"), "1")?;
+            // As Debian has it; a fresh namespace takes the host's.
+            self.set_sysctl(&format!("ipv4/conf/{scope}/rp_filter"), "2")?;
+            self.set_sysctl(&format!("ipv4/conf/{scope}/arp_ignore"), "0")?;
+            self.set_sysctl(&format!("ipv4/conf/{scope}/arp_announce"), "0")?;
+        }
+        Ok(())
+    }
+
     /// Reads a setting below `/proc/sys/net` of this machine.
     ///
     /// # Errors

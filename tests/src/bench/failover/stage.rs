@@ -4,18 +4,23 @@
 //! router asks for it by ARP, as a client does that knows nothing yet.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::asker::{Asker, Verdict};
-use super::cluster::{Cluster, Who};
+use super::cases::Boot;
+use super::grounds::Grounds;
+use super::leftover::Leftover;
+use crate::bench::asker::{Asker, Verdict};
+use crate::bench::peer::{Addresses, Cluster, Wanted, Who};
 use crate::bench::samples::{Metric, Sample, phase, tenths};
 use crate::clock::{now, wait_for};
 use crate::lan::arp::{Mac, link_mac};
 use crate::lan::probe::{Prober, Question};
-use crate::lan::{Lan, NODES, Plan};
+use crate::lan::sniff::Sniffer;
+use crate::lan::{Lan, NODES};
 
 /// The address that fails over.
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 240);
@@ -24,7 +29,7 @@ pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 240);
 pub(super) const PROBE_EVERY: Duration = Duration::from_millis(2);
 
 /// How often the router asks.
-pub(super) const ASK_EVERY: Duration = Duration::from_millis(10);
+pub(super) const ASK_EVERY: Duration = Duration::from_millis(2);
 
 /// How long a program may take until one node has the address.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -43,6 +48,15 @@ const BOTH: Metric = metric("both-answer", "ms");
 /// What is measured in every case.
 pub(super) const METRICS: [Metric; 4] = [GAP, LOST, NONE, BOTH];
 
+/// In a case where a daemon was killed.
+pub(super) const LEFT: Metric = metric("address-left", "ms");
+
+/// In a case where another host takes the address.
+pub(super) const DEFENDED: Metric = metric("defended", "ms");
+
+/// In a case where a node returns.
+pub(super) const MOVED: Metric = metric("moved", "addresses");
+
 const fn metric(metric: &'static str, unit: &'static str) -> Metric {
     Metric { metric, unit }
 }
@@ -54,6 +68,9 @@ pub(super) fn explained() -> Value {
         "lost": "a client in touch: pings that were never answered",
         "no-answer": "a client that asks by ARP: the longest time in which nobody answered",
         "both-answer": "a client that asks by ARP: the time in which two nodes answered, in total",
+        "address-left": "how long the kernel of the killed node still had the address",
+        "defended": "from the foreign frame to the first announcement of a node",
+        "moved": "addresses that another node has after the node came back",
     })
 }
 
@@ -64,30 +81,41 @@ pub(super) struct Stage {
     macs: Vec<(Mac, &'static str)>,
     echo: Prober,
     asker: Asker,
+    ear: Sniffer,
     pub(super) cluster: Box<dyn Cluster>,
+    /// Cases that the program cannot do.
+    pub(super) skipped: Vec<&'static str>,
     // Last: everything else runs on it.
-    pub(super) lan: Lan,
+    pub(super) lan: Arc<Lan>,
 }
 
 impl Stage {
-    /// Builds the LAN and starts everything.
-    pub(super) fn set(plan: &Plan, who: Who) -> anyhow::Result<Stage> {
-        let lan = Lan::build(plan).context("failed to build the LAN")?;
+    /// Builds the LAN, unless it stays from an earlier boot, and starts everything.
+    pub(super) fn set(grounds: &mut Grounds, who: Who, boot: &Boot) -> anyhow::Result<Stage> {
+        let ground = grounds.give(who)?;
+        let lan = Arc::clone(&ground.lan);
         let mut macs = Vec::new();
         for name in NODES {
             macs.push((link_mac(lan.node(name), "eth0")?, name));
         }
-        let cluster = who.start(plan, &lan)?;
+        let wanted = Wanted {
+            addresses: Addresses::Shipped,
+            fails_back: boot.fails_back,
+        };
+        let cluster = who.start(&ground, &wanted)?;
         let started_at = now();
         let echo = Prober::start(lan.node("laptop"), Question::Echo(ADDRESS), PROBE_EVERY)?;
         let asker = Asker::start(lan.node("router"), "lan0", ADDRESS, ASK_EVERY)?;
+        let ear = Sniffer::start(&lan)?;
         Ok(Stage {
             who,
             started_at,
             macs,
             echo,
             asker,
+            ear,
             cluster,
+            skipped: Vec::new(),
             lan,
         })
     }
@@ -119,11 +147,20 @@ impl Stage {
     /// The node that alone has answered ARP for a while.
     pub(super) fn holder(&self) -> anyhow::Result<&'static str> {
         let mac = wait_for("one node to answer", READY_WITHIN, || self.sole_answerer())?;
-        let found = self.macs.iter().find(|(of_node, _)| *of_node == mac);
-        match found {
-            Some((_, name)) => Ok(name),
+        match self.name_of(mac) {
+            Some(name) => Ok(name),
             None => bail!("{ADDRESS} is answered by {mac}, which is no node"),
         }
+    }
+
+    /// The same without waiting for it.
+    pub(super) fn sole_answerer_name(&self) -> Option<&'static str> {
+        self.sole_answerer().and_then(|mac| self.name_of(mac))
+    }
+
+    fn name_of(&self, mac: Mac) -> Option<&'static str> {
+        let found = self.macs.iter().find(|(of_node, _)| *of_node == mac);
+        found.map(|(_, name)| *name)
     }
 
     fn sole_answerer(&self) -> Option<Mac> {
@@ -142,8 +179,8 @@ impl Stage {
         outcome.sent > 0 && outcome.lost == 0
     }
 
-    /// Looks on for `least`, and on until the laptop is content again, but no longer than `most`;
-    /// gives what the clients have noticed since.
+    /// Looks on for `least`, and on until one node alone answers and the laptop is content again,
+    /// but no longer than `most`; gives what the clients have noticed since.
     pub(super) fn watch(
         &self,
         case: &'static str,
@@ -152,7 +189,8 @@ impl Stage {
     ) -> anyhow::Result<Vec<Sample>> {
         wait_for("the end of the watch", most * 2, || {
             let watched = now().duration_since(since);
-            (watched >= most || watched >= least && self.is_calm()).then_some(())
+            let is_over = || self.is_calm() && self.sole_answerer().is_some();
+            (watched >= most || watched >= least && is_over()).then_some(())
         })?;
         let until = now();
         let echo = self.echo.outcome(since, until);
@@ -166,14 +204,40 @@ impl Stage {
         ];
         let samples = METRICS.into_iter().zip(figures);
         Ok(samples
-            .map(|(metric, value)| Sample {
-                round: 0,
-                case,
-                who: self.who.name(),
-                metric,
-                value: tenths(value),
-            })
+            .map(|(metric, value)| self.sample(case, metric, value))
             .collect())
+    }
+
+    /// One more figure of a case.
+    pub(super) fn sample(&self, case: &'static str, metric: Metric, value: f64) -> Sample {
+        Sample {
+            round: 0,
+            case,
+            who: self.who.name(),
+            metric,
+            value: tenths(value),
+        }
+    }
+
+    /// Begins to look whether the kernel of `node` has the address, for no longer than `most`.
+    pub(super) fn leftover(&self, node: &str, most: Duration) -> anyhow::Result<Leftover> {
+        Leftover::start(self.lan.node(node), ADDRESS, most)
+    }
+
+    /// The time from the frame with which `foreign` took the address to the first announcement of
+    /// a node; `most` if there was none.
+    pub(super) fn defended_after(&self, since: Instant, foreign: Mac, most: Duration) -> Duration {
+        let heard = self.ear.heard();
+        let mut gratuitous = heard.iter().filter(|one| {
+            let arp = &one.arp;
+            one.at >= since && arp.sender == ADDRESS && arp.target == ADDRESS
+        });
+        let taken_at = gratuitous.find(|one| one.arp.sender_mac == foreign);
+        let defence = gratuitous.find(|one| NODES.contains(&one.machine.as_str()));
+        match (taken_at, defence) {
+            (Some(taken), Some(defence)) => defence.at.duration_since(taken.at),
+            (None, _) | (_, None) => most,
+        }
     }
 
     /// The last lines of the programs' logs.
@@ -182,6 +246,7 @@ impl Stage {
     }
 }
 
-fn millis(time: Duration) -> f64 {
+/// In milliseconds.
+pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

@@ -23,6 +23,9 @@ use crate::lan::sniff::{bind_to_link, packet_socket, receive};
 #[cfg(test)]
 mod tests;
 
+/// A silence that is a pause of the machine, and no change of the holder.
+const HICCUP: Duration = Duration::from_millis(20);
+
 /// One question, and the different hardware addresses that came back.
 #[derive(Debug, Clone)]
 struct Asked {
@@ -89,18 +92,23 @@ impl Asker {
         })
     }
 
-    /// The one host that answered every question since then; none if there was another one, or
-    /// none, or no question.
+    /// The one host that answered since then, without a longer silence than [`HICCUP`]; none if
+    /// there was another one, or none, or no question.
     pub(super) fn sole_answerer(&self, since: Instant) -> Option<Mac> {
-        let asked = self.asked(since, now());
+        let until = now();
+        let asked = self.asked(since, until);
         // The last question may still be on its way.
-        let (_, settled) = asked.split_last()?;
-        let first = settled.first()?.answers.first().copied()?;
-        let kinds = kinds(settled);
-        let is_sole = |(one, kind): (&Asked, &Kind)| {
-            *kind == Kind::One && one.answers.iter().all(|mac| *mac == first)
-        };
-        settled.iter().zip(&kinds).all(is_sole).then_some(first)
+        let (last, settled) = asked.split_last()?;
+        let silence = judge(settled, last.at, self.every * 2).nobody;
+        let mut answers = settled.iter().flat_map(|one| &one.answers);
+        let first = answers.next().copied()?;
+        let is_sole = answers.all(|mac| *mac == first);
+        (is_sole && silence <= HICCUP).then_some(first)
+    }
+
+    /// How often another host than the last one answered since then, each time alone.
+    pub(super) fn changes(&self, since: Instant) -> usize {
+        changes(&self.asked(since, now()))
     }
 
     /// What asking gave between those moments.
@@ -154,6 +162,17 @@ fn judge(asked: &[Asked], until: Instant, longest: Duration) -> Verdict {
         }
     }
     verdict
+}
+
+/// How often the host that alone answered is another one than before.
+fn changes(asked: &[Asked]) -> usize {
+    let alone = asked.iter().filter_map(|one| match one.answers.as_slice() {
+        [mac] => Some(*mac),
+        _ => None,
+    });
+    let mut holders: Vec<Mac> = alone.collect();
+    holders.dedup();
+    holders.len().saturating_sub(1)
 }
 
 fn kinds(asked: &[Asked]) -> Vec<Kind> {

@@ -1,0 +1,293 @@
+//! The cases: what is done, and what it costs.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use super::field::{Field, Size};
+use super::flood::{Flood, flood};
+use super::sweep::new_answers;
+use super::{Settings, Work};
+use crate::bench::peer::Who;
+use crate::bench::samples::{Metric, Sample, tenths};
+use crate::bench::usage::{per_second, processor_time, resident_mb, sent_bytes, softirq_time};
+use crate::clock::{now, wait_for};
+use crate::lan::arp::{Mac, link_mac};
+use crate::lan::sniff::Sniffer;
+
+/// Requests per second in the case that counts answers. More than any LAN has, and less than would
+/// fill a queue.
+pub(super) const ANSWER_RATE: u32 = 20_000;
+
+/// Requests per second of a storm that concerns nobody.
+pub(super) const STORM_RATE: u32 = 100_000;
+
+/// How long programs are left alone before their rest is measured: what a start brings is over.
+const CALM: Duration = Duration::from_secs(15);
+
+/// How long a take-over may take at most.
+const TAKE_OVER_WITHIN: Duration = Duration::from_secs(30);
+
+const fn metric(metric: &'static str, unit: &'static str) -> Metric {
+    Metric { metric, unit }
+}
+
+const PROCESS: Metric = metric("process-cpu", "ms/s");
+const SOFTIRQ: Metric = metric("softirq", "ms/s");
+const ANSWERED: Metric = metric("answered", "per s");
+const PER_CPU: Metric = metric("answered-per-cpu-second", "answers");
+const SENT: Metric = metric("sent", "per s");
+const RESIDENT: Metric = metric("resident", "MB");
+const TRAFFIC: Metric = metric("traffic", "bytes/s");
+const TAKEN: Metric = metric("taken-over", "addresses");
+const UNANSWERED: Metric = metric("unanswered", "addresses");
+const FIRST_ANSWER: Metric = metric("first-answer", "ms");
+const ALL_ANSWERED: Metric = metric("all-answered", "ms");
+const ALL_ANNOUNCED: Metric = metric("all-announced", "ms");
+
+/// What is measured by a work.
+pub(super) fn metrics(work: Work) -> Vec<Metric> {
+    match work {
+        Work::Answer => vec![PER_CPU, ANSWERED, PROCESS, SOFTIRQ],
+        Work::Storm => vec![PROCESS, SOFTIRQ, SENT],
+        Work::Memory => vec![RESIDENT],
+        Work::Rest => vec![PROCESS, TRAFFIC, RESIDENT],
+        Work::TakeOver => vec![TAKEN, FIRST_ANSWER, ALL_ANSWERED, ALL_ANNOUNCED, UNANSWERED],
+    }
+}
+
+/// What is done, and what the metrics mean.
+pub(super) fn explained() -> Value {
+    json!({
+        "answer": format!("{ANSWER_RATE} requests per second for all addresses, which one node has, from 250 hosts"),
+        "storm": format!("{STORM_RATE} requests per second for addresses that nobody has, from 250 hosts"),
+        "memory-N": "one node with N addresses, all announced",
+        "rest-MxN": "M nodes with N addresses in all, nobody asks; a figure for each node",
+        "take-over-N": "the cable of the node with the most of N addresses is taken out",
+        "process-cpu": "user and system time of all threads of the node's processes",
+        "softirq": "time of the whole machine in softirqs, which is also what the harness and the switch cause",
+        "answered-per-cpu-second": "answers, for a second of process-cpu; of a program whose kernel \
+            answers, this is no cost of the answers",
+        "resident": "resident memory of the node's processes",
+        "traffic": "bytes that the node sends to the LAN",
+        "first-answer": "from the cut to the first answer of the other node",
+        "all-answered": "from the cut until every address was answered by the other node",
+        "all-announced": "from the first announcement of the other node to the first one of the last address",
+    })
+}
+
+/// Does it.
+pub(super) fn measure(
+    work: Work,
+    field: &Field,
+    settings: &Settings,
+) -> anyhow::Result<Vec<(Metric, f64)>> {
+    let time = Duration::from_secs(settings.seconds);
+    match work {
+        Work::Answer => answer(field, time),
+        Work::Storm => storm(field, time),
+        Work::Memory => memory(field),
+        Work::Rest => rest(field, time),
+        Work::TakeOver => take_over(field),
+    }
+}
+
+/// A work's samples; the case is named by what was on the field.
+pub(super) fn samples(who: Who, case: &str, figures: Vec<(Metric, f64)>) -> Vec<Sample> {
+    // A few dozen names, in a program that ends when it has shown them.
+    let case: &'static str = case.to_owned().leak();
+    let sample = |(metric, value)| Sample {
+        round: 0,
+        case,
+        who: who.name(),
+        metric,
+        value: tenths(value),
+    };
+    figures.into_iter().map(sample).collect()
+}
+
+/// The name of a case in the table.
+pub(super) fn name(work: Work, size: Size) -> String {
+    let Size { nodes, addresses } = size;
+    match work {
+        Work::Answer => "answer".to_owned(),
+        Work::Storm => "storm".to_owned(),
+        Work::Memory => format!("memory-{addresses}"),
+        Work::Rest => format!("rest-{nodes}x{addresses}"),
+        Work::TakeOver => format!("take-over-{addresses}"),
+    }
+}
+
+/// Cost of something: processor time of a node's processes, and softirqs of the machine.
+fn cost<T>(
+    pids: &[i32],
+    work: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<(T, Duration, Duration)> {
+    let (process, softirq) = (processor_time(pids)?, softirq_time()?);
+    let done = work()?;
+    let process = processor_time(pids)?.saturating_sub(process);
+    let softirq = softirq_time()?.saturating_sub(softirq);
+    Ok((done, process, softirq))
+}
+
+fn answer(field: &Field, time: Duration) -> anyhow::Result<Vec<(Metric, f64)>> {
+    let holder = Holdings::of(field)?.largest()?;
+    let targets = holder.addresses;
+    let laptop = field.lan.node("laptop");
+    let pids = field.cluster.pids(&holder.node);
+    let done = cost(&pids, || flood(laptop, &targets, ANSWER_RATE, time));
+    let (Flood { answered, took, .. }, process, softirq) = done?;
+    let answered = real(answered)?;
+    ensure!(answered > 0.0, "nothing was answered");
+    // A program that answers by its kernel spends next to nothing itself.
+    let seconds = process.as_secs_f64().max(0.001);
+    Ok(vec![
+        (PER_CPU, answered / seconds),
+        (ANSWERED, answered / took.as_secs_f64()),
+        (PROCESS, per_second(process, took)),
+        (SOFTIRQ, per_second(softirq, took)),
+    ])
+}
+
+fn storm(field: &Field, time: Duration) -> anyhow::Result<Vec<(Metric, f64)>> {
+    let holder = Holdings::of(field)?.largest()?;
+    let foreign: Vec<Ipv4Addr> = (0..=249).map(|last| [192, 168, 99, last].into()).collect();
+    let laptop = field.lan.node("laptop");
+    let pids = field.cluster.pids(&holder.node);
+    let done = cost(&pids, || flood(laptop, &foreign, STORM_RATE, time));
+    let (Flood { sent, took, .. }, process, softirq) = done?;
+    Ok(vec![
+        (PROCESS, per_second(process, took)),
+        (SOFTIRQ, per_second(softirq, took)),
+        (SENT, real(sent)? / took.as_secs_f64()),
+    ])
+}
+
+fn memory(field: &Field) -> anyhow::Result<Vec<(Metric, f64)>> {
+    let holder = Holdings::of(field)?.largest()?;
+    let pids = field.cluster.pids(&holder.node);
+    Ok(vec![(RESIDENT, resident_mb(&pids)?)])
+}
+
+fn rest(field: &Field, time: Duration) -> anyhow::Result<Vec<(Metric, f64)>> {
+    wait_over("the programs to be at rest", CALM)?;
+    let read = |node: &String| {
+        let pids = field.cluster.pids(node);
+        let sent = sent_bytes(field.lan.node(node))?;
+        anyhow::Ok((now(), processor_time(&pids)?, sent))
+    };
+    let before: Vec<_> = field.nodes.iter().map(read).collect::<Result<_, _>>()?;
+    wait_over("the time of the measurement", time)?;
+    let mut figures = Vec::new();
+    for (node, (since, time_before, sent_before)) in field.nodes.iter().zip(before) {
+        let (until, used, sent) = read(node)?;
+        let took = until.duration_since(since);
+        let used = used.saturating_sub(time_before);
+        let sent = real(sent.saturating_sub(sent_before))?;
+        figures.push((PROCESS, per_second(used, took)));
+        figures.push((TRAFFIC, sent / took.as_secs_f64()));
+        figures.push((RESIDENT, resident_mb(&field.cluster.pids(node))?));
+    }
+    Ok(figures)
+}
+
+fn take_over(field: &Field) -> anyhow::Result<Vec<(Metric, f64)>> {
+    let holder = Holdings::of(field)?.largest()?;
+    let ear = Sniffer::start(&field.lan)?;
+    let cut_at = now();
+    field.lan.cut(&holder.node)?;
+    let old: BTreeMap<Ipv4Addr, Mac> = holder
+        .addresses
+        .iter()
+        .map(|address| (*address, holder.mac))
+        .collect();
+    let taken = old.len();
+    let answered = new_answers(field.lan.node("laptop"), old, TAKE_OVER_WITHIN)?;
+    let after = |at: Option<&Instant>| {
+        at.map_or(TAKE_OVER_WITHIN, |at| at.duration_since(cut_at))
+            .as_secs_f64()
+            * 1000.0
+    };
+    let is_all = answered.len() == taken;
+    let last = answered.values().max().filter(|_| is_all);
+    Ok(vec![
+        (TAKEN, real(taken)?),
+        (FIRST_ANSWER, after(answered.values().min())),
+        (ALL_ANSWERED, after(last)),
+        (ALL_ANNOUNCED, spread(&ear, &holder, cut_at)),
+        (UNANSWERED, real(taken - answered.len())?),
+    ])
+}
+
+/// From the first announcement of a new holder to the first one of the last address, in ms; of an
+/// address that was never announced, up to the limit.
+fn spread(ear: &Sniffer, old: &Held, since: Instant) -> f64 {
+    let mut first: BTreeMap<Ipv4Addr, Instant> = BTreeMap::new();
+    for one in ear.heard() {
+        let arp = one.arp;
+        let is_announcement = arp.sender == arp.target && one.machine != old.node;
+        if one.at >= since && is_announcement && old.addresses.binary_search(&arp.sender).is_ok() {
+            first.entry(arp.sender).or_insert(one.at);
+        }
+    }
+    let (begin, end) = (first.values().min(), first.values().max());
+    match (begin, end) {
+        (Some(begin), Some(end)) if first.len() == old.addresses.len() => {
+            end.duration_since(*begin).as_secs_f64() * 1000.0
+        }
+        (Some(_) | None, Some(_) | None) => TAKE_OVER_WITHIN.as_secs_f64() * 1000.0,
+    }
+}
+
+/// What one node has.
+struct Held {
+    node: String,
+    mac: Mac,
+    /// In ascending order.
+    addresses: Vec<Ipv4Addr>,
+}
+
+/// What every node has, by asking.
+struct Holdings(Vec<Held>);
+
+impl Holdings {
+    fn of(field: &Field) -> anyhow::Result<Holdings> {
+        let answers = field.answers()?;
+        let mut all = Vec::new();
+        for node in &field.nodes {
+            let mac = link_mac(field.lan.node(node), "eth0")?;
+            let own = answers.iter().filter(|(_, macs)| macs.contains(&mac));
+            all.push(Held {
+                node: node.clone(),
+                mac,
+                addresses: own.map(|(address, _)| *address).collect(),
+            });
+        }
+        Ok(Holdings(all))
+    }
+
+    /// The node that has the most.
+    fn largest(self) -> anyhow::Result<Held> {
+        let largest = self.0.into_iter().max_by_key(|held| held.addresses.len());
+        largest
+            .filter(|held| !held.addresses.is_empty())
+            .context("no node has an address")
+    }
+}
+
+fn wait_over(what: &str, time: Duration) -> anyhow::Result<()> {
+    let since = now();
+    wait_for(what, time * 2, || {
+        (now().duration_since(since) >= time).then_some(())
+    })?;
+    Ok(())
+}
+
+/// A count as a figure.
+fn real(count: impl TryInto<u32>) -> anyhow::Result<f64> {
+    let small: Result<u32, _> = count.try_into();
+    small.map(f64::from).ok().context("a count is small")
+}
