@@ -5,6 +5,7 @@
 //! reads a file: the shells hand over the text, once at start, and share the result unchanged.
 
 mod check;
+pub mod links;
 mod problem;
 pub mod range;
 pub mod reference;
@@ -19,8 +20,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
+use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
+use links::LinkPattern;
 use range::AddressRange;
 
 pub use problem::{ConfigProblem, render};
@@ -81,8 +83,9 @@ pub struct Cluster {
 /// `[announce]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announce {
-    /// Links to announce on; empty = every link that has the address's subnet.
-    pub links: Vec<LinkName>,
+    /// Links to announce on, see [`links::is_chosen`]; empty = every link that has the address's
+    /// subnet.
+    pub links: Vec<LinkPattern>,
 }
 
 /// `[[address]]`: an address with no Kubernetes behind it.

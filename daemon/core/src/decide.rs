@@ -5,6 +5,7 @@
 //! whenever the facts change, and by `check-config --here`.
 
 mod findings;
+mod kernel;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::config::links::is_chosen;
 use crate::config::{ADDRESSES_MAX, Config};
 use crate::facts::cluster::ClusterFacts;
 use crate::facts::{Link, LinkAddress, LinkFacts};
@@ -70,6 +72,8 @@ pub struct SegmentPlan {
     pub mac: Mac,
     /// Whether frames go over the air.
     pub is_wireless: bool,
+    /// When it changes, everything is announced again (see [`Link::generation`]).
+    pub generation: u32,
     /// The default gateway on this segment.
     pub gateway: Option<IpAddr>,
     /// Addresses of this segment with this node's ability for each.
@@ -141,7 +145,8 @@ enum Kind {
 /// Decides. Never fails: what cannot be done is a problem in the result.
 ///
 /// Each address goes to one link: the one with the smallest subnet that holds it, as the kernel
-/// routes, and among equal subnets the one with the lowest index. A link speaks for addresses of one
+/// routes. Among equal subnets it is the one that has been up for longest, so that a link which comes
+/// back does not take its addresses back from another one of this node. A link speaks for addresses of one
 /// subnet only. Of the link's own addresses there, one that `[cluster] peers` names comes first
 /// (that is where the other nodes send to), then the kernel's order.
 pub fn decide(known: &Known<'_>) -> Decision {
@@ -158,6 +163,7 @@ pub fn decide(known: &Known<'_>) -> Decision {
             decision.segments.insert(index, plan);
         }
     }
+    kernel::about_settings(known, &decision.segments, &mut decision.problems);
     decision
 }
 
@@ -201,17 +207,16 @@ fn is_deliverable(known: &Known<'_>, name: &ServiceName) -> bool {
     service.is_some_and(|service| service.is_deliverable_by(known.node))
 }
 
-/// Links that may announce: able to, and named in `[announce] links` if anything is.
+/// Links that may announce: able to, and chosen by `[announce] links`.
 fn announcing<'l>(
     config: &'l Config,
     links: &'l LinkFacts,
 ) -> impl Iterator<Item = (LinkIndex, &'l Link)> {
-    let named = &config.announce.links;
     links
         .links
         .iter()
         .filter(|(_, link)| can_announce(link))
-        .filter(move |(_, link)| named.is_empty() || named.contains(&link.name))
+        .filter(|(_, link)| is_chosen(&config.announce.links, link))
         .map(|(index, link)| (*index, link))
 }
 
@@ -226,6 +231,21 @@ fn own_addresses(link: &Link) -> impl Iterator<Item = (IpAddr, Subnet)> {
     addresses.map(|LinkAddress { address, subnet }| (*address, *subnet))
 }
 
+/// A link that an address could go to, and its subnet there; the least of several is the best one.
+type Candidate = ((Reverse<u8>, bool, u32), LinkIndex, Subnet);
+
+fn candidates(known: &Known<'_>, address: IpAddr) -> Vec<Candidate> {
+    let Known { config, links, .. } = *known;
+    let mut found = Vec::new();
+    for (index, link) in announcing(config, links) {
+        for (_, subnet) in own_addresses(link).filter(|(_, subnet)| subnet.contains(address)) {
+            let rank = (Reverse(subnet.prefix()), !link.is_up, link.came_up);
+            found.push((rank, index, subnet));
+        }
+    }
+    found
+}
+
 /// Which link each address goes to; addresses that go nowhere become problems.
 fn placed(
     known: &Known<'_>,
@@ -236,11 +256,7 @@ fn placed(
     let mut placed: BTreeMap<LinkIndex, Vec<Wanted>> = BTreeMap::new();
     let mut shared = BTreeMap::new();
     for entry in wanted {
-        let candidates: Vec<(Reverse<u8>, LinkIndex, Subnet)> = announcing(config, links)
-            .flat_map(|(index, link)| own_addresses(link).map(move |(_, subnet)| (index, subnet)))
-            .filter(|(_, subnet)| subnet.contains(entry.address))
-            .map(|(index, subnet)| (Reverse(subnet.prefix()), index, subnet))
-            .collect();
+        let candidates = candidates(known, entry.address);
         let Some((_, chosen, subnet)) = candidates.iter().min().copied() else {
             problems.push(match entry.kind {
                 Kind::Static | Kind::Service { .. } => {
@@ -281,6 +297,7 @@ fn plan(
         sources: home.sources(),
         mac: link.mac?,
         is_wireless: link.is_wireless,
+        generation: link.generation,
         gateway: link.gateway,
         abilities: BTreeMap::new(),
         forwarded: BTreeSet::new(),

@@ -2,9 +2,12 @@
 
 pub mod cluster;
 pub mod request;
+pub mod settings;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+use settings::LinkSettings;
 
 use crate::names::{LinkIndex, LinkName, Mac, Subnet};
 
@@ -33,6 +36,15 @@ pub struct Link {
     pub addresses: Vec<LinkAddress>,
     /// The default gateway that is reached over this link, of IPv4 if there is one.
     pub gateway: Option<IpAddr>,
+    /// Another number whenever the segment must learn again where this link's addresses are: it
+    /// came up, has another hardware address, or reaches the segment another way (a bond's or
+    /// team's fail-over, a port of the bridge that came up, a migrated virtual machine).
+    pub generation: u32,
+    /// Orders the links by when they last came up: the smaller, the longer ago. 0 for those that
+    /// were up before all events.
+    pub came_up: u32,
+    /// How the kernel treats ARP and packets there.
+    pub settings: LinkSettings,
 }
 
 /// An address of a link.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sovnet_core::facts::settings::LinkSettings;
 use sovnet_core::facts::{Link, LinkAddress};
 use sovnet_core::names::{LinkIndex, Mac};
 
@@ -60,6 +61,9 @@ fn links(address: &str) -> LinkFacts {
             subnet,
         }],
         gateway: None,
+        generation: 0,
+        came_up: 0,
+        settings: LinkSettings::default(),
     };
     LinkFacts {
         links: [(LinkIndex(2), link)].into(),

@@ -10,6 +10,7 @@ use super::*;
 use crate::config;
 use crate::facts::cluster::TrafficPolicy;
 use crate::facts::request::Request;
+use crate::facts::settings::LinkSettings;
 use crate::facts::{Link, LinkAddress};
 use crate::names::{LinkIndex, Mac};
 
@@ -400,6 +401,9 @@ fn nodes_gateways_and_whole_subnets_are_withheld() {
         .map(own)
         .to_vec(),
         gateway: Some(IpAddr::from([192, 0, 2, 1])),
+        generation: 0,
+        came_up: 0,
+        settings: LinkSettings::default(),
     };
     let links = LinkFacts {
         links: BTreeMap::from([(LinkIndex(2), link)]),

@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::Purpose;
+use super::links::LinkPattern;
 use super::problem::{Problems, Wrong};
 use super::range::AddressRange;
 use super::reference::{Key, Section};
@@ -20,7 +21,7 @@ use super::values::{
     Component, Conflict, DayTime, Detection, Endpoint, FailBack, Label, Mail, ObjectName, Source,
     Upstream,
 };
-use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
+use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
 /// Values in a list, each with its place.
 type List<T> = Vec<Spanned<T>>;
@@ -77,9 +78,12 @@ section! {
 section! {
     /// How addresses are announced.
     AnnounceSpec "[announce]" {
-        /// Interfaces to announce addresses on, such as `["eth0"]`. Default: empty, which is every
-        /// interface that has an address in the same subnet.
-        "links" links: List<LinkName>,
+        /// Interfaces to announce addresses on: names, patterns such as `"en*"` (`*` is any
+        /// characters, `?` is one) and subnets such as `"192.0.2.0/24"`, which are the interfaces
+        /// with an own address there. `!` before one excludes: `["eth*", "!eth9"]`, or
+        /// `["!wlan*"]` for all others. Default: empty, which is every interface that has an
+        /// address in the same subnet.
+        "links" links: List<LinkPattern>,
         /// How soon a silent node is taken for dead: `"default"`, `"fast"` or `"slow"`. This
         /// version acts on the default only. Default: `"default"`.
         "detection" detection: Detection,

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Purpose;
+use super::links::{LinkPattern, PatternError};
 use super::problem::{Problems, Wrong, meant, quote};
 use super::range::{AddressRange, RangeError};
 use super::reference::Section;
 use super::spec::FailBackSpec;
 use super::tree::{FromText, FromToml, Value};
 use crate::names::service::is_object_name;
-use crate::names::{DnsName, LinkName, NodeName, ServiceName, Subnet};
+use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
 /// Declares a choice between words.
 macro_rules! words {
@@ -97,10 +98,21 @@ impl FromText for NodeName {
     }
 }
 
-impl FromText for LinkName {
-    fn from_text(text: &str) -> Result<LinkName, Wrong> {
-        text.parse()
-            .map_err(|error| refuse(text, "is no interface name", error))
+impl FromText for LinkPattern {
+    fn from_text(text: &str) -> Result<LinkPattern, Wrong> {
+        text.parse().map_err(|error: PatternError| {
+            let wrong = Wrong::new(format!("{} {error}", quote(text)));
+            match error {
+                PatternError::Address | PatternError::Subnet(_) => {
+                    wrong.hint("write \"eth0\", \"eth*\" or the subnet, such as \"192.0.2.0/24\"")
+                }
+                PatternError::HostBits(subnet) => wrong.hint(format!("write \"{subnet}\"")),
+                PatternError::Everything => {
+                    wrong.hint("without addresses and pools nothing is announced anyway")
+                }
+                PatternError::Name(_) | PatternError::TooLong => wrong,
+            }
+        })
     }
 }
 

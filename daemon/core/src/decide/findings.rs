@@ -6,31 +6,63 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Known, SegmentPlan, announcing, can_announce, own_addresses};
+use crate::config::links::LinkPattern;
 use crate::config::{ADDRESSES_MAX, Config};
 use crate::facts::{Link, LinkFacts};
 use crate::names::{LinkIndex, ServiceName, Subnet};
 use crate::report::{Problem, Severity};
 
-/// Interfaces that the config names but that do not exist or cannot announce.
+/// Entries of `[announce] links` that lead to no interface, or to none that can announce.
 pub(super) fn about_names(config: &Config, links: &LinkFacts, problems: &mut Vec<Problem>) {
-    for name in &config.announce.links {
-        let mut named = links.links.values().filter(|link| link.name == *name);
-        match named.next() {
-            None => problems.push(Problem {
-                severity: Severity::Degraded,
-                code: "interface-missing",
-                what: format!("there is no interface {name}, which [announce] links names"),
-                remedy: "correct the name (`ip link` lists them), or add the interface".to_owned(),
-            }),
-            Some(link) if !can_announce(link) => problems.push(Problem {
-                severity: Severity::Degraded,
-                code: "interface-cannot-announce",
-                what: format!("the interface {name}, which [announce] links names, has no ARP"),
-                remedy: "name an Ethernet interface that is not the port of a bridge or bond"
-                    .to_owned(),
-            }),
-            Some(_) => {}
+    let entries = config.announce.links.iter();
+    for entry in entries.filter(|entry| !entry.is_exclusion()) {
+        let found: Vec<&Link> = links
+            .links
+            .values()
+            .filter(|link| entry.matches(link))
+            .collect();
+        if found.is_empty() {
+            problems.push(nothing_matches(entry));
+        } else if !found.iter().any(|link| can_announce(link)) {
+            problems.push(nothing_announces(entry, &found));
         }
+    }
+}
+
+fn nothing_matches(entry: &LinkPattern) -> Problem {
+    let what = if let Some(name) = entry.name() {
+        format!("there is no interface {name}, which [announce] links names")
+    } else if let Some(subnet) = entry.subnet() {
+        format!("no interface has an address in {subnet}, which [announce] links names")
+    } else {
+        format!("no interface has a name like {entry}, which [announce] links asks for")
+    };
+    let remedy = if entry.subnet().is_some() {
+        "correct the subnet (`ip address` lists them), or give an interface an address in it"
+    } else {
+        "correct the name (`ip link` lists them), or add the interface"
+    };
+    Problem {
+        severity: Severity::Degraded,
+        code: "interface-missing",
+        what,
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn nothing_announces(entry: &LinkPattern, found: &[&Link]) -> Problem {
+    let names: Vec<&str> = found.iter().map(|link| link.name.as_str()).collect();
+    let names = names.join(" and ");
+    let what = if entry.name().is_some() {
+        format!("the interface {names}, which [announce] links names, has no ARP")
+    } else {
+        format!("[announce] links {entry} leads to {names} only, without ARP")
+    };
+    Problem {
+        severity: Severity::Degraded,
+        code: "interface-cannot-announce",
+        what,
+        remedy: "name an Ethernet interface that is not the port of a bridge or bond".to_owned(),
     }
 }
 

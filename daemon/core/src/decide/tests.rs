@@ -1,5 +1,7 @@
 //! Which address goes to which link, and what is said of those that go nowhere.
 
+mod interfaces;
+mod kernel;
 mod services;
 
 use std::fmt::Write;
@@ -9,8 +11,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config;
+use crate::facts::settings::LinkSettings;
 
-/// A link from words: `2 eth0 down wireless silent gw=192.168.8.1 192.168.8.222/24`.
+/// A link from words: `2 eth0 down wireless silent gw=192.168.8.1 192.168.8.222/24`. What begins
+/// with a word of `kernel` is one of the kernel's settings.
 fn link(words: &str) -> (LinkIndex, Link) {
     let mut words = words.split_whitespace();
     let index: u32 = words.next().unwrap().parse().unwrap();
@@ -22,6 +26,9 @@ fn link(words: &str) -> (LinkIndex, Link) {
         is_wireless: false,
         addresses: Vec::new(),
         gateway: None,
+        generation: 0,
+        came_up: 0,
+        settings: LinkSettings::default(),
     };
     for word in words {
         match word {
@@ -31,6 +38,7 @@ fn link(words: &str) -> (LinkIndex, Link) {
             "no-mac" => link.mac = None,
             other => match other.strip_prefix("gw=") {
                 Some(gateway) => link.gateway = Some(gateway.parse().unwrap()),
+                None if kernel::set(&mut link, other) => {}
                 None => link.addresses.push(LinkAddress {
                     address: other.split('/').next().unwrap().parse().unwrap(),
                     subnet: other.parse().unwrap(),
@@ -371,6 +379,9 @@ fn any_link() -> impl Strategy<Value = Link> {
         is_wireless: flags[3],
         addresses,
         gateway: gateway.map(|last| IpAddr::from([10, 0, 0, last])),
+        generation: 0,
+        came_up: 0,
+        settings: LinkSettings::default(),
     })
 }
 

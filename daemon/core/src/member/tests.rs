@@ -53,6 +53,7 @@ impl Bench {
             },
             mac: mac(1),
             is_wireless: false,
+            generation: 0,
             gateway: Some(GATEWAY),
             abilities: BTreeMap::from([(ADDRESS, Ability::Serves)]),
             forwarded,

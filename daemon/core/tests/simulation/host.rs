@@ -159,6 +159,7 @@ impl Host {
             sources: sources(self.address),
             mac: self.mac,
             is_wireless: false,
+            generation: 0,
             gateway: self.gateway,
             abilities: abilities
                 .map(|(at, ability)| (*at, able(*ability)))

@@ -283,3 +283,37 @@ fn a_limit_is_told() {
     "#]],
     );
 }
+
+#[test]
+fn entries_that_choose_no_interface_are_judged() {
+    check(
+        r#"
+[announce]
+links = ["192.168.8.222", "192.168.8.222/24", "eth0/24", "an-interface-with-a-long-*", "!*", "eth *"]
+"#,
+        expect![[r#"
+            sovnet.toml:3:10: [announce] links: "192.168.8.222" is an address: interfaces are chosen by name or by subnet
+                links = ["192.168.8.222", "192.168.8.222/24", "eth0/24", "an-interface-with-a-long-*", "!*", "eth *"]
+                         ^^^^^^^^^^^^^^^
+                hint: write "eth0", "eth*" or the subnet, such as "192.0.2.0/24"
+            sovnet.toml:3:27: [announce] links: "192.168.8.222/24" is an address within a subnet: the subnet is 192.168.8.0/24
+                links = ["192.168.8.222", "192.168.8.222/24", "eth0/24", "an-interface-with-a-long-*", "!*", "eth *"]
+                                          ^^^^^^^^^^^^^^^^^^
+                hint: write "192.168.8.0/24"
+            sovnet.toml:3:47: [announce] links: "eth0/24" is no subnet: a subnet is written 192.0.2.0/24
+                links = ["192.168.8.222", "192.168.8.222/24", "eth0/24", "an-interface-with-a-long-*", "!*", "eth *"]
+                                                              ^^^^^^^^^
+                hint: write "eth0", "eth*" or the subnet, such as "192.0.2.0/24"
+            sovnet.toml:3:58: [announce] links: "an-interface-with-a-long-*" matches no interface: their names have at most 15 characters
+                links = ["192.168.8.222", "192.168.8.222/24", "eth0/24", "an-interface-with-a-long-*", "!*", "eth *"]
+                                                                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+            sovnet.toml:3:88: [announce] links: "!*" excludes every interface
+                links = ["192.168.8.222", "192.168.8.222/24", "eth0/24", "an-interface-with-a-long-*", "!*", "eth *"]
+                                                                                                       ^^^^
+                hint: without addresses and pools nothing is announced anyway
+            sovnet.toml:3:94: [announce] links: "eth *" is no interface name: an interface name has 1 to 15 characters, without '/' and white space
+                links = ["192.168.8.222", "192.168.8.222/24", "eth0/24", "an-interface-with-a-long-*", "!*", "eth *"]
+                                                                                                             ^^^^^^^
+        "#]],
+    );
+}
