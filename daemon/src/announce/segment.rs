@@ -116,7 +116,8 @@ impl Segment {
         let is_up = |plan: &SegmentPlan| plan.abilities.values().any(|a| *a > Ability::Cannot);
         let is_back = is_up(plan) && !is_up(&self.plan);
         let is_elsewhere = plan.own != self.plan.own || plan.subnet != self.plan.subnet;
-        let is_moved = is_elsewhere || plan.mac != self.plan.mac;
+        let is_moved =
+            is_elsewhere || plan.mac != self.plan.mac || plan.generation != self.plan.generation;
         self.plan.clone_from(plan);
         if is_elsewhere {
             // The sockets are bound to the old place; the member's peers and terms stay.

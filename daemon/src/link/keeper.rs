@@ -18,7 +18,7 @@ use super::held::{ArpModes, Held, Step};
 use super::kernel::{Kernel, KernelError};
 use super::table::{Effects, LinkTable};
 use super::troubles::Troubles;
-use super::{Events, Message};
+use super::{Events, Message, sysctls};
 use crate::clock;
 
 /// Each so many renewals, what the kernel tells no event of is looked at.
@@ -137,10 +137,8 @@ impl Keeper {
     /// Reads everything; also what is held is compared with it.
     pub(super) async fn read_all(&mut self) -> Result<(), KernelError> {
         let messages = self.kernel.links_and_addresses().await?;
-        self.table = LinkTable::default();
-        for message in &messages {
-            self.table.apply(message);
-        }
+        self.table.reread(&messages);
+        self.table.set_conf_for_all(sysctls::conf_for_all());
         for index in self.table.indices() {
             self.look_for_radio(index);
         }
@@ -266,8 +264,13 @@ impl Keeper {
         }
     }
 
-    /// Of ARP settings and neighbours that others change there are no events.
+    /// Of settings and neighbours that others change there are no events.
     async fn audit(&mut self) {
+        self.table.set_conf_for_all(sysctls::conf_for_all());
+        match self.kernel.links().await {
+            Ok(links) => links.iter().for_each(|link| self.table.apply_conf(link)),
+            Err(error) => log::debug!(error:% = error; "failed to read the links' settings"),
+        }
         let links: Vec<LinkIndex> = self.held.quiet.keys().copied().collect();
         for link in links {
             let modes = self.kernel.arp_modes(link).await;

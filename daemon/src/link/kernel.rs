@@ -104,11 +104,16 @@ impl Kernel {
     pub(super) async fn links_and_addresses(
         &self,
     ) -> Result<Vec<RouteNetlinkMessage>, KernelError> {
-        let links = all(self.handle.link().get().execute()).await?;
+        let links = self.links().await?;
         let addresses = all(self.handle.address().get().execute()).await?;
         let links = links.into_iter().map(RouteNetlinkMessage::NewLink);
         let addresses = addresses.into_iter().map(RouteNetlinkMessage::NewAddress);
         Ok(links.chain(addresses).collect())
+    }
+
+    /// All links, with their settings.
+    pub(super) async fn links(&self) -> Result<Vec<LinkMessage>, KernelError> {
+        all(self.handle.link().get().execute()).await
     }
 
     /// All IPv4 routes.

@@ -3,6 +3,8 @@
 //! A pure translation, message by message; does no I/O and asks for nothing. What a message means
 //! for the rest of `link` is its result ([`Effects`]).
 
+mod details;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -15,10 +17,18 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use sovnet_core::facts::{Link, LinkAddress, LinkFacts};
 use sovnet_core::names::{LinkIndex, LinkName, Mac, Subnet};
 
+use self::details::{Details, Role, is_to_be_noticed};
+
+pub(super) use self::details::Conf;
+
 /// The kernel's state as far as it was told.
 #[derive(Debug, Default)]
 pub(super) struct LinkTable {
     rows: BTreeMap<LinkIndex, Row>,
+    /// What holds for all links, if it is known.
+    conf_for_all: Option<Conf>,
+    /// How often a link came up since the first reading.
+    came_up: u32,
 }
 
 #[derive(Debug)]
@@ -30,6 +40,13 @@ struct Row {
     is_up: bool,
     is_announcing: bool,
     is_wireless: bool,
+    details: Details,
+    conf: Conf,
+    /// As the facts have it.
+    generation: u32,
+    came_up: u32,
+    /// The message that made this row told that the link came up.
+    has_come_up: bool,
     /// In the kernel's order: the first of a subnet is the one that it uses itself.
     addresses: Vec<Address>,
     /// The gateway of the default route with the lowest metric.
@@ -82,6 +99,40 @@ impl LinkTable {
         }
     }
 
+    /// Takes over what was read anew, in place of all that was known before. What happened since
+    /// then was not told, so every link's segment has to learn again where it is.
+    pub(super) fn reread(&mut self, messages: &[RouteNetlinkMessage]) {
+        let before = std::mem::take(&mut self.rows);
+        let is_first = before.is_empty();
+        for message in messages {
+            self.apply(message);
+        }
+        for (index, row) in &mut self.rows {
+            if let Some(old) = before.get(index) {
+                row.generation = old.generation.wrapping_add(1);
+                if old.is_up || !row.is_up {
+                    row.came_up = old.came_up;
+                }
+            } else if is_first {
+                row.came_up = 0;
+            }
+        }
+    }
+
+    /// Takes over the settings that hold for all links.
+    pub(super) fn set_conf_for_all(&mut self, conf: Option<Conf>) {
+        self.conf_for_all = conf;
+    }
+
+    /// Takes over each link's settings, and nothing else of these messages: they were asked for,
+    /// and events may have told newer things.
+    pub(super) fn apply_conf(&mut self, message: &LinkMessage) {
+        let row = self.rows.get_mut(&LinkIndex(message.header.index));
+        if let Some((row, conf)) = row.zip(Conf::of(message)) {
+            row.conf = conf;
+        }
+    }
+
     /// Takes over all routes of the kernel, in place of those known before.
     pub(super) fn set_routes(&mut self, routes: &[RouteMessage]) {
         for row in self.rows.values_mut() {
@@ -108,7 +159,8 @@ impl LinkTable {
     /// The facts for everyone else. Addresses of ours on the loopback link are not among them:
     /// they are an effect, not a fact.
     pub(super) fn facts(&self) -> LinkFacts {
-        let links = self.rows.iter().map(|(index, row)| (*index, row.fact()));
+        let all = self.conf_for_all.as_ref();
+        let links = self.rows.iter().map(|(index, row)| (*index, row.fact(all)));
         LinkFacts {
             links: links.collect(),
         }
@@ -176,25 +228,41 @@ impl LinkTable {
             self.set_wireless(index);
             return Effects::default();
         }
-        let Some(mut row) = Row::of(message) else {
+        let Some(row) = Row::of(message) else {
             return Effects::default();
         };
-        let old = self.rows.remove(&index);
-        let mut effects = Effects::default();
-        if let Some(old) = old {
-            let is_same = old.is_admin_up == row.is_admin_up && old.is_up == row.is_up;
-            effects.are_routes_stale = !is_same;
-            let is_flushed = old.mac != row.mac || (old.is_admin_up && !row.is_admin_up);
-            effects.lost_neighbours = is_flushed.then_some(index);
-            row.is_wireless = old.is_wireless;
-            row.addresses = old.addresses;
-            row.gateway = old.gateway;
-        } else {
-            effects.are_routes_stale = true;
-            effects.new_link = Some(index);
-        }
-        self.rows.insert(index, row);
+        let is_noticed = is_to_be_noticed(message);
+        let (row, effects, is_new_way) = match self.rows.remove(&index) {
+            Some(old) => row.after(old, index, is_noticed, Conf::of(message).is_some()),
+            None => {
+                let effects = Effects {
+                    are_routes_stale: true,
+                    new_link: Some(index),
+                    ..Effects::default()
+                };
+                (row, effects, false)
+            }
+        };
+        self.insert(index, row, is_new_way);
         effects
+    }
+
+    /// Puts a link into the table, with consequences for the bridge that it is a port of.
+    fn insert(&mut self, index: LinkIndex, mut row: Row, is_new_way: bool) {
+        if row.has_come_up {
+            self.came_up += 1;
+            row.came_up = self.came_up;
+        }
+        let master = row
+            .details
+            .master
+            .filter(|_| is_new_way && row.details.role != Role::Guest);
+        self.rows.insert(index, row);
+        // A bond tells of its own fail-over; what is behind a bridge, the bridge does not tell.
+        let bridge = master.and_then(|master| self.rows.get_mut(&master));
+        if let Some(bridge) = bridge.filter(|master| master.details.role == Role::Bridge) {
+            bridge.generation = bridge.generation.wrapping_add(1);
+        }
     }
 
     fn remove_link(&mut self, message: &LinkMessage) -> Effects {
@@ -252,33 +320,70 @@ impl Row {
     fn of(message: &LinkMessage) -> Option<Row> {
         let flags = message.header.flags;
         let is_ethernet = message.header.link_layer_type == LinkLayerType::Ether;
-        let (mut name, mut mac, mut is_port) = (None, None, false);
+        let details = Details::of(message);
+        let (mut name, mut mac) = (None, None);
         for attribute in &message.attributes {
             if let LinkAttribute::IfName(text) = attribute {
                 name = text.parse().ok();
             } else if let LinkAttribute::Address(bytes) = attribute {
                 mac = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(Mac);
-            } else if let LinkAttribute::Controller(master) = attribute {
-                is_port = *master != 0;
             }
         }
         let mac = mac.filter(|mac| is_ethernet && mac.is_unicast());
         let is_loopback = flags.contains(LinkFlags::Loopback);
         let can_ask = flags.contains(LinkFlags::Broadcast) && !flags.contains(LinkFlags::Noarp);
+        let is_reached = details.master.is_none() && details.role != Role::Silent;
+        let is_up = flags.contains(LinkFlags::Up | LinkFlags::Running | LinkFlags::LowerUp);
         Some(Row {
             name: name?,
             mac,
             is_loopback,
             is_admin_up: flags.contains(LinkFlags::Up),
-            is_up: flags.contains(LinkFlags::Up | LinkFlags::Running | LinkFlags::LowerUp),
-            is_announcing: mac.is_some() && !is_loopback && !is_port && can_ask,
+            is_up,
+            is_announcing: mac.is_some() && !is_loopback && is_reached && can_ask,
             is_wireless: false,
+            details,
+            conf: Conf::of(message).unwrap_or_default(),
+            generation: 0,
+            has_come_up: is_up,
+            came_up: 0,
             addresses: Vec::new(),
             gateway: None,
         })
     }
 
-    fn fact(&self) -> Link {
+    /// This row in place of an older one, what follows from the change, and whether the segment is
+    /// reached another way now.
+    fn after(
+        mut self,
+        old: Row,
+        index: LinkIndex,
+        is_noticed: bool,
+        has_conf: bool,
+    ) -> (Row, Effects, bool) {
+        let is_same = old.is_admin_up == self.is_admin_up && old.is_up == self.is_up;
+        let has_new_mac = old.mac != self.mac;
+        let is_flushed = has_new_mac || (old.is_admin_up && !self.is_admin_up);
+        let effects = Effects {
+            are_routes_stale: !is_same,
+            lost_neighbours: is_flushed.then_some(index),
+            ..Effects::default()
+        };
+        self.has_come_up = self.is_up && !old.is_up;
+        let has_new_port = self.details.active_port != old.details.active_port;
+        let is_new_way = self.has_come_up || has_new_mac || has_new_port || is_noticed;
+        self.generation = old.generation.wrapping_add(u32::from(is_new_way));
+        self.came_up = old.came_up;
+        self.is_wireless = old.is_wireless;
+        self.addresses = old.addresses;
+        self.gateway = old.gateway;
+        if !has_conf {
+            self.conf = old.conf;
+        }
+        (self, effects, is_new_way)
+    }
+
+    fn fact(&self, all: Option<&Conf>) -> Link {
         let addresses = self.addresses.iter();
         Link {
             name: self.name.clone(),
@@ -291,6 +396,9 @@ impl Row {
                 .map(|address| address.own)
                 .collect(),
             gateway: self.gateway.map(|(_, gateway)| gateway),
+            generation: self.generation,
+            came_up: self.came_up,
+            settings: self.conf.in_force(all, self.is_admin_up && !self.is_up),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What messages make of the table, from message values.
 
+mod kinds;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
@@ -11,7 +13,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use sovnet_core::facts::Link;
 use sovnet_core::names::{LinkIndex, Mac};
 
-use super::{Effects, LinkTable};
+use super::{Conf, Effects, LinkTable};
 
 const LO: u32 = 1;
 const LAN: u32 = 2;
