@@ -60,6 +60,9 @@ pub(super) enum Step {
 impl Held {
     /// The steps to what is wished. A renewal puts addresses that are held again.
     ///
+    /// Besides the announcing links those in the same subnets are quiet: they hear the same
+    /// questions, and the kernel would answer them with their hardware addresses.
+    ///
     /// A link becomes quiet before an address becomes local, and an address is gone before a link
     /// may speak again: otherwise the kernel would answer ARP for it in between.
     pub(super) fn steps(
@@ -71,15 +74,15 @@ impl Held {
         let mut steps = Vec::new();
         let unwished = self.local.iter().filter(|held| !wish.local.contains(held));
         steps.extend(unwished.map(|address| Step::RemoveLocal(*address)));
+        let quiet = table.on_segments_of(&wish.announcing);
         for (index, before) in &self.quiet {
-            if !wish.announcing.contains(index) {
+            if !quiet.contains(index) {
                 steps.push(Step::Restore(*index, *before));
             }
         }
-        let loud = wish
-            .announcing
+        let loud = quiet
             .iter()
-            .filter(|index| table.has_link(**index) && !self.quiet.contains_key(index));
+            .filter(|index| !self.quiet.contains_key(index));
         steps.extend(loud.map(|index| Step::Quiet(*index)));
         let missing = wish.local.iter().filter(|address| {
             (is_renewal || !self.local.contains(address)) && !table.has_lasting_local(**address)

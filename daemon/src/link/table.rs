@@ -5,7 +5,7 @@
 
 mod details;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
@@ -184,6 +184,20 @@ impl LinkTable {
         let mut rows = self.rows.iter();
         rows.find(|(_, row)| row.is_loopback)
             .map(|(index, _)| *index)
+    }
+
+    /// Those of these links that exist, and the links that have a subnet in common with one.
+    pub(super) fn on_segments_of(&self, links: &[LinkIndex]) -> BTreeSet<LinkIndex> {
+        let given = links.iter().filter_map(|index| self.rows.get(index));
+        let subnets: BTreeSet<Subnet> = given.flat_map(Row::subnets_v4).collect();
+        let is_there = |index: &LinkIndex, row: &Row| {
+            links.contains(index)
+                || (row.is_announcing && row.subnets_v4().any(|one| subnets.contains(&one)))
+        };
+        let rows = self.rows.iter();
+        rows.filter(|(index, row)| is_there(index, row))
+            .map(|(index, _)| *index)
+            .collect()
     }
 
     /// Whether a link exists.
@@ -381,6 +395,11 @@ impl Row {
             self.conf = old.conf;
         }
         (self, effects, is_new_way)
+    }
+
+    fn subnets_v4(&self) -> impl Iterator<Item = Subnet> {
+        let own = self.addresses.iter().map(|address| address.own);
+        own.filter(|own| own.address.is_ipv4()).map(|own| own.subnet)
     }
 
     fn fact(&self, all: Option<&Conf>) -> Link {
