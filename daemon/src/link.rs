@@ -9,6 +9,7 @@
 mod held;
 mod keeper;
 mod kernel;
+mod removals;
 mod sysctls;
 mod table;
 mod troubles;

@@ -80,9 +80,7 @@ impl Held {
                 steps.push(Step::Restore(*index, *before));
             }
         }
-        let loud = quiet
-            .iter()
-            .filter(|index| !self.quiet.contains_key(index));
+        let loud = quiet.iter().filter(|index| !self.quiet.contains_key(index));
         steps.extend(loud.map(|index| Step::Quiet(*index)));
         let missing = wish.local.iter().filter(|address| {
             (is_renewal || !self.local.contains(address)) && !table.has_lasting_local(**address)

@@ -16,6 +16,7 @@ use sovnet_core::report::Problem;
 
 use super::held::{ArpModes, Held, Step};
 use super::kernel::{Kernel, KernelError};
+use super::removals::{Cause, Removals, process};
 use super::table::{Effects, LinkTable};
 use super::troubles::Troubles;
 use super::{Events, Message, sysctls};
@@ -39,8 +40,7 @@ pub(super) enum Told {
 /// What is known, what is held and what is wished.
 pub(super) struct Keeper {
     kernel: Kernel,
-    /// Our requests carry this port, and so do the events that they cause.
-    port: u32,
+    removals: Removals,
     table: LinkTable,
     wish: Arc<KernelWish>,
     held: Held,
@@ -55,7 +55,7 @@ impl Keeper {
     pub(super) fn new(kernel: Kernel, port: u32) -> Keeper {
         Keeper {
             kernel,
-            port,
+            removals: Removals::new(port, clock::now()),
             table: LinkTable::default(),
             wish: Arc::default(),
             held: Held::default(),
@@ -77,11 +77,11 @@ impl Keeper {
         let (mut next, mut are_routes_stale) = (Some(first), false);
         for turn in 1..=BATCH {
             let Some(message) = next else { break };
-            let is_ours = message.header.port_number == self.port;
+            let port = message.header.port_number;
             if let NetlinkPayload::InnerMessage(inner) = &message.payload {
                 let effects = self.table.apply(inner);
                 are_routes_stale |= effects.are_routes_stale;
-                self.follow(effects, is_ours);
+                self.follow(effects, port);
             } else if matches!(message.payload, NetlinkPayload::Overrun(_)) {
                 return Told::SomeLost;
             }
@@ -101,6 +101,7 @@ impl Keeper {
     /// Events were lost, and from now on they are listened to again.
     pub(super) async fn handle_lost_events(&mut self) {
         log::debug!("events were lost: reading everything again");
+        self.removals.handle_lost_events();
         self.is_stale = true;
         self.refresh(false).await;
         self.converge(false).await;
@@ -109,7 +110,9 @@ impl Keeper {
     /// It is time to renew what has a lifetime, and to try again what failed.
     pub(super) async fn handle_renewal(&mut self) {
         self.renewals = self.renewals.wrapping_add(1);
-        self.troubles.forget_old(clock::now());
+        let now = clock::now();
+        self.troubles.forget_old(now);
+        self.removals.handle_renewal(now);
         if self.renewals.is_multiple_of(AUDIT_EVERY) {
             self.audit().await;
         }
@@ -171,8 +174,9 @@ impl Keeper {
         Ok(())
     }
 
-    /// Takes an event's consequences over; [`Keeper::converge`] does something about them.
-    fn follow(&mut self, effects: Effects, is_ours: bool) {
+    /// Takes an event's consequences over; [`Keeper::converge`] does something about them. The port
+    /// is that of whoever caused it.
+    fn follow(&mut self, effects: Effects, port: u32) {
         if let Some(index) = effects.new_link {
             self.held.quiet.remove(&index);
             self.look_for_radio(index);
@@ -183,11 +187,23 @@ impl Keeper {
         if let Some(index) = effects.gone_link {
             self.held.quiet.remove(&index);
         }
-        // Our own removals are known by the port of our requests.
-        if let Some(address) = effects.gone_local.filter(|_| !is_ours)
-            && self.held.local.remove(&address)
-        {
-            self.troubles.address_removed(address, clock::now());
+        if let Some(address) = effects.gone_local {
+            self.follow_removal(address, port);
+        }
+    }
+
+    fn follow_removal(&mut self, address: IpAddr, port: u32) {
+        let now = clock::now();
+        let cause = self.removals.cause(address, port, now);
+        if cause == Cause::Ours || !self.held.local.remove(&address) {
+            return;
+        }
+        match cause {
+            Cause::Other(pid) => self
+                .troubles
+                .address_removed(address, pid.map(process), now),
+            Cause::Kernel => log::info!(address:% = address; "a local address has ended"),
+            Cause::Ours => {}
         }
     }
 
@@ -197,7 +213,7 @@ impl Keeper {
         for step in self.held.steps(&self.wish, &self.table, is_renewal) {
             match self.carry_out(step).await {
                 Ok(()) => self.note_done(step),
-                Err(error) if error.is_gone() => {
+                Err(error) if error.is_gone() && !matches!(step, Step::AddLocal(_)) => {
                     log::debug!(error:% = error; "nothing there for {step:?}");
                     self.note_gone(step);
                 }
@@ -237,6 +253,7 @@ impl Keeper {
             }
             Step::RemoveLocal(address) => {
                 self.held.local.remove(&address);
+                self.removals.handle_own(address);
                 log::info!(address:% = address; "address is not local any more");
             }
             Step::Quiet(link) => {
@@ -273,8 +290,11 @@ impl Keeper {
         }
         let links: Vec<LinkIndex> = self.held.quiet.keys().copied().collect();
         for link in links {
-            let modes = self.kernel.arp_modes(link).await;
-            if modes.is_ok_and(|modes| modes != ArpModes::QUIET) {
+            if self
+                .table
+                .arp_modes(link)
+                .is_some_and(|modes| modes != ArpModes::QUIET)
+            {
                 self.make_quiet_again(link).await;
             }
         }

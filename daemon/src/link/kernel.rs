@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const DUMP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long an address stays without renewal: three renewals may fail.
-const LIFETIME_SECS: u32 = 6;
+pub(super) const LIFETIME_SECS: u32 = 6;
 
 /// Who put a neighbour there, as `ip -details neigh` shows it (`proto 83`). Permanent neighbours
 /// outlive a daemon that is killed; by this its next life knows them.
@@ -71,6 +71,16 @@ impl KernelError {
     /// Whether the capability is missing.
     pub(super) fn is_forbidden(&self) -> bool {
         matches!(self, KernelError::Refused(Errno::EPERM | Errno::EACCES))
+    }
+
+    /// Whether the kernel takes no address of this family there: it refuses IPv6 addresses on a link
+    /// where IPv6 is off in the words in which it refuses what is not allowed.
+    pub(super) fn is_family_off(&self, address: IpAddr) -> bool {
+        address.is_ipv6()
+            && matches!(
+                self,
+                KernelError::Refused(Errno::EACCES | Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP)
+            )
     }
 
     /// Whether what should be changed is not there (any more).
@@ -236,7 +246,7 @@ async fn all<T>(
 }
 
 /// The length of a prefix that is one address.
-fn whole(address: IpAddr) -> u8 {
+pub(super) fn whole(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 

@@ -4,20 +4,22 @@
 //! for the rest of `link` is its result ([`Effects`]).
 
 mod details;
+mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType,
-};
+use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use sovnet_core::facts::{Link, LinkAddress, LinkFacts};
 use sovnet_core::names::{LinkIndex, LinkName, Mac, Subnet};
 
+use super::held::ArpModes;
+
 use self::details::{Details, Role, is_to_be_noticed};
+use self::routes::{hops, is_default};
 
 pub(super) use self::details::Conf;
 
@@ -203,6 +205,14 @@ impl LinkTable {
     /// Whether a link exists.
     pub(super) fn has_link(&self, index: LinkIndex) -> bool {
         self.rows.contains_key(&index)
+    }
+
+    /// How a link speaks ARP by itself, as it was last told.
+    pub(super) fn arp_modes(&self, index: LinkIndex) -> Option<ArpModes> {
+        self.rows.get(&index).map(|row| ArpModes {
+            ignore: row.conf.arp_ignore,
+            announce: row.conf.arp_announce,
+        })
     }
 
     /// Whether a link can keep neighbours: the kernel drops them when it goes down.
@@ -399,7 +409,8 @@ impl Row {
 
     fn subnets_v4(&self) -> impl Iterator<Item = Subnet> {
         let own = self.addresses.iter().map(|address| address.own);
-        own.filter(|own| own.address.is_ipv4()).map(|own| own.subnet)
+        own.filter(|own| own.address.is_ipv4())
+            .map(|own| own.subnet)
     }
 
     fn fact(&self, all: Option<&Conf>) -> Link {
@@ -442,52 +453,6 @@ impl Address {
             is_lasting: message.header.flags.contains(AddressHeaderFlags::Permanent),
         })
     }
-}
-
-/// Whether this is an IPv4 default route of the main table.
-fn is_default(route: &RouteMessage) -> bool {
-    let header = &route.header;
-    let mut table = u32::from(header.table);
-    for attribute in &route.attributes {
-        // The field in the header is too small for some tables.
-        if let RouteAttribute::Table(number) = attribute {
-            table = *number;
-        }
-    }
-    header.address_family == AddressFamily::Inet
-        && header.destination_prefix_length == 0
-        && header.kind == RouteType::Unicast
-        && table == u32::from(RouteHeader::RT_TABLE_MAIN)
-}
-
-/// The gateways of a route: link, then metric and gateway.
-fn hops(route: &RouteMessage) -> Vec<(LinkIndex, (u32, IpAddr))> {
-    let (mut metric, mut link, mut found) = (0, None, Vec::new());
-    for attribute in &route.attributes {
-        if let RouteAttribute::Priority(priority) = attribute {
-            metric = *priority;
-        } else if let RouteAttribute::Oif(index) = attribute {
-            link = Some(LinkIndex(*index));
-        } else if let RouteAttribute::MultiPath(hops) = attribute {
-            for hop in hops {
-                let link = LinkIndex(hop.interface_index);
-                found.extend(gateway(&hop.attributes).map(|gateway| (link, gateway)));
-            }
-        }
-    }
-    found.extend(link.zip(gateway(&route.attributes)));
-    let with_metric = |(link, gateway)| (link, (metric, gateway));
-    found.into_iter().map(with_metric).collect()
-}
-
-fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
-    attributes.iter().find_map(|attribute| {
-        if let RouteAttribute::Gateway(RouteAddress::Inet(gateway)) = attribute {
-            Some(IpAddr::V4(*gateway))
-        } else {
-            None
-        }
-    })
 }
 
 #[cfg(test)]

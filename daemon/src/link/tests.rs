@@ -1,5 +1,7 @@
 //! The shell against a real kernel, in a network namespace.
 
+mod truth;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};

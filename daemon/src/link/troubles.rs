@@ -11,7 +11,7 @@ use sovnet_core::report::{Problem, Severity};
 use sovnet_core::time::Moment;
 
 use super::held::Step;
-use super::kernel::KernelError;
+use super::kernel::{KernelError, whole};
 
 /// How long interference stays in the status.
 const INTERFERENCE_STAYS: Duration = Duration::from_secs(300);
@@ -20,7 +20,8 @@ const INTERFERENCE_STAYS: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     failed: BTreeMap<String, Problem>,
-    seen: BTreeMap<String, (Moment, u64, Problem)>,
+    /// When last, how often, and what is said of it.
+    seen: BTreeMap<String, (Moment, u64, Option<Problem>)>,
 }
 
 impl Troubles {
@@ -50,25 +51,30 @@ impl Troubles {
         }
     }
 
-    /// Somebody has taken one of our local addresses away.
-    pub(super) fn address_removed(&mut self, address: IpAddr, now: Moment) {
-        let problem = Problem {
+    /// Somebody has taken one of our local addresses away; `whom` names the process. Once is told in
+    /// the journal: an operator may try it. A program that does it again does not know of us.
+    pub(super) fn address_removed(&mut self, address: IpAddr, whom: Option<String>, now: Moment) {
+        let whom = whom.unwrap_or_else(|| "another program".to_owned());
+        log::info!(address:% = address, by = whom; "a local address was removed and is put back");
+        let describe = |count| Problem {
             severity: Severity::Degraded,
             code: "address-removed",
             what: format!(
-                "another program removed {address} from the loopback link; it was put back"
+                "{address} was removed from the loopback link {count} times, last by {whom}; it \
+                 was put back at once each time"
             ),
             remedy: format!(
-                "Find what removes {address} (a network manager or an `ip address flush`) and make \
-                 it leave the loopback link alone."
+                "Make it leave {address} on lo alone: `networkctl status lo` must say unmanaged, or \
+                 its .network file needs KeepConfiguration=yes; NetworkManager needs \
+                 unmanaged-devices=interface-name:lo; a script, not to flush lo."
             ),
         };
-        self.see(format!("removed {address}"), problem, now);
+        self.see(format!("removed {address}"), 2, now, describe);
     }
 
     /// Somebody has changed how a link speaks ARP.
     pub(super) fn arp_changed(&mut self, link: &str, now: Moment) {
-        let problem = Problem {
+        let describe = |_count| Problem {
             severity: Severity::Degraded,
             code: "arp-settings-changed",
             what: format!(
@@ -79,7 +85,7 @@ impl Troubles {
                  (look in /etc/sysctl.d)."
             ),
         };
-        self.see(format!("arp {link}"), problem, now);
+        self.see(format!("arp {link}"), 1, now, describe);
     }
 
     /// One of our addresses is on the loopback link without an end of its lifetime.
@@ -91,7 +97,10 @@ impl Troubles {
                 "{address} is configured on the loopback link by another program; it stays there \
                  when this node gives it up"
             ),
-            remedy: format!("Remove it: `ip address del {address}/32 dev lo`."),
+            remedy: format!(
+                "Remove it: `ip address del {address}/{} dev lo`.",
+                whole(address)
+            ),
         };
         self.failed.insert(format!("lasting {address}"), problem);
     }
@@ -104,21 +113,28 @@ impl Troubles {
 
     /// Everything, worst first.
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let seen = self.seen.values().map(|(_, _, problem)| problem);
+        let seen = self
+            .seen
+            .values()
+            .filter_map(|(_, _, problem)| problem.as_ref());
         let mut all: Vec<Problem> = self.failed.values().chain(seen).cloned().collect();
         all.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         all.dedup();
         all
     }
 
-    fn see(&mut self, key: String, problem: Problem, now: Moment) {
-        let entry = self.seen.entry(key);
-        let (at, count, _) = entry.or_insert_with(|| (now, 0, problem.clone()));
+    /// Counts interference; it is a problem from the `least`-th time on.
+    fn see(&mut self, key: String, least: u64, now: Moment, describe: impl Fn(u64) -> Problem) {
+        let (at, count, problem) = self.seen.entry(key).or_insert((now, 0, None));
         *at = now;
         *count += 1;
+        if *count < least {
+            return;
+        }
+        let told = problem.insert(describe(*count));
         // However often it happens, the journal gets one line for each doubling.
         if count.is_power_of_two() {
-            log::warn!(code = problem.code, times = *count; "{}. {}", problem.what, problem.remedy);
+            log::warn!(code = told.code, times = *count; "{}. {}", told.what, told.remedy);
         }
     }
 }
@@ -128,6 +144,21 @@ fn warn(problem: &Problem) {
 }
 
 fn describe(step: Step, link: &str, error: &KernelError) -> (String, Problem) {
+    if let Step::AddLocal(address) = step
+        && error.is_family_off(address)
+    {
+        let problem = Problem {
+            severity: Severity::Unhealthy,
+            code: "address-not-local",
+            what: format!(
+                "failed to make {address} local: IPv6 is switched off on the loopback link"
+            ),
+            remedy: "Run `sysctl -w net.ipv6.conf.lo.disable_ipv6=0`, and write it to \
+                     /etc/sysctl.d."
+                .to_owned(),
+        };
+        return (format!("{} {address}", problem.code), problem);
+    }
     if error.is_forbidden() {
         let problem = Problem {
             severity: Severity::Unhealthy,
