@@ -15,6 +15,8 @@ mod garbage;
 mod ground;
 #[path = "netns/identity.rs"]
 mod identity;
+#[path = "netns/interfaces.rs"]
+mod interfaces;
 #[path = "netns/own_host.rs"]
 mod own_host;
 #[path = "netns/partition.rs"]

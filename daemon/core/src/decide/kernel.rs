@@ -257,9 +257,7 @@ fn elsewhere(links: &LinkFacts, announcing: LinkIndex, plan: &SegmentPlan) -> Ve
 }
 
 fn serves(plan: &SegmentPlan, address: IpAddr) -> bool {
-    plan.addresses
-        .iter()
-        .any(|one| IpAddr::from(*one) == address)
+    plan.addresses.iter().any(|one| *one == address)
 }
 
 /// kube-proxy sets `arp_ignore` for all links, if it is told to. While this daemon runs the
