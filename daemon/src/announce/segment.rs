@@ -344,3 +344,6 @@ fn write_log(link: &LinkName, line: &LogLine) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

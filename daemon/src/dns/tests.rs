@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 
 use hickory_proto::op::{Edns, ResponseCode};
 use hickory_proto::rr::RData;
-use sovnet_core::facts::settings::LinkSettings;
 use sovnet_core::facts::{Link, LinkAddress};
 use sovnet_core::names::LinkIndex;
 use tokio::net::{TcpStream, UdpSocket};
@@ -442,7 +441,7 @@ fn recursion_is_for_connected_subnets_and_local_names_are_for_everyone() {
         gateway: Some(IpAddr::from([192, 168, 8, 1])),
         generation: 0,
         came_up: 0,
-        settings: LinkSettings::default(),
+        settings: Default::default(),
     };
     links.links.insert(LinkIndex(2), link);
     service.handle_links(&links);

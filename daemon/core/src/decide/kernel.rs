@@ -168,19 +168,19 @@ impl Place<'_> {
 
     fn proxy_arp(&self) -> Option<Problem> {
         let link = self.name();
-        let (severity, setting, what) = match (self.link.settings.proxy, self.siblings.first()) {
+        let (setting, severity, what) = match (self.link.settings.proxy, self.siblings.first()) {
             (Proxy::Off, _) => return None,
             (Proxy::Segment, _) => (
-                Severity::Degraded,
                 "proxy_arp_pvlan",
+                Severity::Degraded,
                 format!(
                     "proxy_arp_pvlan of {link} is on: this node's kernel answers ARP for every \
                      address there, also for those that another node serves"
                 ),
             ),
             (Proxy::Routed, Some(other)) => (
-                Severity::Degraded,
                 "proxy_arp",
+                Severity::Degraded,
                 format!(
                     "proxy_arp of {link} is on and {} is in {} too: this node's kernel answers \
                      ARP for addresses that another node serves",
@@ -188,8 +188,8 @@ impl Place<'_> {
                 ),
             ),
             (Proxy::Routed, None) => (
-                Severity::Note,
                 "proxy_arp",
+                Severity::Note,
                 format!(
                     "proxy_arp of {link} is on: this node's kernel answers ARP there for whatever \
                      it routes over another link"

@@ -1,0 +1,118 @@
+//! A segment alone on a real cable; the kernel's part in it is played by the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use sovnet_core::decide::{Ability, SegmentPlan, Sources};
+use sovnet_core::frame::arp;
+use sovnet_core::member::{Identity, Remembered, Settings};
+use sovnet_core::names::{LinkIndex, Mac, NodeId};
+
+use super::Segment;
+use crate::announce::packet::PacketSocket;
+use crate::clock;
+use crate::netns::{in_netns, index_of, ip};
+
+const OWN: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 222);
+const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
+
+/// Longer than announcements of something new are repeated.
+const ROUNDS: Duration = Duration::from_secs(5);
+
+/// Far sooner than addresses are refreshed.
+const SOON: Duration = Duration::from_millis(500);
+
+struct Bench {
+    segment: Segment,
+    settings: Settings,
+    far: PacketSocket,
+}
+
+impl Bench {
+    fn new() -> (Bench, SegmentPlan) {
+        ip("link add near address 02:00:00:00:00:01 type veth peer name far");
+        ip("link set near up");
+        ip("link set far up");
+        ip("address add 192.168.8.222/24 dev near");
+        let plan = plan();
+        let bench = Bench {
+            segment: Segment::new(index(), plan.clone(), Remembered::default()),
+            settings: Settings {
+                identity: Identity {
+                    id: NodeId([7; 8]),
+                    name: "near".parse().unwrap(),
+                    version: "test".to_owned(),
+                    config_hash: 0,
+                },
+                key: None,
+                port: 7_947,
+                peers: BTreeSet::new(),
+            },
+            far: PacketSocket::open(index_of("far"), plan.subnet).unwrap(),
+        };
+        (bench, plan)
+    }
+
+    /// Turns until so much time has passed; how many frames the far end heard that announce.
+    async fn run(&mut self, time: Duration) -> usize {
+        let local = BTreeSet::from([IpAddr::V4(VIP)]);
+        let until = clock::now() + time;
+        let mut heard = 0;
+        while clock::now() < until {
+            self.segment
+                .take_turn(&self.settings, &local, clock::now())
+                .unwrap();
+            let mut buffer = [0; 256];
+            while let Some(length) = self.far.recv(&mut buffer) {
+                let frame = arp::parse(&buffer[..length]);
+                heard += usize::from(frame.is_ok_and(|frame| frame.sender == VIP));
+            }
+            let next = tokio::time::timeout(Duration::from_millis(5), self.far.readable());
+            drop(next.await);
+        }
+        heard
+    }
+}
+
+fn index() -> LinkIndex {
+    index_of("near")
+}
+
+fn plan() -> SegmentPlan {
+    SegmentPlan {
+        link: "near".parse().unwrap(),
+        own: IpAddr::V4(OWN),
+        subnet: "192.168.8.0/24".parse().unwrap(),
+        sources: Sources {
+            v4: Some(OWN),
+            v6: None,
+        },
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        is_wireless: false,
+        generation: 0,
+        gateway: None,
+        abilities: BTreeMap::from([(IpAddr::V4(VIP), Ability::Serves)]),
+        forwarded: BTreeSet::new(),
+        addresses: vec![IpAddr::V4(VIP)],
+    }
+}
+
+#[test]
+fn netns_everything_is_announced_again_when_the_links_generation_changes() {
+    in_netns(async || {
+        let (mut bench, plan) = Bench::new();
+        let mut begun = 0;
+        while begun == 0 {
+            begun = bench.run(Duration::from_millis(100)).await;
+        }
+        bench.run(ROUNDS).await;
+        let mut next = plan;
+        next.gateway = Some(IpAddr::from([192, 168, 8, 1]));
+        bench.segment.handle_plan(&next, clock::now());
+        assert_eq!(bench.run(SOON).await, 0, "a gateway is nobody's concern");
+        next.generation = 1;
+        bench.segment.handle_plan(&next, clock::now());
+        assert!(bench.run(SOON).await > 0);
+    });
+}
