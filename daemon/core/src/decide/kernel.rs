@@ -257,7 +257,7 @@ fn elsewhere(links: &LinkFacts, announcing: LinkIndex, plan: &SegmentPlan) -> Ve
 }
 
 fn serves(plan: &SegmentPlan, address: IpAddr) -> bool {
-    plan.addresses.iter().any(|one| *one == address)
+    plan.addresses.contains(&address)
 }
 
 /// kube-proxy sets `arp_ignore` for all links, if it is told to. While this daemon runs the
