@@ -17,6 +17,10 @@ mod ground;
 mod identity;
 #[path = "netns/interfaces.rs"]
 mod interfaces;
+#[path = "netns/load.rs"]
+mod load;
+#[path = "netns/nodes.rs"]
+mod nodes;
 #[path = "netns/own_host.rs"]
 mod own_host;
 #[path = "netns/partition.rs"]

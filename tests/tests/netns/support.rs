@@ -97,13 +97,24 @@ pub(crate) struct Bench {
 impl Bench {
     /// Everything in place, no daemon started.
     pub(crate) fn prepare(plan: &Plan) -> Bench {
-        let (lan, permit) = bare_lan(plan);
+        Bench::prepare_more(plan, &[])
+    }
+
+    /// The same with more nodes: names and last parts of their addresses.
+    pub(crate) fn prepare_more(plan: &Plan, more: &[(&str, u8)]) -> Bench {
+        let (mut lan, permit) = bare_lan(plan);
+        let mut config = example();
+        for (name, last) in more {
+            let address = format!("192.168.8.{last}");
+            lan.add_host(plan, name, &format!("{address}/24")).unwrap();
+            config = config.replace("peers = [", &format!("peers = [\"{address}\", "));
+        }
         let key = new_key(&lan);
-        for name in NODES {
+        for name in NODES.iter().chain(more.iter().map(|(name, _)| name)) {
             lan.node(name)
                 .write("/etc/sovnet/cluster.key", &key)
                 .unwrap();
-            lan.node(name).write(CONFIG, &example()).unwrap();
+            lan.node(name).write(CONFIG, &config).unwrap();
         }
         let laptop = lan.node("laptop");
         let echo = Prober::start(laptop, Question::Echo(PAGE), Duration::from_millis(2)).unwrap();
