@@ -36,6 +36,8 @@ pub(super) struct Pursuit {
     pub(super) reason: String,
     /// Since when.
     pub(super) started: Moment,
+    /// Whether it is taken because nobody else took it (R11).
+    pub(super) is_patience: bool,
     /// Whether the wire has to be asked first (R11).
     pub(super) needs_ask: bool,
 }
@@ -46,6 +48,7 @@ impl Pursuit {
         Pursuit {
             reason,
             started: now,
+            is_patience: false,
             needs_ask: true,
         }
     }
@@ -147,6 +150,11 @@ impl Own {
     }
 }
 
+/// R10: somebody claimed since this wish was a claim.
+fn is_overtaken(view: &View, term: u64) -> bool {
+    view.highest > term && rules::applies(Rule::R10KnownTerm)
+}
+
 /// What the peers state of one address.
 #[derive(Debug, Default)]
 pub(super) struct View {
@@ -177,7 +185,7 @@ impl Member {
                 self.addresses.insert(*address, own);
             }
             self.renew_offers(now);
-            if !is_changed {
+            if !(is_changed && rules::applies(Rule::UntilNothingChanges)) {
                 break;
             }
         }
@@ -189,10 +197,12 @@ impl Member {
     /// One address: true if the claim changed.
     fn decide_address(&mut self, own: &mut Own, wanted: Option<&Pursuit>, now: Moment) -> bool {
         let view = self.view(own.key);
-        own.highest = own.highest.max(view.highest);
+        if view.highest > own.highest && rules::applies(Rule::R9SharedTerms) {
+            own.highest = view.highest;
+        }
         match own.claim {
             Claim::Active(term) => self.defend_claim(own, term, &view, now),
-            Claim::Wish(term) if view.best.is_some() || view.highest > term => {
+            Claim::Wish(term) if view.best.is_some() || is_overtaken(&view, term) => {
                 own.claim = Claim::None;
                 self.outputs.push_back(Output::Remember);
                 true
@@ -212,7 +222,10 @@ impl Member {
             return true;
         }
         let mine = self.order(own, term);
-        if let Some(best) = view.best.filter(|best| *best > mine) {
+        let is_better =
+            |best: &Order| best.term > term || (*best > mine && rules::applies(Rule::OrderByRank));
+        let best = view.best.filter(is_better);
+        if let Some(best) = best.filter(|_| rules::applies(Rule::R5Yield)) {
             let winner = self.peers.get(&best.node).map(Peer::label);
             let winner = winner.unwrap_or_default();
             let why = if best.term > term {
@@ -228,13 +241,18 @@ impl Member {
             own.gave_way_to = Some(best.node);
             return true;
         }
-        if self.level(own, now) == 0 {
+        if self.level(own, now) == 0 && rules::applies(Rule::R7Lose) {
             let reason = "this node can not serve it any more".to_owned();
             self.give_up(own, Claim::Wish(term), reason, now);
             return true;
         }
+        if own.offer.is_some() && !rules::applies(Rule::R8BreakAfterSight) {
+            let reason = "gave it up before its successor speaks".to_owned();
+            self.give_up(own, Claim::None, reason, now);
+            return true;
+        }
         // R6: announce when a lower claim appears, and once more when it is gone.
-        if own.contested != view.claimants && rules::applies(Rule::R6) {
+        if own.contested != view.claimants && rules::applies(Rule::R6Reassert) {
             own.contested.clone_from(&view.claimants);
             self.outputs.push_back(Output::Announce(own.address));
         }
@@ -244,7 +262,9 @@ impl Member {
     /// R12: who claims it without hearing this node can't give way, so this node does.
     fn deaf_claimant(&self, view: &View) -> Option<String> {
         let mut claimants = view.claimants.iter().filter_map(|id| self.peers.get(id));
-        claimants.find(|peer| peer.is_deaf).map(Peer::label)
+        let deaf = claimants.find(|peer| peer.is_deaf);
+        deaf.filter(|_| rules::applies(Rule::R12Deaf))
+            .map(Peer::label)
     }
 
     /// Silent at once; still forwarded for a while.
@@ -259,7 +279,7 @@ impl Member {
         let is_patience_lost = own
             .taken_by_patience_at
             .is_some_and(|at| now.since(at) < self.timers.patience_memory);
-        if is_patience_lost {
+        if is_patience_lost && rules::applies(Rule::R11Doubling) {
             own.patience = (own.patience * 2).min(self.timers.patience_max);
         }
         own.claim = claim;
@@ -279,7 +299,8 @@ impl Member {
         let (from, its_level) = view.offer?;
         let may_take = matches!(self.state, NodeState::Active | NodeState::Draining);
         let level = self.level(own, now);
-        if !may_take || level == 0 || level < its_level {
+        let is_worse = level < its_level && rules::applies(Rule::R9Level);
+        if !may_take || level == 0 || is_worse {
             return None;
         }
         let from = self.peers.get(&from).map(Peer::label).unwrap_or_default();
@@ -287,6 +308,7 @@ impl Member {
         Some(Pursuit {
             reason,
             started: now,
+            is_patience: false,
             needs_ask: false,
         })
     }
@@ -322,6 +344,7 @@ impl Member {
             return false;
         }
         self.claim(own, &wanted.reason, now);
+        own.taken_by_patience_at = wanted.is_patience.then_some(now);
         true
     }
 
@@ -345,10 +368,11 @@ impl Member {
     fn claim(&mut self, own: &mut Own, reason: &str, now: Moment) {
         // R3: what is claimed before any peer was ever met takes nothing from an established
         // segment later.
-        let term = if self.watch.has_met_anyone || own.highest > 0 {
-            (own.highest + 1).min(MAX_TERM)
-        } else {
+        let is_first = !self.watch.has_met_anyone && own.highest == 0;
+        let term = if is_first && rules::applies(Rule::R3FirstTerm) {
             0
+        } else {
+            (own.highest + 1).min(MAX_TERM)
         };
         own.claim = Claim::Active(term);
         own.highest = term;
@@ -380,7 +404,7 @@ impl Member {
             if !own.is_active() {
                 continue;
             }
-            let floor = if is_stopping {
+            let floor = if is_stopping && rules::applies(Rule::R8Stopping) {
                 0
             } else {
                 self.level_to_offer(own, now)
@@ -408,7 +432,9 @@ impl Member {
             own.excluded.retain(|_, until| now < *until);
             let pick = picks.get(&own.key).copied();
             match (own.offer, pick) {
-                (Some((to, since)), _) if now.since(since) >= bound => {
+                (Some((to, since)), _)
+                    if now.since(since) >= bound && rules::applies(Rule::R8NextOffer) =>
+                {
                     own.excluded.insert(to, now + exclusion);
                     own.offer = None;
                 }
@@ -458,7 +484,7 @@ impl Member {
             view.highest = view.highest.max(entry.term).max(entry.highest);
             let order = peer.order(entry);
             match entry.claim {
-                ClaimKind::Active => {
+                ClaimKind::Active if entry.level == 3 || rules::applies(Rule::R8HolderNames) => {
                     view.claimants.insert(peer.id);
                     view.best = view.best.max(Some(order));
                     if peer.offers(key, self.settings.identity.id) {
@@ -468,7 +494,7 @@ impl Member {
                 ClaimKind::Wish if entry.level > 0 => {
                     view.best_wish = view.best_wish.max(Some(order));
                 }
-                ClaimKind::Wish | ClaimKind::None => {}
+                ClaimKind::Active | ClaimKind::Wish | ClaimKind::None => {}
             }
         }
         view
