@@ -25,6 +25,7 @@ mod state;
 mod strangers;
 mod timers;
 mod vacancy;
+mod view;
 pub mod window;
 pub mod wire;
 

@@ -11,7 +11,8 @@ use super::peer::Peer;
 use super::placement::{self, Candidate, DEFAULT_WEIGHT, Order};
 use super::rules::{self, Rule};
 use super::state::Question;
-use super::wire::{AddressKey, ClaimKind, MAX_TERM};
+use super::view::View;
+use super::wire::{AddressKey, MAX_TERM};
 use super::{LogLine, Member, Output};
 use crate::decide::Ability;
 use crate::names::NodeId;
@@ -150,26 +151,6 @@ impl Own {
     }
 }
 
-/// R10: somebody claimed since this wish was a claim.
-fn is_overtaken(view: &View, term: u64) -> bool {
-    view.highest > term && rules::applies(Rule::R10KnownTerm)
-}
-
-/// What the peers state of one address.
-#[derive(Debug, Default)]
-pub(super) struct View {
-    /// The highest standing claim.
-    pub(super) best: Option<Order>,
-    /// All standing claims.
-    pub(super) claimants: BTreeSet<NodeId>,
-    /// The highest wish of a peer that could serve.
-    pub(super) best_wish: Option<Order>,
-    /// The highest term known to anyone heard.
-    highest: u64,
-    /// A peer that offers it to this node, and the level that it states.
-    offer: Option<(NodeId, u8)>,
-}
-
 impl Member {
     /// R5-R11 for every address until nothing changes: a yielded address may be on offer.
     pub(super) fn decide_addresses(&mut self, now: Moment) {
@@ -202,7 +183,7 @@ impl Member {
         }
         match own.claim {
             Claim::Active(term) => self.defend_claim(own, term, &view, now),
-            Claim::Wish(term) if view.best.is_some() || is_overtaken(&view, term) => {
+            Claim::Wish(term) if view.best.is_some() || view.overtakes(term) => {
                 own.claim = Claim::None;
                 self.outputs.push_back(Output::Remember);
                 true
@@ -443,61 +424,6 @@ impl Member {
                 (_, None) => own.offer = None,
             }
         }
-    }
-
-    /// Standing claims and wishes of a node.
-    pub(super) fn load_of(&self, id: NodeId) -> usize {
-        if id == self.settings.identity.id {
-            return self
-                .addresses
-                .values()
-                .filter(|own| own.claim != Claim::None)
-                .count();
-        }
-        let Some(peer) = self.peers.get(&id) else {
-            return 0;
-        };
-        let is_held = |own: &&Own| {
-            peer.entry(own.key)
-                .is_some_and(|entry| entry.claim != ClaimKind::None)
-        };
-        self.addresses.values().filter(is_held).count()
-    }
-
-    /// The order of a claim or wish of this node.
-    pub(super) fn order(&self, own: &Own, term: u64) -> Order {
-        let node = self.settings.identity.id;
-        Order {
-            term,
-            score: own.score,
-            node,
-            session: self.session,
-        }
-    }
-
-    pub(super) fn view(&self, key: AddressKey) -> View {
-        let mut view = View::default();
-        for peer in self.peers.values().filter(|peer| peer.stands()) {
-            let Some(entry) = peer.entry(key) else {
-                continue;
-            };
-            view.highest = view.highest.max(entry.term).max(entry.highest);
-            let order = peer.order(entry);
-            match entry.claim {
-                ClaimKind::Active if entry.level == 3 || rules::applies(Rule::R8HolderNames) => {
-                    view.claimants.insert(peer.id);
-                    view.best = view.best.max(Some(order));
-                    if peer.offers(key, self.settings.identity.id) {
-                        view.offer = Some((peer.id, entry.level));
-                    }
-                }
-                ClaimKind::Wish if entry.level > 0 => {
-                    view.best_wish = view.best_wish.max(Some(order));
-                }
-                ClaimKind::Active | ClaimKind::Wish | ClaimKind::None => {}
-            }
-        }
-        view
     }
 
     fn end_lingering(&mut self, now: Moment) {

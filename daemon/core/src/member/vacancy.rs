@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::claims::{Claim, Own, Pursuit, View};
+use super::claims::{Claim, Own, Pursuit};
 use super::placement::{self, Candidate, DEFAULT_WEIGHT};
 use super::rules::{self, Rule};
+use super::view::View;
 use super::wire::AddressKey;
 use super::{Member, Output};
 use crate::names::NodeId;
