@@ -15,6 +15,8 @@ pub mod lease;
 pub mod member;
 pub mod names;
 pub mod report;
+#[cfg(test)]
+mod simulation;
 pub mod speaker;
 pub mod time;
 pub mod zones;

@@ -19,12 +19,13 @@ mod outbox;
 mod peer;
 pub mod placement;
 mod rng;
-mod rules;
+pub(crate) mod rules;
 mod session;
 mod state;
 mod strangers;
 mod timers;
 mod vacancy;
+mod view;
 pub mod window;
 pub mod wire;
 
@@ -36,6 +37,7 @@ use claims::Own;
 use keys::Keys;
 use peer::Peer;
 use rng::Rng;
+use rules::Rule;
 use state::Watch;
 use strangers::Strangers;
 use timers::Timers;
@@ -216,7 +218,12 @@ impl Member {
         now: Moment,
     ) -> Member {
         let mut rng = Rng::new(seed);
-        let session = rng.next();
+        let drawn = rng.next();
+        let session = if rules::applies(Rule::S1Session) {
+            drawn
+        } else {
+            1
+        };
         let keys = settings.key.as_ref().map_or_else(Keys::none, Keys::derive);
         let expected = settings
             .peers
@@ -272,8 +279,13 @@ impl Member {
     /// detection of a peer the machine starts over in place: others may speak by now.
     pub fn handle_wake(&mut self, now: Moment) -> Wake {
         let gap = now.since(self.last_run);
+        if !rules::applies(Rule::R1InputFirst) {
+            self.watch_peers(now);
+            self.decide_addresses(now);
+        }
         self.last_run = now;
-        if gap <= self.timers.zombie || self.is_finished() {
+        let is_zombie = gap > self.timers.zombie && !self.is_finished();
+        if !is_zombie || !rules::applies(Rule::R2Zombie) {
             return Wake::InTime;
         }
         self.start_over(gap, now);

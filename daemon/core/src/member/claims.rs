@@ -11,7 +11,8 @@ use super::peer::Peer;
 use super::placement::{self, Candidate, DEFAULT_WEIGHT, Order};
 use super::rules::{self, Rule};
 use super::state::Question;
-use super::wire::{AddressKey, ClaimKind, MAX_TERM};
+use super::view::View;
+use super::wire::{AddressKey, MAX_TERM};
 use super::{LogLine, Member, Output};
 use crate::decide::Ability;
 use crate::names::NodeId;
@@ -36,6 +37,8 @@ pub(super) struct Pursuit {
     pub(super) reason: String,
     /// Since when.
     pub(super) started: Moment,
+    /// Whether it is taken because nobody else took it (R11).
+    pub(super) is_patience: bool,
     /// Whether the wire has to be asked first (R11).
     pub(super) needs_ask: bool,
 }
@@ -46,6 +49,7 @@ impl Pursuit {
         Pursuit {
             reason,
             started: now,
+            is_patience: false,
             needs_ask: true,
         }
     }
@@ -147,21 +151,6 @@ impl Own {
     }
 }
 
-/// What the peers state of one address.
-#[derive(Debug, Default)]
-pub(super) struct View {
-    /// The highest standing claim.
-    pub(super) best: Option<Order>,
-    /// All standing claims.
-    pub(super) claimants: BTreeSet<NodeId>,
-    /// The highest wish of a peer that could serve.
-    pub(super) best_wish: Option<Order>,
-    /// The highest term known to anyone heard.
-    highest: u64,
-    /// A peer that offers it to this node, and the level that it states.
-    offer: Option<(NodeId, u8)>,
-}
-
 impl Member {
     /// R5-R11 for every address until nothing changes: a yielded address may be on offer.
     pub(super) fn decide_addresses(&mut self, now: Moment) {
@@ -177,7 +166,7 @@ impl Member {
                 self.addresses.insert(*address, own);
             }
             self.renew_offers(now);
-            if !is_changed {
+            if !(is_changed && rules::applies(Rule::UntilNothingChanges)) {
                 break;
             }
         }
@@ -189,10 +178,12 @@ impl Member {
     /// One address: true if the claim changed.
     fn decide_address(&mut self, own: &mut Own, wanted: Option<&Pursuit>, now: Moment) -> bool {
         let view = self.view(own.key);
-        own.highest = own.highest.max(view.highest);
+        if view.highest > own.highest && rules::applies(Rule::R9SharedTerms) {
+            own.highest = view.highest;
+        }
         match own.claim {
             Claim::Active(term) => self.defend_claim(own, term, &view, now),
-            Claim::Wish(term) if view.best.is_some() || view.highest > term => {
+            Claim::Wish(term) if view.best.is_some() || view.overtakes(term) => {
                 own.claim = Claim::None;
                 self.outputs.push_back(Output::Remember);
                 true
@@ -212,7 +203,10 @@ impl Member {
             return true;
         }
         let mine = self.order(own, term);
-        if let Some(best) = view.best.filter(|best| *best > mine) {
+        let is_better =
+            |best: &Order| best.term > term || (*best > mine && rules::applies(Rule::OrderByRank));
+        let best = view.best.filter(is_better);
+        if let Some(best) = best.filter(|_| rules::applies(Rule::R5Yield)) {
             let winner = self.peers.get(&best.node).map(Peer::label);
             let winner = winner.unwrap_or_default();
             let why = if best.term > term {
@@ -228,13 +222,18 @@ impl Member {
             own.gave_way_to = Some(best.node);
             return true;
         }
-        if self.level(own, now) == 0 {
+        if self.level(own, now) == 0 && rules::applies(Rule::R7Lose) {
             let reason = "this node can not serve it any more".to_owned();
             self.give_up(own, Claim::Wish(term), reason, now);
             return true;
         }
+        if own.offer.is_some() && !rules::applies(Rule::R8BreakAfterSight) {
+            let reason = "gave it up before its successor speaks".to_owned();
+            self.give_up(own, Claim::None, reason, now);
+            return true;
+        }
         // R6: announce when a lower claim appears, and once more when it is gone.
-        if own.contested != view.claimants && rules::applies(Rule::R6) {
+        if own.contested != view.claimants && rules::applies(Rule::R6Reassert) {
             own.contested.clone_from(&view.claimants);
             self.outputs.push_back(Output::Announce(own.address));
         }
@@ -244,7 +243,9 @@ impl Member {
     /// R12: who claims it without hearing this node can't give way, so this node does.
     fn deaf_claimant(&self, view: &View) -> Option<String> {
         let mut claimants = view.claimants.iter().filter_map(|id| self.peers.get(id));
-        claimants.find(|peer| peer.is_deaf).map(Peer::label)
+        let deaf = claimants.find(|peer| peer.is_deaf);
+        deaf.filter(|_| rules::applies(Rule::R12Deaf))
+            .map(Peer::label)
     }
 
     /// Silent at once; still forwarded for a while.
@@ -259,7 +260,7 @@ impl Member {
         let is_patience_lost = own
             .taken_by_patience_at
             .is_some_and(|at| now.since(at) < self.timers.patience_memory);
-        if is_patience_lost {
+        if is_patience_lost && rules::applies(Rule::R11Doubling) {
             own.patience = (own.patience * 2).min(self.timers.patience_max);
         }
         own.claim = claim;
@@ -279,7 +280,8 @@ impl Member {
         let (from, its_level) = view.offer?;
         let may_take = matches!(self.state, NodeState::Active | NodeState::Draining);
         let level = self.level(own, now);
-        if !may_take || level == 0 || level < its_level {
+        let is_worse = level < its_level && rules::applies(Rule::R9Level);
+        if !may_take || level == 0 || is_worse {
             return None;
         }
         let from = self.peers.get(&from).map(Peer::label).unwrap_or_default();
@@ -287,6 +289,7 @@ impl Member {
         Some(Pursuit {
             reason,
             started: now,
+            is_patience: false,
             needs_ask: false,
         })
     }
@@ -322,6 +325,7 @@ impl Member {
             return false;
         }
         self.claim(own, &wanted.reason, now);
+        own.taken_by_patience_at = wanted.is_patience.then_some(now);
         true
     }
 
@@ -345,10 +349,11 @@ impl Member {
     fn claim(&mut self, own: &mut Own, reason: &str, now: Moment) {
         // R3: what is claimed before any peer was ever met takes nothing from an established
         // segment later.
-        let term = if self.watch.has_met_anyone || own.highest > 0 {
-            (own.highest + 1).min(MAX_TERM)
-        } else {
+        let is_first = !self.watch.has_met_anyone && own.highest == 0;
+        let term = if is_first && rules::applies(Rule::R3FirstTerm) {
             0
+        } else {
+            (own.highest + 1).min(MAX_TERM)
         };
         own.claim = Claim::Active(term);
         own.highest = term;
@@ -380,7 +385,7 @@ impl Member {
             if !own.is_active() {
                 continue;
             }
-            let floor = if is_stopping {
+            let floor = if is_stopping && rules::applies(Rule::R8Stopping) {
                 0
             } else {
                 self.level_to_offer(own, now)
@@ -408,7 +413,9 @@ impl Member {
             own.excluded.retain(|_, until| now < *until);
             let pick = picks.get(&own.key).copied();
             match (own.offer, pick) {
-                (Some((to, since)), _) if now.since(since) >= bound => {
+                (Some((to, since)), _)
+                    if now.since(since) >= bound && rules::applies(Rule::R8NextOffer) =>
+                {
                     own.excluded.insert(to, now + exclusion);
                     own.offer = None;
                 }
@@ -417,61 +424,6 @@ impl Member {
                 (_, None) => own.offer = None,
             }
         }
-    }
-
-    /// Standing claims and wishes of a node.
-    pub(super) fn load_of(&self, id: NodeId) -> usize {
-        if id == self.settings.identity.id {
-            return self
-                .addresses
-                .values()
-                .filter(|own| own.claim != Claim::None)
-                .count();
-        }
-        let Some(peer) = self.peers.get(&id) else {
-            return 0;
-        };
-        let is_held = |own: &&Own| {
-            peer.entry(own.key)
-                .is_some_and(|entry| entry.claim != ClaimKind::None)
-        };
-        self.addresses.values().filter(is_held).count()
-    }
-
-    /// The order of a claim or wish of this node.
-    pub(super) fn order(&self, own: &Own, term: u64) -> Order {
-        let node = self.settings.identity.id;
-        Order {
-            term,
-            score: own.score,
-            node,
-            session: self.session,
-        }
-    }
-
-    pub(super) fn view(&self, key: AddressKey) -> View {
-        let mut view = View::default();
-        for peer in self.peers.values().filter(|peer| peer.stands()) {
-            let Some(entry) = peer.entry(key) else {
-                continue;
-            };
-            view.highest = view.highest.max(entry.term).max(entry.highest);
-            let order = peer.order(entry);
-            match entry.claim {
-                ClaimKind::Active => {
-                    view.claimants.insert(peer.id);
-                    view.best = view.best.max(Some(order));
-                    if peer.offers(key, self.settings.identity.id) {
-                        view.offer = Some((peer.id, entry.level));
-                    }
-                }
-                ClaimKind::Wish if entry.level > 0 => {
-                    view.best_wish = view.best_wish.max(Some(order));
-                }
-                ClaimKind::Wish | ClaimKind::None => {}
-            }
-        }
-        view
     }
 
     fn end_lingering(&mut self, now: Moment) {

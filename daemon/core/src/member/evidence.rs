@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::claims::{Claim, Own};
+use super::rules::{self, Rule};
 use super::strangers::rank;
 use super::timers::LASTING_BEATS;
 use super::{Heard, LogLine, Member, Output};
@@ -79,7 +80,7 @@ impl Member {
             peer.mac = Some(heard.mac);
             self.outputs.push_back(Output::NeighboursChanged);
             // Only the peer's own MAC vouches for it: a new one has to answer once more.
-            if peer.liveness != Liveness::Alive {
+            if peer.liveness != Liveness::Alive && rules::applies(Rule::R15OwnMac) {
                 return;
             }
         }
@@ -113,15 +114,19 @@ impl Member {
         match sender {
             // Heartbeats settle it, faster than frames could.
             Some((_, Liveness::Alive)) => {}
-            Some((host, _)) if own.is_active() => {
+            Some((host, _)) if own.is_active() && rules::applies(Rule::R14Wire) => {
                 self.meet_rival(&mut own, host, heard.mac, now);
             }
-            Some(_) if own.ask.is_some() => {
+            Some(_) if own.ask.is_some() && rules::applies(Rule::R11Wire) => {
                 own.ask = None;
                 own.ask_again_at = Some(now + self.timers.wire);
                 self.count("vacancy-answered-by-peer");
             }
             Some(_) => {}
+            None if own.ask.is_some() && !rules::applies(Rule::R11Foreign) => {
+                own.ask = None;
+                own.ask_again_at = Some(now + self.timers.wire);
+            }
             None => self.meet_foreigner(&mut own, heard.mac, now),
         }
         self.addresses.insert(heard.sender, own);
@@ -148,7 +153,7 @@ impl Member {
             },
         };
         own.rival = Some(rival);
-        if now.since(rival.first) < lasting {
+        if now.since(rival.first) < lasting && rules::applies(Rule::R14Delay) {
             return;
         }
         own.rival = Some(Rival {

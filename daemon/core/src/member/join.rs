@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Member;
 use super::Output;
+use super::rules::{self, Rule};
 use super::state::Question;
 use crate::names::NodeId;
 use crate::report::{Liveness, NodeState};
@@ -30,10 +31,12 @@ impl Member {
                     && peer.stated.listed.iter().all(|listed| is_known(&listed.id))
             });
         let has_company = known.iter().any(|peer| peer.liveness == Liveness::Alive);
-        if is_heard && !knows_nobody {
+        let is_early = now.since(self.watch.join_at) < self.timers.join;
+        let is_skipped = is_early && !rules::applies(Rule::R4Join);
+        if (is_heard && !knows_nobody) || is_skipped {
             return self.finish_join("hears every known peer", None, now);
         }
-        if now.since(self.watch.join_at) < self.timers.join {
+        if is_early {
             if self.watch.question.is_none() {
                 self.watch.question = Some(Question {
                     started: now,
@@ -47,7 +50,7 @@ impl Member {
         } else if has_company || self.is_witnessed_since(self.watch.join_at) {
             let grace = Some(now + self.timers.grace);
             self.finish_join("not every known peer is heard", grace, now);
-        } else {
+        } else if rules::applies(Rule::R4End) {
             self.isolate("hears neither a peer nor a witness", now);
         }
     }

@@ -4,6 +4,7 @@ use super::Member;
 use super::Output;
 use super::claims::{Claim, Own};
 use super::peer::Peer;
+use super::rules::{self, Rule};
 use crate::report::{Liveness, NodeState};
 use crate::time::Moment;
 
@@ -19,7 +20,8 @@ impl Member {
             .watch
             .stated
             .is_some_and(|(state, _)| state == self.state);
-        let is_acked = is_stated && self.is_acked_by_all();
+        let is_heard = self.is_acked_by_all() || !rules::applies(Rule::R16Acknowledged);
+        let is_acked = is_stated && is_heard;
         if is_acked || now.since(said_at) >= self.timers.leave {
             self.watch.is_finished = true;
             self.watch.question = None;
@@ -37,7 +39,7 @@ impl Member {
             .any(|peer| peer.liveness == Liveness::Alive);
         let is_empty = !self.addresses.values().any(Own::is_active);
         let is_over = now.since(started) >= self.timers.stop;
-        if !(is_empty || is_over || !has_company) {
+        if !(is_empty || is_over || !has_company) && rules::applies(Rule::R17Stop) {
             return false;
         }
         for own in self.addresses.values_mut() {
@@ -101,7 +103,7 @@ impl Member {
             (false, true) => true,
             (true, false) => false,
             (true, true) | (false, false) => self.session < other_session,
-        };
+        } && rules::applies(Rule::S5Mute);
         let mac = other
             .mac
             .map_or_else(|| "unknown MAC".to_owned(), |mac| mac.to_string());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::detector::Detector;
 use super::peer::{Peer, Probe};
+use super::rules::{self, Rule};
 use super::state::Question;
 use super::wire::Kind;
 use super::{LogLine, Member, Output};
@@ -34,7 +35,10 @@ impl Member {
             return;
         };
         match peer.liveness {
-            Liveness::Alive => self.suspect(&mut peer, "its port is refused", now),
+            Liveness::Alive => {
+                self.suspect(&mut peer, "its port is refused", now);
+                peer.probe.is_refused = !rules::applies(Rule::R15Refusal);
+            }
             Liveness::Suspect | Liveness::Hung => {
                 peer.probe.is_refused |= peer.probe.pinged_at.is_some();
             }
@@ -122,10 +126,12 @@ impl Member {
             return;
         };
         let is_over = now.since(since) >= self.confirm_with(peer);
-        if !(is_over || peer.probe.is_refused) {
+        let is_early = !(is_over || peer.probe.is_refused);
+        if is_early && rules::applies(Rule::R15Confirm) {
             return;
         }
-        let does_kernel_answer = peer.kernel_at.is_some_and(|at| at >= since);
+        let does_kernel_answer =
+            peer.kernel_at.is_some_and(|at| at >= since) && rules::applies(Rule::R15Kernel);
         let silent = now.since(peer.heard_at.unwrap_or(since)).as_millis();
         if let Some(friend) = self.who_hears(peer.id) {
             self.hang(
@@ -171,9 +177,14 @@ impl Member {
         // Heard now, not only not suspected yet: a peer with a longer threshold may be as silent.
         let others = self.peers.values().any(|peer| {
             let heard_at = peer.heard_at.map(|at| at + peer.stated.interval);
-            peer.liveness == Liveness::Alive && heard_at.is_some_and(|at| at >= since)
+            let is_heard =
+                peer.liveness == Liveness::Alive && heard_at.is_some_and(|at| at >= since);
+            is_heard || (peer.stands() && !rules::applies(Rule::R3Company))
         });
-        others || is_silent_anyway || self.is_witnessed_since(since)
+        others
+            || is_silent_anyway
+            || self.is_witnessed_since(since)
+            || !rules::applies(Rule::R3AskFirst)
     }
 
     /// A live peer that says it hears `id` directly.
@@ -182,7 +193,10 @@ impl Member {
             .peers
             .values()
             .filter(|peer| peer.liveness == Liveness::Alive);
-        friends.find(|friend| friend.lists(id)).map(Peer::label)
+        let friend = friends.find(|friend| friend.lists(id));
+        friend
+            .filter(|_| rules::applies(Rule::R15Friend))
+            .map(Peer::label)
     }
 
     fn hang(&mut self, peer: &mut Peer, reason: String, now: Moment) {
@@ -216,7 +230,8 @@ impl Member {
         if hung_for >= silent && !is_recent(peer.kernel_at) {
             return self.suspect(peer, "its kernel stopped answering", now);
         }
-        if hung_for >= self.timers.hung && !is_recent(peer.speaks_at) {
+        let is_speaking = is_recent(peer.speaks_at);
+        if hung_for >= self.timers.hung && !(is_speaking && rules::applies(Rule::R15Speaks)) {
             let reason = format!("its daemon hangs for {} ms", hung_for.as_millis());
             self.bury(peer, reason, now);
         }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::claims::Claim;
 use super::peer::Peer;
+use super::rules::{self, Rule};
 use super::wire::{
     self, ClaimKind, Datagram, Entry, Facts, Flags, Greeting, Kind, ListedPeer, MAX_PEERS,
 };
@@ -130,7 +131,9 @@ impl Member {
         let mut reply = self.header(Kind::Reply, Some(peer));
         reply.receiver_session = datagram.session;
         reply.echo = datagram.challenge;
-        reply.acked_version = 0;
+        if rules::applies(Rule::S5ReplyAcknowledgesNothing) {
+            reply.acked_version = 0;
+        }
         reply.flags.busy = is_busy;
         self.transmit(to, &reply);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::detector::Detector;
 use super::placement::{DEFAULT_WEIGHT, Order, score};
+use super::rules::{self, Rule};
 use super::timers::{LASTING_BEATS, REPLIES_PER_SECOND};
 use super::window::Window;
 use super::wire::{AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, ListedPeer, MAX_SEQUENCE};
@@ -253,7 +254,7 @@ impl Peer {
         let lasting = self.stated.interval * LASTING_BEATS;
         self.is_deaf = self
             .unlisted_since
-            .is_some_and(|since| now.since(since) >= lasting);
+            .is_some_and(|since| now.since(since) >= lasting || !rules::applies(Rule::R12Delay));
     }
 
     /// Whether an address is on offer to `id`.

@@ -4,11 +4,142 @@
 //! can be switched off, which must bring its counterexample back, and each time that a rule decides
 //! is counted. Used by the machine's own modules alone.
 
-/// A rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Rule {
-    /// Reassert: a lower claim is answered by announcing again.
-    R6,
+#[cfg(test)]
+pub(crate) mod switches;
+#[cfg(test)]
+mod tests;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// A rule, or the side of one that a counterexample needs apart.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) enum Rule {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Rule {
+            /// Every rule.
+            #[cfg(test)]
+            pub(crate) const ALL: &[Rule] = &[$(Rule::$name,)+];
+        }
+    };
+}
+
+rules! {
+    /// Of two claims at one term the one of higher rank stands.
+    OrderByRank,
+    /// Ability is a level, not only able or unable.
+    Levels,
+    /// Decisions are repeated until nothing changes.
+    UntilNothingChanges,
+    /// Input is applied before any deadline is looked at.
+    R1InputFirst,
+    /// After a pause the machine starts over, and what is queued is thrown away.
+    R2Zombie,
+    /// Nobody is given up before a witness or another peer has answered a question of now.
+    R3AskFirst,
+    /// Only a peer that is heard now is company.
+    R3Company,
+    /// A cut-off node keeps its claims as wishes.
+    R3Wish,
+    /// What is claimed before anybody was ever met has term 0.
+    R3FirstTerm,
+    /// Nothing is claimed before every known peer is heard, or the join's time is over.
+    R4Join,
+    /// After a join that ended by time only own wishes are resumed for a while.
+    R4Grace,
+    /// A join with neither company nor witness ends in isolation.
+    R4End,
+    /// A higher claim silences at once.
+    R5Yield,
+    /// A lower claim is answered by announcing again.
+    R6Reassert,
+    /// What this node cannot serve any more it is silent for.
+    R7Lose,
+    /// The holder names its successor; nobody takes from a holder that is only less able.
+    R8HolderNames,
+    /// The holder speaks until it sees that its successor does.
+    R8BreakAfterSight,
+    /// An offer that is not taken goes to the next.
+    R8NextOffer,
+    /// A stopping holder offers to whoever can serve at all.
+    R8Stopping,
+    /// An offer is taken only by a node that is at least as able.
+    R9Level,
+    /// A claim's term is one more than anybody's, not only one more than this node's.
+    R9SharedTerms,
+    /// What comes from disk is a wish, not a claim.
+    R10Wish,
+    /// A wish ends when a higher term is known.
+    R10KnownTerm,
+    /// Of two wishes the higher one resumes.
+    R10Order,
+    /// What somebody else wishes is no vacancy.
+    R10Others,
+    /// A vacancy goes to the hash's pick.
+    R11Pick,
+    /// Joining nodes are picked as well.
+    R11Joining,
+    /// Nothing is taken while a live peer's facts are missing.
+    R11Facts,
+    /// Nothing is taken while a live peer holds somebody who is unknown here.
+    R11Held,
+    /// A vacancy that a silent peer answers for on the wire is left alone.
+    R11Wire,
+    /// A foreign host that answers for an address delays nobody.
+    R11Foreign,
+    /// What is dark for too long is taken by whoever is able.
+    R11Patience,
+    /// The patience doubles when what it took is lost again.
+    R11Doubling,
+    /// A peer that does not hear this node is given way to.
+    R12Deaf,
+    /// Only after some beats.
+    R12Delay,
+    /// A silent peer that announces the same address is measured by rank.
+    R14Wire,
+    /// Only after some beats.
+    R14Delay,
+    /// A suspect is asked for a while before it is dead.
+    R15Confirm,
+    /// A kernel that answers vouches for its host.
+    R15Kernel,
+    /// Only answers with the peer's own MAC vouch for it.
+    R15OwnMac,
+    /// A third node that hears the peer vouches for it.
+    R15Friend,
+    /// A hung node whose addresses still answer is not given up.
+    R15Speaks,
+    /// A refused port proves nothing unless the peer was pinged.
+    R15Refusal,
+    /// Claims of a restarting peer are held.
+    R16Hold,
+    /// A restarting node ends only when everybody knows.
+    R16Acknowledged,
+    /// A stopping node hands over before it ends.
+    R17Stop,
+    /// Every life has a session of its own.
+    S1Session,
+    /// Only datagrams to this life are believed.
+    S2Receiver,
+    /// Each datagram counts once.
+    S2Window,
+    /// A session is believed when it echoes a challenge.
+    S3Challenge,
+    /// Challenges expire.
+    S3Expiry,
+    /// A goodbye ends the session.
+    S3Goodbye,
+    /// A second session of one identity waits until the first is silent.
+    S4Incumbent,
+    /// Of two machines with one identity one is mute.
+    S5Mute,
+    /// A reply to somebody unknown acknowledges nothing.
+    S5ReplyAcknowledgesNothing,
+    /// A late datagram is a sign of life and nothing else.
+    S6Late,
+    /// Terms that no node can reach are malformed.
+    S7Terms,
 }
 
 /// Whether the rule decides here.
@@ -19,28 +150,3 @@ pub(super) const fn applies(_rule: Rule) -> bool {
 
 #[cfg(test)]
 pub(super) use switches::applies;
-
-#[cfg(test)]
-pub(crate) mod switches {
-    //! Rules that are switched off, and how often each one decided, per thread: each test runs on
-    //! its own.
-
-    use std::cell::RefCell;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use super::Rule;
-
-    thread_local! {
-        static OFF: RefCell<BTreeSet<Rule>> = const { RefCell::new(BTreeSet::new()) };
-        static HITS: RefCell<BTreeMap<Rule, u64>> = const { RefCell::new(BTreeMap::new()) };
-    }
-
-    /// Whether the rule decides here; counted if it does.
-    pub(crate) fn applies(rule: Rule) -> bool {
-        let is_on = OFF.with_borrow(|off| !off.contains(&rule));
-        if is_on {
-            HITS.with_borrow_mut(|hits| *hits.entry(rule).or_default() += 1);
-        }
-        is_on
-    }
-}

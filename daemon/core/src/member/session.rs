@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::peer::Peer;
+use super::rules::{self, Rule};
 use super::timers::MAX_PEERS;
 use super::wire::{self, Datagram, Kind, Reject};
 use super::{LogLine, Member, Output};
@@ -117,18 +118,19 @@ impl Member {
     }
 
     fn judge_session(&self, peer: &mut Peer, datagram: &Datagram, now: Moment) -> Standing {
-        let is_for_me = datagram.receiver_session == self.session;
+        let is_for_me =
+            datagram.receiver_session == self.session || !rules::applies(Rule::S2Receiver);
         let is_current = peer.session.verified == Some(datagram.session);
         if is_for_me && is_current {
             let is_new = peer.session.window.accept(datagram.sequence);
-            return if is_new {
+            return if is_new || !rules::applies(Rule::S2Window) {
                 Standing::Believed
             } else {
                 Standing::Replayed
             };
         }
         let is_echo = datagram.echo != 0 && datagram.echo == peer.session.my_challenge;
-        if !(is_for_me && is_echo) {
+        if !(is_for_me && (is_echo || !rules::applies(Rule::S3Challenge))) {
             return Standing::Stranger;
         }
         let is_old_alive = peer.session.verified.is_some()
@@ -136,7 +138,7 @@ impl Member {
             && peer
                 .heard_at
                 .is_some_and(|at| now.since(at) <= peer.stated.interval * 2);
-        if is_old_alive {
+        if is_old_alive && rules::applies(Rule::S4Incumbent) {
             Standing::Busy
         } else {
             Standing::Verified
@@ -158,7 +160,8 @@ impl Member {
         }
         self.count("heartbeat-not-believed");
         if peer.session.verified.is_none() {
-            if now.since(peer.session.challenged_at) >= self.timers.challenge {
+            let is_old = now.since(peer.session.challenged_at) >= self.timers.challenge;
+            if is_old && rules::applies(Rule::S3Expiry) {
                 peer.session.my_challenge = self.rng.next();
                 peer.session.challenged_at = now;
             }
@@ -198,11 +201,12 @@ impl Member {
         // Not the highest ever: a peer that has lost our facts says so by a lower one.
         peer.acked = datagram.acked_version.min(self.facts_version);
         // S6: a late datagram is a sign of life, and nothing else.
-        if datagram.facts_version >= peer.stated.version {
+        let is_late = datagram.facts_version < peer.stated.version;
+        if !(is_late && rules::applies(Rule::S6Late)) {
             peer.apply_header(&datagram);
             self.follow_state(peer, &datagram, now);
             if let Some(facts) = datagram.facts
-                && datagram.facts_version > peer.stated.version
+                && datagram.facts_version != peer.stated.version
             {
                 peer.apply(datagram.facts_version, facts);
             }
@@ -257,7 +261,7 @@ impl Member {
     /// What a believed state means for the peer's liveness.
     fn follow_state(&mut self, peer: &mut Peer, datagram: &Datagram, now: Moment) {
         let (liveness, reason) = match datagram.state {
-            NodeState::Restarting => {
+            NodeState::Restarting if rules::applies(Rule::R16Hold) => {
                 let hold = Duration::from_millis(u64::from(datagram.hold_10ms) * 10);
                 let hold = hold.min(self.timers.hold * 2);
                 if peer.liveness != Liveness::Held {
@@ -274,6 +278,7 @@ impl Member {
             | NodeState::Active
             | NodeState::Draining
             | NodeState::Stopping
+            | NodeState::Restarting
             | NodeState::Isolated
             | NodeState::Mute => {
                 peer.probe = super::peer::Probe::default();
@@ -296,7 +301,10 @@ impl Member {
             peer.stated.version = datagram.facts_version;
             self.send_plain(peer, Kind::Heartbeat);
             peer.forget_facts();
-            peer.forget_session(self.rng.next(), now);
+            let fresh = self.rng.next();
+            if rules::applies(Rule::S3Goodbye) {
+                peer.forget_session(fresh, now);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::claims::{Claim, Own};
+use super::rules::{self, Rule};
 use super::timers::MAX_WITNESSES;
 use super::{Command, LogLine, Member, Output, Remembered};
 use crate::decide::{Ability, SegmentPlan};
@@ -137,10 +138,10 @@ impl Member {
                 let (highest, was_held) =
                     remembered.terms.get(address).copied().unwrap_or((0, false));
                 let highest = highest.min(super::wire::MAX_TERM);
-                let claim = if was_held {
-                    Claim::Wish(highest)
-                } else {
-                    Claim::None
+                let claim = match was_held {
+                    true if rules::applies(Rule::R10Wish) => Claim::Wish(highest),
+                    true => Claim::Active(highest),
+                    false => Claim::None,
                 };
                 let mut own = Own::new(*address, me, (claim, highest), now);
                 own.patience = patience;
@@ -203,7 +204,11 @@ impl Member {
             own.pursuit = None;
             own.offer = None;
             if let Claim::Active(term) = own.claim {
-                own.claim = Claim::Wish(term);
+                own.claim = if rules::applies(Rule::R3Wish) {
+                    Claim::Wish(term)
+                } else {
+                    Claim::None
+                };
                 own.linger_until = Some(linger);
             }
         }
@@ -288,6 +293,11 @@ impl Member {
         } else {
             own.ability
         };
-        ability.min(cap)
+        let stated = ability.min(cap);
+        let is_between = matches!(stated, Ability::LastResort | Ability::Going);
+        if is_between && !rules::applies(Rule::Levels) {
+            return Ability::Cannot;
+        }
+        stated
     }
 }

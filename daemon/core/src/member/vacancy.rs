@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::claims::{Claim, Own, Pursuit, View};
+use super::claims::{Claim, Own, Pursuit};
 use super::placement::{self, Candidate, DEFAULT_WEIGHT};
+use super::rules::{self, Rule};
+use super::view::View;
 use super::wire::AddressKey;
 use super::{Member, Output};
 use crate::names::NodeId;
@@ -32,7 +34,9 @@ impl Member {
             return BTreeMap::new();
         }
         let mut wanted = self.resume_wishes(&views, now);
-        if self.watch.grace_until.is_none_or(|until| now >= until) && !self.is_blind() {
+        let is_grace = self.watch.grace_until.is_some_and(|until| now < until);
+        let is_waiting = is_grace && rules::applies(Rule::R4Grace);
+        if !is_waiting && !self.is_blind() {
             self.take_vacancies(&views, &mut wanted, now);
         }
         wanted.retain(|address, _| !self.could_be_served_by_deaf(*address));
@@ -48,7 +52,7 @@ impl Member {
                 peer.stated.state,
                 NodeState::Joining | NodeState::Active | NodeState::Draining
             );
-            takes_part && peer.level(key) > 0
+            takes_part && peer.level(key) > 0 && rules::applies(Rule::R12Deaf)
         })
     }
 
@@ -68,8 +72,10 @@ impl Member {
                 continue;
             };
             let mine = self.order(own, term);
-            let is_first = views[&own.address].best_wish.is_none_or(|best| best < mine);
-            if is_first && self.level(own, now) > 0 {
+            let is_second = views[&own.address]
+                .best_wish
+                .is_some_and(|best| best >= mine);
+            if !(is_second && rules::applies(Rule::R10Order)) && self.level(own, now) > 0 {
                 let reason = "held it before and nobody took it meanwhile".to_owned();
                 wanted.insert(own.address, Pursuit::after_asking(reason, now));
             }
@@ -86,7 +92,9 @@ impl Member {
     ) {
         let is_free = |own: &&Own| {
             let has_wish = matches!(own.claim, Claim::Wish(_)) && self.level(own, now) > 0;
-            own.vacant_since.is_some() && !has_wish && views[&own.address].best_wish.is_none()
+            let is_wished =
+                views[&own.address].best_wish.is_some() && rules::applies(Rule::R10Others);
+            own.vacant_since.is_some() && !has_wish && !is_wished
         };
         let free: Vec<&Own> = self.addresses.values().filter(is_free).collect();
         if free.is_empty() {
@@ -101,14 +109,20 @@ impl Member {
             if self.level(own, now) == 0 {
                 continue;
             }
-            let reason = if picks.get(&own.key) == Some(&me) {
+            let is_pick = picks.get(&own.key) == Some(&me) || !rules::applies(Rule::R11Pick);
+            let is_patience = !is_pick && self.is_patience_over(own, &candidates, now);
+            let reason = if is_pick {
                 self.vacancy_reason(own)
-            } else if self.is_patience_over(own, &candidates, now) {
+            } else if is_patience {
                 "nobody took it in time".to_owned()
             } else {
                 continue;
             };
-            wanted.insert(own.address, Pursuit::after_asking(reason, now));
+            let pursuit = Pursuit {
+                is_patience,
+                ..Pursuit::after_asking(reason, now)
+            };
+            wanted.insert(own.address, pursuit);
         }
     }
 
@@ -142,11 +156,16 @@ impl Member {
         };
         candidates.insert(me, mine);
         for peer in self.peers.values() {
-            let is_candidate = peer.liveness == Liveness::Alive
-                && matches!(
-                    peer.stated.state,
-                    NodeState::Joining | NodeState::Active | NodeState::Draining
-                );
+            let is_ready = match peer.stated.state {
+                NodeState::Active | NodeState::Draining => true,
+                NodeState::Joining => rules::applies(Rule::R11Joining),
+                NodeState::Isolated
+                | NodeState::Mute
+                | NodeState::Stopping
+                | NodeState::Restarting
+                | NodeState::Gone => false,
+            };
+            let is_candidate = peer.liveness == Liveness::Alive && is_ready;
             if is_candidate {
                 let levels = self
                     .addresses
@@ -179,7 +198,8 @@ impl Member {
                         !matches!(other.liveness, Liveness::Held | Liveness::Alive)
                     })
             });
-            peer.stated.version == 0 || holds_stranger
+            (peer.stated.version == 0 && rules::applies(Rule::R11Facts))
+                || (holds_stranger && rules::applies(Rule::R11Held))
         })
     }
 
@@ -209,7 +229,7 @@ impl Member {
                     .iter()
                     .any(|listed| listed.heard && listed.id != me && !self.hears(listed.id))
         });
-        is_over && !hears_more
+        is_over && !hears_more && rules::applies(Rule::R11Patience)
     }
 
     fn hears(&self, id: NodeId) -> bool {

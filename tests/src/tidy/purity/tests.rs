@@ -47,7 +47,8 @@ fn tests_of_the_core_and_the_shells_may_do_it() {
     let house = house(&[
         ("daemon/core/src/member.rs", "#[cfg(test)]\nmod tests;"),
         ("daemon/core/src/member/tests.rs", "use std::fs;"),
-        ("daemon/core/tests/lan_simulation.rs", "use std::env;"),
+        ("daemon/core/src/lib.rs", "#[cfg(test)]\nmod simulation;"),
+        ("daemon/core/src/simulation/lan.rs", "use std::env;"),
         ("daemon/src/store.rs", "use std::fs;"),
     ]);
     assert_eq!(found(&SOURCE, &house), Vec::<String>::new());

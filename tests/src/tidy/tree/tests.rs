@@ -37,10 +37,7 @@ fn a_module_of_main_lies_beside_it() {
 
 #[test]
 fn integration_tests_are_test_code() {
-    let tree = tree(&[
-        ("daemon/core/tests/lan_simulation/lan.rs", ""),
-        ("tests/src/lab.rs", ""),
-    ]);
+    let tree = tree(&[("daemon/tests/lan.rs", ""), ("tests/src/lab.rs", "")]);
     assert!(tree.files.iter().all(|file| file.is_test));
 }
 

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sovnet_core::decide::{Ability, SegmentPlan, Sources};
-use sovnet_core::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
-use sovnet_core::names::{Mac, NodeId, Subnet};
-use sovnet_core::report::SegmentReport;
-use sovnet_core::speaker::{Handled, Speaker};
-use sovnet_core::time::Moment;
+use crate::decide::{Ability, SegmentPlan, Sources};
+use crate::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
+use crate::names::{Mac, NodeId, Subnet};
+use crate::report::SegmentReport;
+use crate::speaker::{Handled, Speaker};
+use crate::time::Moment;
 
-use crate::arp::Arp;
+use super::arp::Arp;
 
 /// What a socket buffer holds: what comes later is lost, as in a kernel.
 const INBOX: usize = 64;

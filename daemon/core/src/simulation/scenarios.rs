@@ -1,9 +1,9 @@
 //! What happens in real houses: cables, crashes, power cuts, bad networks, restarts.
 
-use sovnet_core::decide::Ability;
-use sovnet_core::member::Command;
+use crate::decide::Ability;
+use crate::member::Command;
 
-use crate::lan::{Lan, Setup, ms};
+use super::lan::{Lan, Setup, ms};
 
 fn nodes(seed: u64, nodes: usize, addresses: u8) -> Setup {
     Setup {

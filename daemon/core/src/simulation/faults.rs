@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sovnet_core::decide::Ability;
-use sovnet_core::member::{Command, Remembered};
+use crate::decide::Ability;
+use crate::member::{Command, Remembered};
 
-use crate::arp::Arp;
-use crate::host::Packet;
-use crate::lan::Lan;
+use super::arp::Arp;
+use super::host::Packet;
+use super::lan::Lan;
 
 impl Lan {
     /// Nothing passes from one host to the other any more; no carrier changes.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sovnet_core::decide::Ability;
-use sovnet_core::member::Command;
+use crate::decide::Ability;
+use crate::member::Command;
 
-use crate::lan::{Lan, Setup, ms};
+use super::lan::{Lan, Setup, ms};
 
 /// Runs a class of schedules, as many as the environment says or `usual`.
 fn each_seed(usual: u64, schedule: impl Fn(u64)) {
@@ -17,7 +17,7 @@ fn each_seed(usual: u64, schedule: impl Fn(u64)) {
 }
 
 fn random_setup(seed: u64) -> Setup {
-    let mut random = crate::random::Random::of_seed(seed ^ 0xc4a0_5000);
+    let mut random = super::random::Random::of_seed(seed ^ 0xc4a0_5000);
     let slowest = [ms(1), ms(5), ms(25), ms(60)][random.below(4)];
     Setup {
         seed,

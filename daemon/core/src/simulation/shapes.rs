@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::lan::{Lan, Setup, ms};
+use super::lan::{Lan, Setup, ms};
 
 /// What passes between the two nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,19 +1,20 @@
 //! The simulated LAN: virtual time, the switch, and the hosts on it.
 //!
-//! Time goes from event to event. After each one the invariants of [`crate::check`] are looked at.
+//! Time goes from event to event. After each one the invariants of [`super::check`] are looked at.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sovnet_core::decide::Ability;
-use sovnet_core::time::Moment;
+use crate::decide::Ability;
+use crate::time::Moment;
 
-use crate::arp::Arp;
-use crate::check::Record;
-use crate::host::{Host, Packet, subnet};
-use crate::random::Random;
+use super::arp::Arp;
+use super::check::Record;
+use super::host::{Host, Packet, subnet};
+use super::random::Random;
+use super::verdict::violate;
 
 /// Lines of the trace that a failure prints.
 const TRACE: usize = 250;
@@ -198,10 +199,9 @@ impl Lan {
     }
 
     /// Ends the test: seed, trace, and what is wrong.
-    #[expect(clippy::panic, reason = "this is how a test fails")]
     pub(crate) fn fail(&self, what: &str) -> ! {
         let trace: Vec<&str> = self.trace.iter().map(String::as_str).collect();
-        panic!("{}\n{what}\n{:?}", trace.join("\n"), self.setup)
+        violate(format!("{}\n{what}\n{:?}", trace.join("\n"), self.setup))
     }
 
     fn at(&mut self, at: Moment, what: What) {
@@ -370,8 +370,8 @@ impl Lan {
     }
 }
 
-fn subnet_broadcast_mac() -> sovnet_core::names::Mac {
-    sovnet_core::names::Mac::BROADCAST
+fn subnet_broadcast_mac() -> crate::names::Mac {
+    crate::names::Mac::BROADCAST
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for a line of the trace")]

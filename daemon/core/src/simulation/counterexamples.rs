@@ -1,10 +1,12 @@
 //! Schedules that broke the protocol while one of its rules was missing; the numbers are those of
 //! the list of counterexamples. Each ran into the outcome that its name denies.
 
-use sovnet_core::decide::Ability;
-use sovnet_core::member::Command;
+use crate::decide::Ability;
+use crate::member::Command;
 
-use crate::lan::{Lan, Setup, ms};
+use super::lan::{Lan, Setup, ms};
+use super::verdict::counterexample;
+use crate::member::rules::Rule;
 
 fn nodes(nodes: usize, addresses: u8) -> Setup {
     Setup {
@@ -16,26 +18,32 @@ fn nodes(nodes: usize, addresses: u8) -> Setup {
 
 #[test]
 fn counterexample_01_equal_terms_after_a_partition_end_with_one_speaker() {
-    let mut lan = Lan::new(nodes(2, 1));
-    lan.cut_direction(0, 1);
-    lan.cut_direction(1, 0);
-    lan.start(0);
-    lan.start(1);
-    lan.run(ms(6_000));
-    let address = lan.addresses()[0];
-    let both = lan.records[&address].speakers.len();
-    lan.check(both == 2, "each side of a partition is served");
-    lan.heal();
-    lan.mark();
-    lan.run(ms(2_000));
-    // They never met, so only the next hello brings them together.
-    lan.check_doubled(ms(1_100));
-    lan.settle();
+    let shown = counterexample(1..2, |seed| {
+        let mut lan = Lan::new(Setup {
+            seed,
+            ..nodes(2, 1)
+        });
+        lan.cut_direction(0, 1);
+        lan.cut_direction(1, 0);
+        lan.start(0);
+        lan.start(1);
+        lan.run(ms(6_000));
+        let address = lan.addresses()[0];
+        let both = lan.records[&address].speakers.len();
+        lan.check(both == 2, "each side of a partition is served");
+        lan.heal();
+        lan.mark();
+        lan.run(ms(2_000));
+        // They never met, so only the next hello brings them together.
+        lan.check_doubled(ms(1_100));
+        lan.settle();
+    });
+    shown.needs(Rule::OrderByRank);
 }
 
 #[test]
 fn counterexample_02_a_draining_holder_speaks_until_its_successor_does() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 4)
@@ -49,12 +57,13 @@ fn counterexample_02_a_draining_holder_speaks_until_its_successor_does() {
         let left = lan.speakers().values().any(|speaker| *speaker == holder);
         lan.check(!left, "a drained node keeps nothing that others can serve");
         lan.settle();
-    }
+    });
+    shown.needs(Rule::R8BreakAfterSight);
 }
 
 #[test]
 fn counterexample_04_a_rolling_update_has_no_gap() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let mut lan = Lan::new(Setup {
             seed,
             ..nodes(2, 1)
@@ -75,12 +84,13 @@ fn counterexample_04_a_rolling_update_has_no_gap() {
         lan.check_unspoken(ms(0));
         lan.check(lan.speaker(address) == 1, "it went with the endpoint");
         lan.settle();
-    }
+    });
+    shown.needs(Rule::Levels);
 }
 
 #[test]
 fn counterexample_05_a_newcomer_with_an_old_disk_takes_nothing() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 5)
@@ -95,12 +105,13 @@ fn counterexample_05_a_newcomer_with_an_old_disk_takes_nothing() {
         lan.check_no_claims("a join with an old disk");
         lan.settle();
         lan.check(lan.speakers() == before, "a join moves nothing");
-    }
+    });
+    shown.needs(Rule::R10Wish);
 }
 
 #[test]
 fn counterexample_07_restart_is_not_taken_for_death() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let loss_per_mille = if seed % 2 == 0 { 0 } else { 100 };
         let mut lan = Lan::started(Setup {
             seed,
@@ -119,12 +130,13 @@ fn counterexample_07_restart_is_not_taken_for_death() {
             );
         }
         lan.settle();
-    }
+    });
+    shown.needs(Rule::R16Hold);
 }
 
 #[test]
 fn counterexample_10_a_zombie_does_not_win_with_what_was_queued_before_the_take_over() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(2, 3)
@@ -145,12 +157,13 @@ fn counterexample_10_a_zombie_does_not_win_with_what_was_queued_before_the_take_
             "the new speakers keep what they took",
         );
         lan.settle();
-    }
+    });
+    shown.needs(Rule::R2Zombie);
 }
 
 #[test]
 fn counterexample_11_a_node_that_was_not_run_reads_before_it_judges() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 4)
@@ -172,12 +185,13 @@ fn counterexample_11_a_node_that_was_not_run_reads_before_it_judges() {
         }
         lan.check_doubled(ms(0));
         lan.settle();
-    }
+    });
+    shown.needs(Rule::R1InputFirst);
 }
 
 #[test]
 fn counterexample_12_a_short_pause_of_a_daemon_on_a_live_host_moves_nothing() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 4)
@@ -190,12 +204,13 @@ fn counterexample_12_a_short_pause_of_a_daemon_on_a_live_host_moves_nothing() {
             lan.check(lan.speakers() == before, "a short pause moves nothing");
         }
         lan.settle();
-    }
+    });
+    shown.needs(Rule::R15Kernel);
 }
 
 #[test]
 fn counterexample_13_a_cut_off_node_takes_nothing_over() {
-    for seed in 0..10 {
+    let shown = counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 5)
@@ -214,12 +229,13 @@ fn counterexample_13_a_cut_off_node_takes_nothing_over() {
         lan.run(ms(1_000));
         lan.check(lan.speakers() == taken, "nothing moves when it is back");
         lan.settle();
-    }
+    });
+    shown.needs(Rule::R3AskFirst);
 }
 
 #[test]
 fn counterexample_16_a_common_start_shares_the_addresses() {
-    for seed in 0..20 {
+    counterexample(0..20, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 7)
@@ -237,12 +253,12 @@ fn counterexample_16_a_common_start_shares_the_addresses() {
             lan.check(claims == 1, &format!("{claims} claims on {address}"));
         }
         lan.settle();
-    }
+    });
 }
 
 #[test]
 fn counterexample_17_a_heal_does_not_make_both_yield() {
-    for seed in 0..20 {
+    counterexample(0..20, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(2, 3)
@@ -257,12 +273,12 @@ fn counterexample_17_a_heal_does_not_make_both_yield() {
         lan.run(ms(1_000));
         lan.check_unspoken(ms(0));
         lan.settle();
-    }
+    });
 }
 
 #[test]
 fn counterexample_19_a_one_way_link_has_one_speaker() {
-    for seed in 0..10 {
+    counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(2, 4)
@@ -284,12 +300,12 @@ fn counterexample_19_a_one_way_link_has_one_speaker() {
         lan.run(ms(1_000));
         lan.check_unspoken(ms(0));
         lan.settle();
-    }
+    });
 }
 
 #[test]
 fn counterexample_20_two_nodes_with_a_common_neighbour_are_no_strangers() {
-    for seed in 0..10 {
+    counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 5)
@@ -304,12 +320,12 @@ fn counterexample_20_two_nodes_with_a_common_neighbour_are_no_strangers() {
         lan.check(lan.speakers() == before, "nothing moves");
         lan.heal();
         lan.settle();
-    }
+    });
 }
 
 #[test]
 fn counterexample_29_a_stopping_node_hands_over_to_a_draining_one() {
-    for seed in 0..10 {
+    counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(2, 3)
@@ -326,12 +342,12 @@ fn counterexample_29_a_stopping_node_hands_over_to_a_draining_one() {
             "all went over",
         );
         lan.settle();
-    }
+    });
 }
 
 #[test]
 fn counterexample_29_a_stopping_node_hands_over_to_its_equals() {
-    for seed in 0..10 {
+    counterexample(0..10, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             ..nodes(3, 5)
@@ -342,5 +358,5 @@ fn counterexample_29_a_stopping_node_hands_over_to_its_equals() {
         lan.run(ms(500));
         lan.check_unspoken(ms(0));
         lan.settle();
-    }
+    });
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sovnet_core::decide::Ability;
-use sovnet_core::report::{Holder, NodeState};
-use sovnet_core::time::Moment;
+use crate::decide::Ability;
+use crate::report::{Holder, NodeState};
+use crate::time::Moment;
 
-use crate::lan::{Lan, ms};
+use super::lan::{Lan, ms};
 
 /// What became of one address since the last [`Lan::mark`].
 #[derive(Debug, Clone, Default)]

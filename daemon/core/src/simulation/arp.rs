@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use sovnet_core::names::Mac;
+use crate::names::Mac;
 
 /// What an ARP frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
