@@ -48,11 +48,17 @@ fn counted(bench: &Bench, name: &str, part: &str) -> i64 {
     control::counted(&bench.status(name), part)
 }
 
+/// The address is where it was. Terms may have grown: a storm at full speed on a small machine can
+/// take the processor from the daemons.
+fn assert_holds(bench: &Bench, holder: &str) {
+    bench.wait_agreement();
+    assert_eq!(bench.holder("civil", PAGE).as_deref(), Some(holder));
+}
+
 #[test]
 fn a_storm_of_unrelated_requests_is_dropped_by_the_kernel_and_nothing_moves() {
     let bench = Bench::up();
     let holder = bench.holder("civil", PAGE).unwrap();
-    let claims = bench.claims("civil");
     let before = counted(&bench, &holder, "arp-heard");
     let sent = storm(bench.lan.node("laptop"), |count| {
         Ipv4Addr::new(192, 168, 8, count.to_be_bytes()[3] % 100 + 20)
@@ -61,20 +67,19 @@ fn a_storm_of_unrelated_requests_is_dropped_by_the_kernel_and_nothing_moves() {
     let heard = counted(&bench, &holder, "arp-heard") - before;
     // What passes until the first turns have looked, and a sample of the rest.
     assert!(heard < 5_000, "{heard} of {sent} requests were read");
-    assert_eq!(bench.claims("civil"), claims);
+    assert_holds(&bench, &holder);
 }
 
 #[test]
 fn of_a_flood_of_questions_no_more_than_ten_thousand_a_second_are_answered() {
     let bench = Bench::up();
     let holder = bench.holder("civil", PAGE).unwrap();
-    let claims = bench.claims("civil");
     let before = counted(&bench, &holder, "arp-answered");
     let sent = storm(bench.lan.node("laptop"), |_| PAGE);
     let answered = counted(&bench, &holder, "arp-answered") - before;
     let most = 1_000 + 10_000 * (i64::try_from(LASTS.as_secs()).unwrap() + 1);
     assert!(answered <= most, "{answered} of {sent} were answered");
-    assert_eq!(bench.claims("civil"), claims);
+    assert_holds(&bench, &holder);
     let answers = bench.answers(PAGE, Ask::Broadcast);
     assert_eq!(answers, [bench.mac(&holder)]);
 }

@@ -10,7 +10,7 @@ use sovnet_core::time::Moment;
 /// More than this in a second is a storm.
 const TOO_MANY: u32 = 400;
 /// What a storm is brought down to, at most, per second.
-const ENOUGH: u32 = 200;
+const ENOUGH: u32 = 100;
 /// Fewer than this in a second, and twice as many may pass.
 const FEW: u32 = 40;
 /// At least one in 1,024 passes.

@@ -160,7 +160,7 @@ fn a_load_behind_a_header_knows_its_length() {
         program.require(Load::ByteBehindHeader, (0, 7));
         program.require(Load::WordBehindHeader, (1, 8));
         program.accept();
-        let mut frame = vec![0x40 | length / 4];
+        let mut frame = vec![0x40 | (length / 4)];
         frame.resize(usize::from(length), 0);
         frame.extend([7, 0, 0, 0, 8]);
         accepts(program, &frame)
