@@ -6,10 +6,12 @@
 //! the machines, and carries out what they say. `app` runs it on the latency thread.
 
 mod filter;
+mod groups;
 mod heartbeat;
 mod packet;
 mod readiness;
 mod segment;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -19,6 +19,8 @@ mod identity;
 mod interfaces;
 #[path = "netns/load.rs"]
 mod load;
+#[path = "netns/ndp.rs"]
+mod ndp;
 #[path = "netns/nodes.rs"]
 mod nodes;
 #[path = "netns/own_host.rs"]
@@ -27,6 +29,8 @@ mod own_host;
 mod partition;
 #[path = "netns/planned.rs"]
 mod planned;
+#[path = "netns/storm.rs"]
+mod storm;
 #[path = "netns/support.rs"]
 mod support;
 #[path = "netns/takeover.rs"]

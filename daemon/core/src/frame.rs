@@ -4,4 +4,6 @@
 //! `announce` shell carries the bytes. VLAN tags are not parsed: the kernel strips them.
 
 pub mod arp;
+pub mod dhcp;
 pub mod ethernet;
+pub mod ndp;

@@ -1,22 +1,30 @@
-//! Who answers ARP on one link: a machine without sockets and clock.
+//! Who answers ARP and neighbour discovery on one link: a machine without sockets and clock.
 //!
-//! Answers for the addresses that it is told to speak for, and for nothing else; announces them by
-//! gratuitous ARP at once, then spaced past the lock time of receivers, then as a slow refresh.
+//! Answers for the addresses that it is told to speak for, and for nothing else; announces them to
+//! everyone at once, then spaced past the lock time of receivers, then as a slow refresh, and to
+//! the hosts that asked lately one by one.
 //!
 //! The driver passes frames and deadlines in, then takes [`Speaker::next_frame`] until there is
 //! none, and sleeps until [`Speaker::next_timeout`]. Only frames whose sender is an address of the
-//! speaking set, or the node's own, ever come out.
+//! speaking set, or the node's own, ever come out; beside them probes, which have no sender.
 
+mod arp;
+mod askers;
+mod limits;
+mod ndp;
 mod outbox;
 mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use self::askers::Askers;
+pub use self::askers::Surroundings;
+use self::limits::Limits;
 use self::outbox::{Kind, Outbox};
 use self::schedule::{Cause, Schedule};
 use crate::decide::Sources;
-use crate::frame::arp::{self, ArpFrame, Operation};
+use crate::frame::ethernet;
 use crate::member::Heard;
 use crate::names::Mac;
 use crate::time::Moment;
@@ -26,6 +34,9 @@ use crate::time::Moment;
 pub enum Handled {
     /// A request for an address of ours: a reply is among the outputs.
     Answered,
+    /// A probe for an address of ours: somebody is about to take it. A reply is among the outputs,
+    /// and it is evidence for the member.
+    Defended(Heard),
     /// A frame of somebody else: evidence for the member.
     Heard(Heard),
     /// Nothing: dropped and counted under this name.
@@ -39,8 +50,20 @@ pub struct Speaker {
     sources: Sources,
     speaking: BTreeSet<IpAddr>,
     schedule: Schedule,
+    askers: Askers,
+    /// Addresses of which the askers are still to be told.
+    updates: BTreeSet<IpAddr>,
+    limits: Limits,
     outbox: Outbox,
     counters: BTreeMap<&'static str, u64>,
+}
+
+/// A frame that goes out, before it is bytes.
+struct Outgoing {
+    kind: Kind,
+    /// The address that it speaks for, or that it asks with.
+    sender: IpAddr,
+    bytes: Vec<u8>,
 }
 
 impl Speaker {
@@ -52,9 +75,17 @@ impl Speaker {
             sources,
             speaking: BTreeSet::new(),
             schedule: Schedule::default(),
+            askers: Askers::default(),
+            updates: BTreeSet::new(),
+            limits: Limits::default(),
             outbox: Outbox::default(),
             counters: BTreeMap::new(),
         }
+    }
+
+    /// What there is on the segment beside the speaking set.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.askers.set(surroundings);
     }
 
     /// Speak for exactly these from now on. What is new is announced at once; what is gone is
@@ -65,10 +96,11 @@ impl Speaker {
         self.speaking.clone_from(addresses);
         for address in gone {
             self.schedule.end(address);
+            self.updates.remove(&address);
             self.outbox.forget(address);
         }
         for address in new {
-            self.schedule.begin(address, now);
+            self.begin(address, now);
         }
         self.announce_due(now);
     }
@@ -79,8 +111,8 @@ impl Speaker {
         self.mac = mac;
         self.sources = sources;
         self.outbox.clear();
-        for address in &self.speaking {
-            self.schedule.begin(*address, now);
+        for address in self.speaking.clone() {
+            self.begin(address, now);
         }
         self.announce_due(now);
     }
@@ -88,30 +120,50 @@ impl Speaker {
     /// Announce one address again, as if it were new; nothing if it is not spoken for.
     pub fn announce_again(&mut self, address: IpAddr, now: Moment) {
         if self.speaking.contains(&address) {
-            self.schedule.begin(address, now);
+            self.begin(address, now);
             self.announce_due(now);
         }
     }
 
-    /// Ask who has `target`: by broadcast, and unicast to `mac` if given. Sender is the node's own
-    /// address, never an announced one.
+    /// Ask who has `target`: everyone, and `mac` alone if given. Sender is the node's own address,
+    /// never an announced one; without one of the family nothing is asked, and that is counted.
     pub fn ask(&mut self, target: IpAddr, mac: Option<Mac>) {
-        let (IpAddr::V4(target), Some(own)) = (target, self.sources.v4) else {
-            return;
+        let questions = match target {
+            IpAddr::V4(target) => arp::questions(self, target, mac),
+            IpAddr::V6(target) => ndp::questions(self, target, mac),
         };
-        if let Some(whom) = mac {
-            let frame = arp::unicast_request(self.mac, own, target, whom);
-            self.push(Kind::Ask, &frame);
+        if questions.is_empty() {
+            self.count("ask-without-source");
         }
-        self.push(Kind::Ask, &arp::request(self.mac, own, target));
+        for question in questions {
+            self.push(question);
+        }
+    }
+
+    /// Ask whether `target` is free, without a sender (RFC 5227 section 2.1.1, RFC 4862 section
+    /// 5.4.2).
+    pub fn probe(&mut self, target: IpAddr) {
+        let probe = match target {
+            IpAddr::V4(target) => arp::probe(self, target),
+            IpAddr::V6(target) => ndp::probe(self, target),
+        };
+        self.push(probe);
     }
 
     /// A frame from the wire.
-    pub fn handle_frame(&mut self, bytes: &[u8], _now: Moment) -> Handled {
-        let handled = self.judge(bytes);
+    pub fn handle_frame(&mut self, bytes: &[u8], now: Moment) -> Handled {
+        let is_ipv6 =
+            ethernet::split(bytes).is_some_and(|(header, _)| header.ethertype == ethernet::IPV6);
+        let (handled, names) = if is_ipv6 {
+            (ndp::handle(self, bytes, now), ndp::COUNTERS)
+        } else {
+            (arp::handle(self, bytes, now), arp::COUNTERS)
+        };
+        let [answered, defended, heard] = names;
         self.count(match handled {
-            Handled::Answered => "arp-answered",
-            Handled::Heard(_) => "arp-heard",
+            Handled::Answered => answered,
+            Handled::Defended(_) => defended,
+            Handled::Heard(_) => heard,
             Handled::Ignored(name) => name,
         });
         handled
@@ -124,10 +176,12 @@ impl Speaker {
 
     /// When `handle_timeout` wants to be called, and what for.
     pub fn next_timeout(&self) -> Option<(Moment, &'static str)> {
-        self.schedule.next_at().map(|(at, cause)| match cause {
+        let due = self.schedule.next_at().map(|(at, cause)| match cause {
             Cause::Round => (at, "announce"),
             Cause::Refresh => (at, "refresh"),
-        })
+        });
+        let update = (!self.updates.is_empty()).then(|| (self.schedule.room_at(), "update"));
+        due.into_iter().chain(update).min()
     }
 
     /// The next frame to transmit.
@@ -139,6 +193,7 @@ impl Speaker {
     pub fn reset(&mut self) {
         self.speaking.clear();
         self.schedule.clear();
+        self.updates.clear();
         self.outbox.clear();
     }
 
@@ -147,67 +202,79 @@ impl Speaker {
         self.counters.clone()
     }
 
-    fn judge(&mut self, bytes: &[u8]) -> Handled {
-        let frame = match arp::parse(bytes) {
-            Ok(frame) => frame,
-            Err(reject) => return Handled::Ignored(reject.name()),
-        };
-        if frame.source == self.mac || frame.sender_mac == self.mac {
-            return Handled::Ignored("arp-own-frame");
-        }
-        if frame.destination != Mac::BROADCAST && frame.destination != self.mac {
-            return Handled::Ignored("arp-not-for-us");
-        }
-        if !self.is_answered(&frame) {
-            return Handled::Heard(Heard {
-                mac: frame.sender_mac,
-                sender: frame.sender.into(),
-                target: frame.target.into(),
-                is_reply: frame.operation == Operation::Reply,
-            });
-        }
-        if self.push(Kind::Reply, &arp::reply(&frame, self.mac)) {
-            Handled::Answered
-        } else {
-            Handled::Ignored("arp-answer-dropped")
-        }
-    }
-
-    /// A request for an address of ours, also a unicast one and a probe (RFC 5227). Not if the
-    /// asker uses an address of ours as its own: that is evidence and no question.
-    fn is_answered(&self, frame: &ArpFrame) -> bool {
-        frame.operation == Operation::Request
-            && self.speaking.contains(&frame.target.into())
-            && !self.speaking.contains(&frame.sender.into())
+    fn begin(&mut self, address: IpAddr, now: Moment) {
+        self.schedule.begin(address, now);
+        self.updates.insert(address);
     }
 
     fn announce_due(&mut self, now: Moment) {
         while let Some((address, cause)) = self.schedule.take(now) {
-            let (kind, name) = match cause {
-                Cause::Round => (Kind::Announce, "arp-announced"),
-                Cause::Refresh => (Kind::Refresh, "arp-refreshed"),
+            let kind = match cause {
+                Cause::Round => Kind::Announce,
+                Cause::Refresh => Kind::Refresh,
             };
-            let IpAddr::V4(address) = address else {
-                continue;
+            let (frames, [announced, refreshed]) = match address {
+                IpAddr::V4(v4) => (arp::announcements(self, v4), arp::ANNOUNCED),
+                IpAddr::V6(v6) => (ndp::announcements(self, v6), ndp::ANNOUNCED),
             };
-            // Both forms: some receivers ignore one or the other.
-            self.push(kind, &arp::gratuitous_request(self.mac, address));
-            self.push(kind, &arp::gratuitous_reply(self.mac, address));
-            self.count(name);
+            for bytes in frames {
+                self.push(Outgoing {
+                    kind,
+                    sender: address,
+                    bytes,
+                });
+            }
+            self.count(match cause {
+                Cause::Round => announced,
+                Cause::Refresh => refreshed,
+            });
+        }
+        self.update_due(now);
+    }
+
+    /// Tells the hosts that asked lately, once nobody waits for the announcement to everyone.
+    fn update_due(&mut self, now: Moment) {
+        while let Some(address) = self.updates.first().copied() {
+            let told = self.askers.of(address);
+            let count = u32::try_from(told.len()).unwrap_or(u32::MAX);
+            if count > 0 && !self.schedule.take_room(count, now) {
+                return;
+            }
+            self.updates.remove(&address);
+            for host in told {
+                let bytes = match (address, host) {
+                    (IpAddr::V4(v4), (_, mac)) => arp::update(self, v4, mac),
+                    (IpAddr::V6(v6), (IpAddr::V6(host), mac)) => ndp::update(self, v6, (mac, host)),
+                    (IpAddr::V6(_), (IpAddr::V4(_), _)) => continue,
+                };
+                self.push(Outgoing {
+                    kind: Kind::Update,
+                    sender: address,
+                    bytes,
+                });
+                self.count("asker-told");
+            }
+        }
+    }
+
+    /// Queues an answer to this asker; says why if it does not go out.
+    fn answer(&mut self, asker: Mac, answer: Outgoing, now: Moment) -> Result<(), &'static str> {
+        self.limits
+            .admit(asker, now)
+            .map_err(|limit| limit.name())?;
+        if self.push(answer) {
+            Ok(())
+        } else {
+            Err("answer-dropped")
         }
     }
 
     /// Queues a frame; false if there was no room for it.
-    fn push(&mut self, kind: Kind, frame: &ArpFrame) -> bool {
-        let sender = IpAddr::V4(frame.sender);
-        let lost = self.outbox.push(kind, sender, frame.to_bytes());
+    fn push(&mut self, frame: Outgoing) -> bool {
+        let kind = frame.kind;
+        let lost = self.outbox.push(kind, frame.sender, frame.bytes);
         if let Some(lost) = lost {
-            self.count(match lost {
-                Kind::Reply => "arp-dropped-reply",
-                Kind::Ask => "arp-dropped-ask",
-                Kind::Announce => "arp-dropped-announcement",
-                Kind::Refresh => "arp-dropped-refresh",
-            });
+            self.count(lost.lost());
         }
         lost != Some(kind)
     }

@@ -1,4 +1,4 @@
-//! A packet socket on one link: ARP frames in and out.
+//! A packet socket on one link: frames of one protocol in and out.
 //!
 //! Decides nothing: the speaker in the core does. Never blocks; a frame that cannot be sent now is
 //! lost and counted by the caller. Used by the loop of `announce` alone.
@@ -6,17 +6,50 @@
 use std::io::{self, ErrorKind, Read};
 
 use nix::errno::Errno;
-use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
-use sovnet_core::names::{LinkIndex, Subnet};
+use socket2::{Domain, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
+use sovnet_core::names::LinkIndex;
 use tokio::io::unix::AsyncFd;
 
-use super::{filter, readiness};
+use super::readiness;
 
 /// Some thousand frames, for the time in which this thread does not run.
 const RECEIVE_ROOM: usize = 512 * 1024;
 
-/// `ETH_P_ARP`, as the kernel wants it in an address.
-const ARP: u16 = 0x0806_u16.to_be();
+/// Room for the frames of DHCP servers: they are evidence, and a flood of them is none.
+const DHCP_RECEIVE_ROOM: usize = 32 * 1024;
+
+/// Which frames a socket carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// ARP.
+    Arp,
+    /// Neighbour discovery of IPv6.
+    Ndp,
+    /// Offers and acknowledgements of DHCP servers.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what watches for DHCP servers will open it")
+    )]
+    Dhcp,
+}
+
+impl Carries {
+    /// `ETH_P_ARP`, `ETH_P_IPV6` or `ETH_P_IP`, as the kernel wants it in an address.
+    fn protocol(self) -> u16 {
+        match self {
+            Carries::Arp => 0x0806_u16.to_be(),
+            Carries::Ndp => 0x86dd_u16.to_be(),
+            Carries::Dhcp => 0x0800_u16.to_be(),
+        }
+    }
+
+    fn receive_room(self) -> usize {
+        match self {
+            Carries::Arp | Carries::Ndp => RECEIVE_ROOM,
+            Carries::Dhcp => DHCP_RECEIVE_ROOM,
+        }
+    }
+}
 
 /// What may stand in the way of a frame, and the name of its counter.
 const SEND_FAULTS: [(&[Errno], &str); 3] = [
@@ -38,7 +71,7 @@ pub(crate) enum PacketError {
     #[error("failed to open a packet socket")]
     Open(#[source] io::Error),
     /// The kernel did not take the filter.
-    #[error("failed to attach the ARP filter to the packet socket of link {}", .link.0)]
+    #[error("failed to attach a filter to the packet socket of link {}", .link.0)]
     Filter {
         /// Where.
         link: LinkIndex,
@@ -61,12 +94,17 @@ pub(crate) enum PacketError {
 #[derive(Debug)]
 pub(crate) struct PacketSocket {
     socket: AsyncFd<Socket>,
+    link: LinkIndex,
 }
 
 impl PacketSocket {
-    /// Opens a socket that receives ARP frames of this link whose sender or target lies in the
-    /// subnet. Needs a tokio runtime with I/O.
-    pub(crate) fn open(link: LinkIndex, subnet: Subnet) -> Result<PacketSocket, PacketError> {
+    /// Opens a socket that receives what this filter lets through on this link. Needs a tokio
+    /// runtime with I/O.
+    pub(crate) fn open(
+        link: LinkIndex,
+        carries: Carries,
+        program: &[SockFilter],
+    ) -> Result<PacketSocket, PacketError> {
         // Protocol 0: nothing is received before the filter stands and the socket is bound.
         let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), None);
         let socket = socket.map_err(|source| {
@@ -77,16 +115,24 @@ impl PacketSocket {
             }
         })?;
         let filter_error = |source| PacketError::Filter { link, source };
-        let program = filter::program(link, subnet);
-        socket.attach_filter(&program).map_err(filter_error)?;
+        socket.attach_filter(program).map_err(filter_error)?;
         socket
-            .set_recv_buffer_size(RECEIVE_ROOM)
+            .set_recv_buffer_size(carries.receive_room())
             .map_err(PacketError::Open)?;
         let bind_error = |source| PacketError::Bind { link, source };
-        let address = address(link).map_err(bind_error)?;
+        let address = address(link, carries).map_err(bind_error)?;
         socket.bind(&address).map_err(bind_error)?;
         let socket = readiness::register(socket).map_err(PacketError::Open)?;
-        Ok(PacketSocket { socket })
+        Ok(PacketSocket { socket, link })
+    }
+
+    /// Puts another filter in the place of the one that is there, without an instant between them.
+    pub(crate) fn replace_filter(&self, program: &[SockFilter]) -> Result<(), PacketError> {
+        let replaced = self.socket.get_ref().attach_filter(program);
+        replaced.map_err(|source| PacketError::Filter {
+            link: self.link,
+            source,
+        })
     }
 
     /// Returns when there is something to receive. Cancel-safe.
@@ -132,12 +178,12 @@ impl PacketSocket {
     }
 }
 
-/// The address of ARP on this link.
+/// The address of this protocol on this link.
 #[expect(
     unsafe_code,
     reason = "socket2 has no constructor for link-layer addresses, only this one for any family"
 )]
-fn address(link: LinkIndex) -> io::Result<SockAddr> {
+fn address(link: LinkIndex, carries: Carries) -> io::Result<SockAddr> {
     let index = i32::try_from(link.0).map_err(|_too_big| ErrorKind::InvalidInput)?;
     let family = u16::try_from(libc::AF_PACKET).map_err(|_too_big| ErrorKind::InvalidInput)?;
     let length = u32::try_from(size_of::<libc::sockaddr_ll>())
@@ -145,7 +191,7 @@ fn address(link: LinkIndex) -> io::Result<SockAddr> {
     let fill = |storage: *mut SockAddrStorage, storage_length: *mut libc::socklen_t| {
         let link_layer = libc::sockaddr_ll {
             sll_family: family,
-            sll_protocol: ARP,
+            sll_protocol: carries.protocol(),
             sll_ifindex: index,
             sll_hatype: 0,
             sll_pkttype: 0,

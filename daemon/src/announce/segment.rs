@@ -1,4 +1,4 @@
-//! One announcing link: its member, its speaker and their two sockets.
+//! One announcing link: its member, its speaker and their sockets.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,12 +11,12 @@ use sovnet_core::facts::KernelWish;
 use sovnet_core::member::{Command, LogLine, Member, Output, Remembered, Settings, Wake};
 use sovnet_core::names::{LinkIndex, LinkName};
 use sovnet_core::report::{LanReport, Problem, Severity};
-use sovnet_core::speaker::{Handled, Speaker};
+use sovnet_core::speaker::{Handled, Speaker, Surroundings};
 use sovnet_core::time::Moment;
 
 use super::AnnounceError;
 use super::heartbeat::HeartbeatSocket;
-use super::packet::PacketSocket;
+use super::wire::Wire;
 use crate::tasks::error_chain;
 
 /// What is read from one socket in one turn at most: beyond that a flood would keep deadlines from
@@ -25,7 +25,7 @@ const READS_PER_TURN: usize = 512;
 /// Sockets that could not be opened are tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
 /// Longer than any frame and datagram that is of interest; longer ones are cut and do not parse.
-const BUFFER: usize = 2048;
+pub(super) const BUFFER: usize = 2048;
 
 /// What one turn means for others.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,8 +52,12 @@ pub(super) struct Segment {
 struct Running {
     member: Member,
     speaker: Speaker,
-    packets: PacketSocket,
+    wire: Wire,
     heartbeats: HeartbeatSocket,
+    /// Addresses, gateway or peers may have changed since speaker and sockets were told.
+    is_elsewise: bool,
+    /// When to tell the sockets again, if the kernel refused.
+    retry_at: Option<Moment>,
     send_faults: std::collections::BTreeMap<&'static str, u64>,
     speaking: BTreeSet<IpAddr>,
 }
@@ -103,10 +107,10 @@ impl Segment {
         let Some(running) = &self.running else {
             return Vec::new();
         };
-        vec![
-            Box::pin(running.packets.readable()),
-            Box::pin(running.heartbeats.readable()),
-        ]
+        let frames = running.wire.readable();
+        let mut all: Vec<Readable<'_>> = vec![Box::pin(running.heartbeats.readable())];
+        all.extend(frames.map(|frames| -> Readable<'_> { Box::pin(frames) }));
+        all
     }
 
     pub(super) fn handle_plan(&mut self, plan: &SegmentPlan, now: Moment) {
@@ -127,6 +131,7 @@ impl Segment {
             return;
         };
         running.member.handle_plan(plan.clone(), now);
+        running.is_elsewise = true;
         if is_back || is_moved {
             running.member.handle_link_up(now);
             running.speaker.set_link(plan.mac, plan.sources, now);
@@ -153,6 +158,9 @@ impl Segment {
         let Some(running) = &mut self.running else {
             return Ok(Did::default());
         };
+        if running.is_elsewise {
+            running.look_around(&self.plan, settings, now);
+        }
         running.read(now);
         running.member.handle_local(local, now);
         running.member.handle_timeout(now);
@@ -162,7 +170,11 @@ impl Segment {
                 Output::Send { to, bytes } => running.send(to, &bytes),
                 Output::Ask { target, mac } => running.speaker.ask(target, mac),
                 Output::Announce(address) => running.speaker.announce_again(address, now),
-                Output::ClaimsChanged | Output::NeighboursChanged => did.kernel_changed = true,
+                Output::ClaimsChanged => did.kernel_changed = true,
+                Output::NeighboursChanged => {
+                    did.kernel_changed = true;
+                    running.is_elsewise = true;
+                }
                 Output::Remember => did.remember = true,
                 Output::Log(line) => write_log(&self.plan.link, &line),
                 Output::Finished => self.is_finished = true,
@@ -215,8 +227,8 @@ impl Segment {
         if is_leaving || self.retry_at.is_some_and(|at| now < at) {
             return Ok(());
         }
-        match self.open_sockets(settings) {
-            Ok((packets, heartbeats)) => {
+        match self.open_sockets(settings, now) {
+            Ok((wire, heartbeats)) => {
                 let mut seed = [0; 32];
                 getrandom::fill(&mut seed).map_err(AnnounceError::Randomness)?;
                 let plan = self.plan.clone();
@@ -228,8 +240,10 @@ impl Segment {
                 self.running = Some(Running {
                     member,
                     speaker,
-                    packets,
+                    wire,
                     heartbeats,
+                    is_elsewise: true,
+                    retry_at: None,
                     send_faults: std::collections::BTreeMap::new(),
                     speaking: BTreeSet::new(),
                 });
@@ -248,12 +262,17 @@ impl Segment {
         Ok(())
     }
 
-    fn open_sockets(&self, settings: &Settings) -> Result<(PacketSocket, HeartbeatSocket), String> {
-        let packets = PacketSocket::open(self.index, self.plan.subnet)
+    fn open_sockets(
+        &self,
+        settings: &Settings,
+        now: Moment,
+    ) -> Result<(Wire, HeartbeatSocket), String> {
+        let around = surroundings(&self.plan, settings, None);
+        let wire = Wire::open(self.index, &self.plan, &around, now)
             .map_err(|error| error_chain(&error))?;
         let heartbeats = HeartbeatSocket::open(&self.plan.link, self.plan.own, settings.port)
             .map_err(|error| error_chain(&error))?;
-        Ok((packets, heartbeats))
+        Ok((wire, heartbeats))
     }
 
     /// The own address changed: a new life with what this one remembers.
@@ -266,24 +285,47 @@ impl Segment {
 }
 
 impl Running {
+    /// Tells the speaker and the sockets which addresses matter.
+    fn look_around(&mut self, plan: &SegmentPlan, settings: &Settings, now: Moment) {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let around = surroundings(plan, settings, Some(&self.member));
+        if let Err(error) = self.wire.follow(plan, &around, now) {
+            log::debug!(link:% = plan.link, error:% = error_chain(&error); "frames are filtered as before");
+            *self.send_faults.entry("filter-not-replaced").or_default() += 1;
+            self.retry_at = Some(now + RETRY);
+        } else {
+            self.is_elsewise = false;
+            self.retry_at = None;
+        }
+        self.speaker.set_surroundings(around);
+    }
+
     /// R2, then everything that has arrived.
     fn read(&mut self, now: Moment) {
         if self.member.handle_wake(now) == Wake::ThrowQueuesAway {
-            let thrown = self.packets.drain() + self.heartbeats.drain();
+            let thrown = self.wire.drain() + self.heartbeats.drain();
             self.speaker.reset();
             self.speaking.clear();
             log::warn!(thrown = thrown; "was not run for too long: starts over");
         }
-        let mut buffer = [0; BUFFER];
-        for _ in 0..READS_PER_TURN {
-            let Some(length) = self.packets.recv(&mut buffer) else {
-                break;
-            };
-            match self.speaker.handle_frame(&buffer[..length], now) {
-                Handled::Heard(heard) => self.member.handle_heard(heard, now),
-                Handled::Answered | Handled::Ignored(_) => {}
+        let (speaker, member) = (&mut self.speaker, &mut self.member);
+        self.wire.read(READS_PER_TURN, now, |frame| {
+            match speaker.handle_frame(frame, now) {
+                Handled::Answered => true,
+                Handled::Defended(heard) => {
+                    member.handle_heard(heard, now);
+                    true
+                }
+                Handled::Heard(heard) => {
+                    member.handle_heard(heard, now);
+                    false
+                }
+                Handled::Ignored(_) => false,
             }
-        }
+        });
+        let mut buffer = [0; BUFFER];
         for _ in 0..READS_PER_TURN {
             let Some((source, length)) = self.heartbeats.recv(&mut buffer) else {
                 break;
@@ -313,10 +355,25 @@ impl Running {
         }
         self.speaker.handle_timeout(now);
         while let Some(frame) = self.speaker.next_frame() {
-            if let Err(fault) = self.packets.send(&frame) {
+            if let Err(fault) = self.wire.send(&frame) {
                 *self.send_faults.entry(fault).or_default() += 1;
             }
         }
+    }
+}
+
+/// The peers of the config, and those whose hardware addresses are known.
+fn surroundings(plan: &SegmentPlan, settings: &Settings, member: Option<&Member>) -> Surroundings {
+    let known = member.map(Member::neighbours).unwrap_or_default();
+    Surroundings {
+        addresses: plan.addresses.iter().copied().collect(),
+        gateway: plan.gateway,
+        peers: settings
+            .peers
+            .iter()
+            .copied()
+            .chain(known.into_keys())
+            .collect(),
     }
 }
 

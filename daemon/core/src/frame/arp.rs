@@ -196,6 +196,14 @@ pub fn gratuitous_reply(mac: Mac, address: Ipv4Addr) -> ArpFrame {
     }
 }
 
+/// `address` is at `mac`, told to `whom` alone; gratuitous to Linux like the one for everyone.
+pub fn gratuitous_reply_to(mac: Mac, address: Ipv4Addr, whom: Mac) -> ArpFrame {
+    ArpFrame {
+        destination: whom,
+        ..gratuitous_reply(mac, address)
+    }
+}
+
 /// Asks whether `target` is free, without a sender address (RFC 5227 section 2.1.1).
 pub fn probe(mac: Mac, target: Ipv4Addr) -> ArpFrame {
     request(mac, Ipv4Addr::UNSPECIFIED, target)

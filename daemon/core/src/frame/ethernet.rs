@@ -14,6 +14,9 @@ pub const MIN_FRAME: usize = 60;
 /// Length of an Ethernet II header.
 pub const HEADER: usize = 14;
 
+/// The protocol number of IPv6.
+pub const IPV6: u16 = 0x86dd;
+
 /// Where a frame goes, where it comes from, and what it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

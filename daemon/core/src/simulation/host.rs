@@ -334,7 +334,9 @@ impl Daemon {
             }
             Packet::Refused { source, .. } => self.member.handle_refused(*source, clock),
             Packet::Arp(bytes) => match self.speaker.handle_frame(bytes, clock) {
-                Handled::Heard(heard) => self.member.handle_heard(heard, clock),
+                Handled::Heard(heard) | Handled::Defended(heard) => {
+                    self.member.handle_heard(heard, clock);
+                }
                 Handled::Answered | Handled::Ignored(_) => {}
             },
         }

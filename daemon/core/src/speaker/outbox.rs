@@ -14,12 +14,27 @@ const ROOM: usize = 1_024;
 pub(super) enum Kind {
     /// A repeated announcement.
     Refresh,
+    /// An announcement to one host alone, beside the one for everyone.
+    Update,
     /// An answer; the asker will ask again.
     Reply,
     /// A question.
     Ask,
     /// An announcement of something new.
     Announce,
+}
+
+impl Kind {
+    /// The name of the counter of those that were lost.
+    pub(super) fn lost(self) -> &'static str {
+        match self {
+            Kind::Refresh => "frame-dropped-refresh",
+            Kind::Update => "frame-dropped-update",
+            Kind::Reply => "frame-dropped-reply",
+            Kind::Ask => "frame-dropped-ask",
+            Kind::Announce => "frame-dropped-announcement",
+        }
+    }
 }
 
 #[derive(Debug)]

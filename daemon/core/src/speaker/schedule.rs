@@ -9,25 +9,43 @@ use std::time::Duration;
 
 use crate::time::Moment;
 
-/// Rounds after the claim. Linux ignores a change of an entry within one second of the last one
-/// (`locktime`); each later round reaches receivers that lost or ignored the earlier ones.
-const ROUNDS: [Duration; 4] = [
+/// Rounds of IPv4 after the claim. Linux ignores a change of an entry within one second of the last
+/// one (`locktime`); each later round reaches receivers that lost or ignored the earlier ones.
+const ROUNDS_V4: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_millis(1_100),
     Duration::from_millis(2_300),
     Duration::from_millis(4_500),
 ];
 
+/// Rounds of IPv6: no more than MAX_NEIGHBOR_ADVERTISEMENT, at least RetransTimer apart (RFC 4861
+/// sections 7.2.6 and 10).
+const ROUNDS_V6: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(1_100),
+    Duration::from_millis(2_300),
+];
+
+fn rounds(address: IpAddr) -> &'static [Duration] {
+    match address {
+        IpAddr::V4(_) => &ROUNDS_V4,
+        IpAddr::V6(_) => &ROUNDS_V6,
+    }
+}
+
 /// Switches forget a station after 300 s of silence; three refreshes fit.
 const REFRESH_EVERY: Duration = Duration::from_secs(100);
 
-/// Two frames per address: 2,000 frames per second while addresses are new.
+/// An address is announced by two frames in either family.
+const FRAMES_PER_ADDRESS: u32 = 2;
+
+/// 2,000 frames per second while addresses are new.
 const ROUND_GAP: Duration = Duration::from_millis(1);
 
 /// Five addresses may go at once, so that a timer of one millisecond keeps the pace.
 const ROUND_BURST: Duration = Duration::from_millis(4);
 
-/// Two frames per address: 50 frames per second of refresh.
+/// 50 frames per second of refresh.
 const REFRESH_GAP: Duration = Duration::from_millis(40);
 
 /// Before every other in the order of addresses.
@@ -105,6 +123,22 @@ impl Schedule {
         Some((address, cause))
     }
 
+    /// Whether so many further frames may go now, in the pace of rounds; asked when no round is left
+    /// that could go instead.
+    pub(super) fn take_room(&mut self, frames: u32, now: Moment) -> bool {
+        if self.round_slot > now {
+            return false;
+        }
+        let gap = ROUND_GAP * frames / FRAMES_PER_ADDRESS;
+        self.round_slot = self.round_slot.max(now - ROUND_BURST) + gap;
+        true
+    }
+
+    /// When [`Schedule::take_room`] says yes, if no round goes before.
+    pub(super) fn room_at(&self) -> Moment {
+        self.round_slot
+    }
+
     /// When [`Schedule::take`] has something next.
     pub(super) fn next_at(&self) -> Option<(Moment, Cause)> {
         [Cause::Round, Cause::Refresh]
@@ -129,10 +163,11 @@ impl Schedule {
             return;
         };
         let round = current.round + 1;
-        let next = match ROUNDS.get(round) {
+        let rounds = rounds(address);
+        let next = match rounds.get(round) {
             // Held up by the pace, a round still keeps its distance to the one before it.
             Some(after) => Next {
-                due: (current.begun + *after).max(now + (*after - ROUNDS[round - 1])),
+                due: (current.begun + *after).max(now + (*after - rounds[round - 1])),
                 round,
                 ..current
             },

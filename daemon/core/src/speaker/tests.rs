@@ -1,5 +1,8 @@
 //! What is answered, what is heard, what is announced; and that nothing else ever goes out.
 
+mod ndp;
+mod updates;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -58,7 +61,7 @@ fn check(frame: ArpFrame, expected: Handled) {
     let mut speaker = quiet();
     assert_eq!(speaker.handle_frame(&frame.to_bytes(), START), expected);
     let replies = frames(&mut speaker);
-    if expected == Handled::Answered {
+    if matches!(expected, Handled::Answered | Handled::Defended(_)) {
         assert_eq!(replies, [arp::reply(&frame, OURS)]);
     } else {
         assert_eq!(replies, []);
@@ -79,8 +82,11 @@ fn a_unicast_request_for_our_address_is_answered() {
 }
 
 #[test]
-fn a_probe_for_our_address_is_answered() {
-    check(arp::probe(THEIRS, VIP), Handled::Answered);
+fn a_probe_for_our_address_is_answered_and_is_evidence() {
+    let Handled::Heard(evidence) = heard(Ipv4Addr::UNSPECIFIED, VIP, false) else {
+        unreachable!("it was made so");
+    };
+    check(arp::probe(THEIRS, VIP), Handled::Defended(evidence));
 }
 
 #[test]
@@ -241,6 +247,40 @@ fn what_happened_is_counted_by_name() {
             ("arp-heard", 1),
             ("arp-truncated", 1)
         ]
+    );
+}
+
+#[test]
+fn whether_an_address_is_free_is_asked_without_a_sender() {
+    let mut speaker = quiet();
+    speaker.probe(LAPTOP.into());
+    assert_eq!(frames(&mut speaker), [arp::probe(OURS, LAPTOP)]);
+}
+
+#[test]
+fn without_an_address_of_its_own_it_asks_nothing() {
+    let mut speaker = Speaker::new(OURS, Sources::default());
+    speaker.ask(LAPTOP.into(), Some(THEIRS));
+    assert_eq!(frames(&mut speaker), []);
+    assert_eq!(speaker.counters()["ask-without-source"], 1);
+}
+
+#[test]
+fn a_flood_of_one_asker_is_not_answered_frame_for_frame() {
+    let mut speaker = quiet();
+    let asked = arp::request(THEIRS, LAPTOP, VIP).to_bytes();
+    let mut answered = 0;
+    for _ in 0..10_000 {
+        speaker.handle_frame(&asked, START);
+        answered += frames(&mut speaker).len();
+    }
+    assert_eq!(answered, 1_000);
+    let over = Handled::Ignored("answer-over-limit-of-source");
+    assert_eq!(speaker.handle_frame(&asked, START), over);
+    let other = arp::request(OTHER, LAPTOP, VIP);
+    assert_eq!(
+        speaker.handle_frame(&other.to_bytes(), START + Duration::from_millis(1)),
+        Handled::Answered
     );
 }
 

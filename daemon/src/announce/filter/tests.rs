@@ -1,60 +1,38 @@
-//! The program's shape: every way through it ends, and where.
+//! What the programs cost; what they let through is shown on real sockets, in `packet`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sovnet_core::names::LinkIndex;
+use sovnet_core::time::Moment;
 
-use super::{
-    ACCEPT, ACCEPT_AT, AND, DROP, DROP_AT, Instruction, JUMP_IF_AT_LEAST, JUMP_IF_EQUAL, RETURN,
-    instructions,
-};
+use super::{Sampler, Watched, arp, dhcp, ndp};
 
-fn home() -> Vec<Instruction> {
-    instructions(LinkIndex(7), "192.168.8.0/24".parse().unwrap())
-}
-
-#[test]
-fn it_ends_in_accept_and_drop_where_the_jumps_believe_they_are() {
-    let program = home();
-    assert_eq!(program.len(), usize::from(DROP_AT) + 1);
-    let ends = [
-        program[usize::from(ACCEPT_AT)],
-        program[usize::from(DROP_AT)],
-    ];
-    assert!(ends.iter().all(|end| end.code == RETURN));
-    assert_eq!(ends.map(|end| end.value), [ACCEPT, DROP]);
-}
+/// The kernel's word for the size of an instruction, twice for the program that is replaced, and
+/// its limit for both with the defaults before Linux 6.10.
+const PER_INSTRUCTION: usize = 8;
+const LIMIT: usize = 20_480;
 
 #[test]
-fn every_jump_lands_inside_the_program_and_has_the_position_it_was_made_for() {
-    for (at, one) in home().iter().enumerate() {
-        let is_jump = one.code == JUMP_IF_EQUAL || one.code == JUMP_IF_AT_LEAST;
-        let targets = [one.skip_if_true, one.skip_if_false].map(|skip| at + 1 + usize::from(skip));
-        if is_jump {
-            let ends = [usize::from(ACCEPT_AT), usize::from(DROP_AT)];
-            for target in targets {
-                let is_next = target == at + 1;
-                assert!(is_next || ends.contains(&target), "{at} jumps to {target}");
-            }
-        } else {
-            assert_eq!(targets, [at + 1; 2], "{at} does not jump");
-        }
+fn with_a_thousand_scattered_addresses_a_program_still_fits_into_the_kernel() {
+    let targets: Vec<(IpAddr, IpAddr)> = (0..1_000_u16)
+        .flat_map(|number| {
+            let [high, low] = (number * 7).to_be_bytes();
+            let v4 = IpAddr::from(Ipv4Addr::new(10, 0, high, low));
+            let v6 = IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, number, number));
+            [(v4, v4), (v6, v6)]
+        })
+        .collect();
+    let watched = Watched::new("10.0.0.0/8".parse().unwrap(), &targets, &[]);
+    let sampling = Sampler::new(Moment::default()).sampling();
+    for program in [
+        arp(LinkIndex(7), &watched, sampling),
+        ndp(LinkIndex(7), &watched, sampling),
+        dhcp(LinkIndex(7)),
+    ] {
+        assert!(
+            program.len() * 2 * PER_INSTRUCTION < LIMIT,
+            "{}",
+            program.len()
+        );
     }
-}
-
-#[test]
-fn both_addresses_are_compared_with_the_subnet() {
-    let program = home();
-    let masks = program.iter().filter(|one| one.code == AND);
-    assert_eq!(
-        masks.map(|one| one.value).collect::<Vec<_>>(),
-        [0xffff_ff00; 2]
-    );
-    let networks = program.iter().filter(|one| one.value == 0xc0a8_0800);
-    assert_eq!(networks.count(), 2);
-}
-
-#[test]
-fn a_subnet_of_everything_compares_nothing() {
-    let program = instructions(LinkIndex(7), "0.0.0.0/0".parse().unwrap());
-    let masks = program.iter().filter(|one| one.code == AND);
-    assert_eq!(masks.map(|one| one.value).collect::<Vec<_>>(), [0; 2]);
 }

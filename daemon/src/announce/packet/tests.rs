@@ -1,27 +1,60 @@
 //! Two sockets at the two ends of a cable, in a network namespace.
 
-use std::net::Ipv4Addr;
+mod passing;
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use sovnet_core::frame::arp;
-use sovnet_core::names::{Mac, Subnet};
+use sovnet_core::names::Mac;
 
-use super::{PacketError, PacketSocket};
+use super::{Carries, PacketError, PacketSocket};
+use crate::announce::filter::{self, Sampling, Watched};
 use crate::netns::{become_nobody, in_netns, index_of, ip};
 
 const OURS: Mac = Mac([0x02, 0, 0, 0, 0, 0x01]);
 const THEIRS: Mac = Mac([0x02, 0, 0, 0, 0, 0x02]);
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 241);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 1);
 const LAPTOP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 50);
+const VIP6: &str = "2001:db8::241";
 
-fn subnet() -> Subnet {
-    "192.168.8.0/24".parse().unwrap()
+fn watched() -> Watched {
+    let single = |address: IpAddr| (address, address);
+    let targets = [single(VIP.into()), single(VIP6.parse().unwrap())];
+    let senders = [single(GATEWAY.into())];
+    Watched::new("192.168.8.0/24".parse().unwrap(), &targets, &senders)
 }
 
-fn cable() -> (PacketSocket, PacketSocket) {
-    ip("link add near type veth peer name far");
+/// Nothing passes beside what is watched, or all of it.
+fn sampling(is_storm: bool) -> Sampling {
+    if is_storm {
+        Sampling::nothing()
+    } else {
+        Sampling::default()
+    }
+}
+
+fn open(link: &str, carries: Carries, is_storm: bool) -> Result<PacketSocket, PacketError> {
+    let link = index_of(link);
+    let sampling = sampling(is_storm);
+    let program = match carries {
+        Carries::Arp => filter::arp(link, &watched(), sampling),
+        Carries::Ndp => filter::ndp(link, &watched(), sampling),
+        Carries::Dhcp => filter::dhcp(link),
+    };
+    PacketSocket::open(link, carries, &program)
+}
+
+fn plug_in() {
+    ip("link add name near type veth peer name far");
     ip("link set near up");
     ip("link set far up");
-    let open = |name| PacketSocket::open(index_of(name), subnet()).unwrap();
+}
+
+/// Two sockets for ARP that hear everything that is ARP of the subnet.
+fn cable() -> (PacketSocket, PacketSocket) {
+    plug_in();
+    let open = |link| open(link, Carries::Arp, false).unwrap();
     (open("near"), open("far"))
 }
 
@@ -33,37 +66,6 @@ async fn next(socket: &PacketSocket) -> Vec<u8> {
         }
         socket.readable().await.unwrap();
     }
-}
-
-#[test]
-fn netns_only_arp_frames_that_concern_the_subnet_pass() {
-    in_netns(async || {
-        let (near, far) = cable();
-        let elsewhere = Ipv4Addr::new(10, 1, 2, 3);
-        let mut other_protocol = arp::request(THEIRS, LAPTOP, VIP).to_bytes();
-        other_protocol[12] = 0x88;
-        let mut other_hardware = arp::request(THEIRS, LAPTOP, VIP).to_bytes();
-        other_hardware[15] = 6;
-        let dropped = [
-            arp::request(THEIRS, elsewhere, elsewhere).to_bytes(),
-            arp::unicast_request(THEIRS, LAPTOP, VIP, Mac([2, 9, 9, 9, 9, 9])).to_bytes(),
-            other_protocol,
-            other_hardware,
-            arp::request(THEIRS, LAPTOP, VIP).to_bytes()[..30].to_vec(),
-        ];
-        let passed = [
-            arp::request(THEIRS, LAPTOP, VIP).to_bytes(),
-            arp::probe(THEIRS, VIP).to_bytes(),
-            arp::request(THEIRS, LAPTOP, elsewhere).to_bytes(),
-            arp::gratuitous_reply(THEIRS, VIP).to_bytes(),
-        ];
-        for frame in dropped.iter().chain(&passed) {
-            far.send(frame).unwrap();
-        }
-        for frame in &passed {
-            assert_eq!(&next(&near).await, frame);
-        }
-    });
 }
 
 #[test]
@@ -118,7 +120,8 @@ fn netns_a_link_that_goes_down_and_comes_back_is_heard_and_used_again() {
 fn netns_a_link_that_does_not_exist_is_named() {
     in_netns(async || {
         let missing = sovnet_core::names::LinkIndex(4_711);
-        let error = PacketSocket::open(missing, subnet()).unwrap_err();
+        let program = filter::dhcp(missing);
+        let error = PacketSocket::open(missing, Carries::Arp, &program).unwrap_err();
         assert_eq!(
             error.to_string(),
             "failed to bind the packet socket to link 4711"
@@ -129,10 +132,9 @@ fn netns_a_link_that_does_not_exist_is_named() {
 #[test]
 fn netns_without_the_capability_the_error_says_which_and_what_to_do() {
     in_netns(async || {
-        ip("link add near type veth peer name far");
-        let link = index_of("near");
+        ip("link add name near type veth peer name far");
         become_nobody();
-        let error = PacketSocket::open(link, subnet()).unwrap_err();
+        let error = open("near", Carries::Arp, false).unwrap_err();
         assert!(matches!(error, PacketError::Forbidden(_)));
         let text = error.to_string();
         assert!(text.contains("CAP_NET_RAW is missing; start"), "{text}");

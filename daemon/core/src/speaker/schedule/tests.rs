@@ -1,7 +1,7 @@
 //! Rounds, refresh and pace, as moments.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Cause, Schedule};
 use crate::time::Moment;
@@ -42,6 +42,56 @@ fn an_address_is_announced_at_once_then_past_the_lock_time_then_refreshed() {
             .iter()
             .all(|(_, _, cause)| *cause == Cause::Refresh)
     );
+}
+
+#[test]
+fn an_ipv6_address_is_announced_three_times_more_than_a_second_apart_then_refreshed() {
+    let mut schedule = Schedule::default();
+    let vip = "2001:db8::241".parse().unwrap();
+    schedule.begin(vip, Moment::from_millis(10_000));
+    let taken = run(&mut schedule, Moment::from_millis(120_000));
+    let rounds: Vec<u64> = taken
+        .iter()
+        .filter(|(_, _, cause)| *cause == Cause::Round)
+        .map(|(at, _, _)| *at)
+        .collect();
+    assert_eq!(rounds, [10_000, 11_100, 12_300]);
+    assert!((60_000..=113_000).contains(&taken[3].0), "{taken:?}");
+}
+
+#[test]
+fn a_thousand_addresses_of_both_families_are_announced_within_the_pace_and_a_second() {
+    let mut schedule = Schedule::default();
+    for number in 0..500_u16 {
+        let [high, low] = number.to_be_bytes();
+        let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number);
+        for address in [IpAddr::from([10, 0, high, low]), v6.into()] {
+            schedule.begin(address, Moment::from_millis(10_000));
+        }
+    }
+    let taken = run(&mut schedule, Moment::from_millis(30_000));
+    assert_eq!(taken.len(), 500 * 4 + 500 * 3);
+    let first: std::collections::BTreeSet<IpAddr> = taken
+        .iter()
+        .filter(|(at, _, _)| *at <= 11_000)
+        .map(|(_, address, _)| *address)
+        .collect();
+    assert_eq!(first.len(), 1_000);
+    for window in taken.windows(101) {
+        let millis = window[100].0 - window[0].0;
+        assert!(millis >= 95, "101 addresses within {millis} ms");
+    }
+}
+
+#[test]
+fn further_frames_keep_the_pace_of_rounds() {
+    let mut schedule = many(3);
+    let mut now = Moment::from_millis(10_000);
+    while schedule.take(now).is_some() {}
+    assert!(schedule.take_room(8, now), "within the burst");
+    assert!(!schedule.take_room(8, now), "after it");
+    now = schedule.room_at();
+    assert!(schedule.take_room(1, now));
 }
 
 #[test]
