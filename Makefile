@@ -21,7 +21,8 @@ help:
 	@echo "make vm-test     the package in two Debian machines under QEMU (needs root)"
 	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
 	@echo "make lab K8S=1   the same with a real Kubernetes and a Service"
-	@echo "make peers       build that Kubernetes, once; the others do it when they need it"
+	@echo "make peers       build that Kubernetes, and the benchmarks' MetalLB, once; the others do it"
+	@echo "                 when they need it"
 	@echo "make lab-enter NODE=laptop"
 	@echo "                 a shell in a node of a lab that is up"
 	@echo "make mutants     break the rules that matter on purpose; each must turn one named test red"
@@ -46,9 +47,10 @@ $(ONE): needs
 build: needs
 	cargo build --locked --release -p sovnetd -p sovnetctl
 
-# The real Kubernetes of the tests, kept outside the repository.
+# The real Kubernetes of the tests and the MetalLB of the benchmarks, kept outside the repository.
 peers: needs
 	@tests/scripts/peers
+	@tests/scripts/peers metallb
 
 packages: needs
 	@cargo run --quiet --locked -p sovnet-tests --bin packages
