@@ -37,9 +37,6 @@ const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
 /// How often is looked whether it has come.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// What a program that answers itself spends at least on it, in ms per second.
-const OWN_WORK: f64 = 10.0;
-
 const fn metric(metric: &'static str, unit: &'static str) -> Metric {
     Metric { metric, unit }
 }
@@ -153,8 +150,8 @@ fn answer(field: &Field, time: Duration) -> anyhow::Result<Vec<(Metric, f64)>> {
     let (Flood { answered, took, .. }, process, softirq) = done?;
     let answered = real(answered)?;
     ensure!(answered > 0.0, "nothing was answered");
-    // Where the kernel answers, the program spends next to nothing, and a quotient says nothing.
-    let is_own = per_second(process, took) >= OWN_WORK;
+    // Where the kernel answers, what the program spends is for something else.
+    let is_own = field.answers_itself && !process.is_zero();
     let quotient = is_own.then(|| (PER_CPU, answered / process.as_secs_f64()));
     let figures = [
         (ANSWERED, answered / took.as_secs_f64()),
