@@ -11,7 +11,7 @@ TARGET := $(abspath $(CARGO_TARGET_DIR))
 SUITES := cargo run --quiet --locked -p sovnet-tests --bin suites --
 ONE := fmt tidy lint unit sim netns kube deb deny doc
 
-.PHONY: help test test-full peers lab lab-enter mutants bench-failover build packages vm-test clean needs $(ONE)
+.PHONY: help test test-full peers lab lab-enter mutants bench-failover bench-announce bench-quiet build packages vm-test clean needs $(ONE)
 .DEFAULT_GOAL := help
 
 help:
@@ -21,12 +21,18 @@ help:
 	@echo "make vm-test     the package in two Debian machines under QEMU (needs root)"
 	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
 	@echo "make lab K8S=1   the same with a real Kubernetes and a Service"
-	@echo "make peers       build that Kubernetes, once; the others do it when they need it"
+	@echo "make peers       build that Kubernetes, and the benchmarks' MetalLB, once; the others do it"
+	@echo "                 when they need it"
 	@echo "make lab-enter NODE=laptop"
 	@echo "                 a shell in a node of a lab that is up"
 	@echo "make mutants     break the rules that matter on purpose; each must turn one named test red"
-	@echo "make bench-failover RUNS=20"
-	@echo "                 what a client loses when a node fails, beside keepalived (needs root)"
+	@echo "make bench-failover RUNS=30"
+	@echo "                 what a client loses when a node fails, beside keepalived and MetalLB"
+	@echo "                 (needs root; BENCH='--peer sovnet --case drain' chooses)"
+	@echo "make bench-announce RUNS=5"
+	@echo "                 what announcing costs: answers, storms, memory, many addresses and nodes"
+	@echo "make bench-quiet MINUTES=60"
+	@echo "                 whether an address moves while all processors are busy"
 	@echo "make test-full   test, mutants and both labs"
 	@echo "make build       the programs as they ship, in $(CARGO_TARGET_DIR)/release"
 	@echo "make packages    the Debian package, in $(CARGO_TARGET_DIR)/packages"
@@ -41,9 +47,10 @@ $(ONE): needs
 build: needs
 	cargo build --locked --release -p sovnetd -p sovnetctl
 
-# The real Kubernetes of the tests, kept outside the repository.
+# The real Kubernetes of the tests and the MetalLB of the benchmarks, kept outside the repository.
 peers: needs
 	@tests/scripts/peers
+	@tests/scripts/peers metallb
 
 packages: needs
 	@cargo run --quiet --locked -p sovnet-tests --bin packages
@@ -63,11 +70,15 @@ mutants: needs
 	@cargo run --quiet --locked -p sovnet-tests --bin mutants -- $(MUTANT)
 
 # A benchmark measures what ships, beside other programs; it prints a table and writes
-# $(CARGO_TARGET_DIR)/bench/NAME.json.
-bench-failover: build
+# $(CARGO_TARGET_DIR)/bench/NAME.json. BENCH holds further arguments. MetalLB and the Kubernetes that
+# it needs are built once.
+bench-failover bench-announce bench-quiet: bench-%: build
 	@tests/scripts/needs keepalived
 	@SOVNETD=$(TARGET)/release/sovnetd SOVNETCTL=$(TARGET)/release/sovnetctl \
-		cargo run --quiet --locked -p sovnet-tests --bin bench -- failover $(if $(RUNS),--runs $(RUNS))
+		cargo run --quiet --locked -p sovnet-tests --bin bench -- $* $(BENCH_ARGUMENTS) $(BENCH)
+
+bench-failover bench-announce: BENCH_ARGUMENTS = $(if $(RUNS),--runs $(RUNS))
+bench-quiet: BENCH_ARGUMENTS = $(if $(MINUTES),--minutes $(MINUTES))
 
 test-full: test mutants
 	@$(MAKE) --no-print-directory lab </dev/null

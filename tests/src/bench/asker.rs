@@ -3,6 +3,7 @@
 //! An answer belongs to the question before it. A single question without an answer, between two
 //! that have one, is taken for a late answer.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,9 @@ mod tests;
 
 /// A silence that is a pause of the machine, and no change of the holder.
 const HICCUP: Duration = Duration::from_millis(20);
+
+/// A host that has not answered for so long, while another one did, begins anew.
+const FORGOTTEN: Duration = Duration::from_secs(1);
 
 /// One question, and the different hardware addresses that came back.
 #[derive(Debug, Clone)]
@@ -106,7 +110,8 @@ impl Asker {
         (is_sole && silence <= HICCUP).then_some(first)
     }
 
-    /// How often another host than the last one answered since then, each time alone.
+    /// How often a host began to answer since then, besides the first one, whether or not another
+    /// one went on.
     pub(super) fn changes(&self, since: Instant) -> usize {
         changes(&self.asked(since, now()))
     }
@@ -164,15 +169,23 @@ fn judge(asked: &[Asked], until: Instant, longest: Duration) -> Verdict {
     verdict
 }
 
-/// How often the host that alone answered is another one than before.
+/// How often a host answers that neither answered the question before nor has for [`FORGOTTEN`],
+/// besides the first one.
 fn changes(asked: &[Asked]) -> usize {
-    let alone = asked.iter().filter_map(|one| match one.answers.as_slice() {
-        [mac] => Some(*mac),
-        _ => None,
-    });
-    let mut holders: Vec<Mac> = alone.collect();
-    holders.dedup();
-    holders.len().saturating_sub(1)
+    let mut seen: BTreeMap<Mac, Instant> = BTreeMap::new();
+    let mut before: &[Mac] = &[];
+    let mut begun: usize = 0;
+    for one in asked.iter().filter(|one| !one.answers.is_empty()) {
+        for mac in &one.answers {
+            let seen_at = seen.insert(*mac, one.at);
+            let is_recent = seen_at.is_some_and(|at| one.at.duration_since(at) <= FORGOTTEN);
+            if !is_recent && !before.contains(mac) {
+                begun += 1;
+            }
+        }
+        before = &one.answers;
+    }
+    begun.saturating_sub(1)
 }
 
 fn kinds(asked: &[Asked]) -> Vec<Kind> {

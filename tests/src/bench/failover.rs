@@ -18,7 +18,7 @@ use super::conditions::{self, machine, show_conditions};
 use super::peer::Who;
 use super::report::Report;
 use super::samples::{Sample, turns};
-use super::targets::{Figure, Target, verdicts};
+use super::targets::{Comparison, Figure, Target, compared, verdicts};
 use crate::clock::now;
 use crate::lab::show;
 use crate::lan::{Plan, programs};
@@ -48,6 +48,15 @@ const TARGETS: [Target; 16] = [
     target("foreign-take", "defended", Figure::Max, 10.0),
     target("node-return", "moved", Figure::Max, 0.0),
 ];
+
+/// What sovnet is to reach beside others.
+const COMPARISONS: [Comparison; 1] = [Comparison {
+    case: "cable-cut",
+    metric: "longest-gap",
+    who: "sovnet-fast",
+    beside: "keepalived-0.01s",
+    at_most: 1.0,
+}];
 
 const fn target(case: &'static str, metric: &'static str, figure: Figure, at_most: f64) -> Target {
     Target {
@@ -165,7 +174,9 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 /// Prints the table, and what became of the targets.
 pub fn show(report: &Report) {
     show::line(&format!("\n{}", report.table()));
-    for verdict in verdicts(&TARGETS, &report.rows()) {
+    let rows = report.rows();
+    let told = verdicts(&TARGETS, &rows).into_iter();
+    for verdict in told.chain(compared(&COMPARISONS, &rows)) {
         show::line(&format!("target: {verdict}"));
     }
 }

@@ -94,6 +94,14 @@ impl Who {
         })
     }
 
+    /// Whether the program answers ARP; else the kernel of the node does, which has the address.
+    pub(super) fn answers_itself(self) -> bool {
+        match self {
+            Who::Sovnet | Who::SovnetFast | Who::Metallb => true,
+            Who::Keepalived | Who::KeepalivedTenth | Who::KeepalivedHundredth => false,
+        }
+    }
+
     /// Starts the program on every node of `ground`.
     pub(super) fn start(
         self,

@@ -242,11 +242,11 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
     let own = json!({
         "minutes": settings.minutes,
         "order": "side by side, each on a LAN of its own",
-        "load": "for each processor a process that never waits, at nice level 0",
+        "load": "for each processor a process that never waits, at nice level 0, in the programs' session",
         "programs": "at nice level -19, as a unit with a high CPUWeight",
         "ask-every-ms": ASK_EVERY.as_millis(),
         "metrics": {
-            "moves": "how often another node answered than the one before",
+            "moves": "how often another node began to answer, whether or not the first one went on",
             "no-answer": "the longest time in which nobody answered",
             "both-answer": "the time in which two nodes answered, in total",
         },

@@ -18,7 +18,8 @@ pub(super) fn ratios(rows: &[Row], base: &str) -> Vec<String> {
         let Some(own) = of_metric().find(|row| row.who == base) else {
             continue;
         };
-        let others = of_metric().filter(|row| row.who != base);
+        let is_told = |row: &&Row| row.who != base && (own.p50, row.p50) != (0.0, 0.0);
+        let others = of_metric().filter(is_told);
         let others: Vec<String> = others.map(|row| one(row, own.p50)).collect();
         if !others.is_empty() {
             lines.push(format!("{case} {}: {}", metric.metric, others.join(", ")));

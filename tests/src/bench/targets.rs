@@ -64,3 +64,46 @@ fn verdict(target: &Target, rows: &[Row]) -> String {
     let verdict = if value <= at_most { "met" } else { "NOT MET" };
     format!("{wanted} {}: {value}, {verdict}", row.metric.unit)
 }
+
+/// A target that depends on another program in the same run: medians.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// Case of both rows.
+    pub case: &'static str,
+    /// Metric of both rows.
+    pub metric: &'static str,
+    /// Program of the row that is judged.
+    pub who: &'static str,
+    /// Program of the row that it is compared with.
+    pub beside: &'static str,
+    /// What it may be, as a multiple of that.
+    pub at_most: f64,
+}
+
+/// A sentence for each comparison, as [`verdicts`].
+pub fn compared(comparisons: &[Comparison], rows: &[Row]) -> Vec<String> {
+    comparisons.iter().map(|one| compare(one, rows)).collect()
+}
+
+fn compare(comparison: &Comparison, rows: &[Row]) -> String {
+    let Comparison {
+        case,
+        metric,
+        who,
+        beside,
+        at_most,
+    } = *comparison;
+    let median = |who: &str| {
+        let row = rows
+            .iter()
+            .find(|row| (row.case, row.who, row.metric.metric) == (case, who, metric));
+        row.map(|row| row.p50)
+    };
+    let wanted = format!("{who} {case} {metric} p50 <= {at_most} x {beside}");
+    let (Some(own), Some(other)) = (median(who), median(beside)) else {
+        return format!("{wanted}: not measured");
+    };
+    let is_met = own <= other * at_most;
+    let verdict = if is_met { "met" } else { "NOT MET" };
+    format!("{wanted}: {own} beside {other}, {verdict}")
+}

@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use nix::sys::socket::{LinkAddr, recvfrom};
+use nix::sys::socket::sockopt::RcvBufForce;
+use nix::sys::socket::{LinkAddr, recvfrom, setsockopt};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 
 use super::arp::Arp;
@@ -19,6 +20,9 @@ use crate::clock::now;
 
 /// Frames kept; more are a mistake of the test, and the oldest stay.
 const KEPT: usize = 200_000;
+
+/// Queue of the ear, in bytes: a node that announces a thousand addresses does so in one go.
+const QUEUE: usize = 16 << 20;
 
 /// How long the thread blocks before it looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -60,6 +64,7 @@ impl Sniffer {
         let socket = switch
             .in_network(packet_socket)?
             .context("failed to open the ear")?;
+        set_queue(&socket, QUEUE)?;
         socket.set_read_timeout(Some(LOOK_EVERY))?;
         let thread = switch
             .thread_in_network("ear", move || listen(&socket, &machines, &into, &over))
@@ -152,6 +157,14 @@ pub fn packet_socket() -> io::Result<Socket> {
         SockFilter::new(0x06, 0, 0, 0),
     ])?;
     Ok(socket)
+}
+
+/// Gives a socket a queue of so many bytes, also beyond what the kernel allows programs by default.
+///
+/// # Errors
+/// What the kernel refused; `EPERM` without root.
+pub fn set_queue(socket: &Socket, bytes: usize) -> io::Result<()> {
+    setsockopt(socket, RcvBufForce, &bytes).map_err(io::Error::from)
 }
 
 /// Binds a packet socket to one link, so that it can also send there.

@@ -14,7 +14,7 @@ use super::{Settings, Work};
 use crate::bench::peer::Who;
 use crate::bench::samples::{Metric, Sample, tenths};
 use crate::bench::usage::{per_second, processor_time, resident_mb, sent_bytes, softirq_time};
-use crate::clock::{now, wait_for};
+use crate::clock::{now, wait_for, wait_until};
 use crate::lan::arp::{Mac, link_mac};
 use crate::lan::sniff::Sniffer;
 
@@ -31,6 +31,12 @@ const CALM: Duration = Duration::from_secs(15);
 /// How long a take-over may take at most.
 const TAKE_OVER_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long the last announcement may come after the last first answer.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often is looked whether it has come.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 const fn metric(metric: &'static str, unit: &'static str) -> Metric {
     Metric { metric, unit }
 }
@@ -40,6 +46,7 @@ const SOFTIRQ: Metric = metric("softirq", "ms/s");
 const ANSWERED: Metric = metric("answered", "per s");
 const PER_CPU: Metric = metric("answered-per-cpu-second", "answers");
 const SENT: Metric = metric("sent", "per s");
+const PER_STORM: Metric = metric("process-cpu-per-100k", "ms");
 const RESIDENT: Metric = metric("resident", "MB");
 const TRAFFIC: Metric = metric("traffic", "bytes/s");
 const TAKEN: Metric = metric("taken-over", "addresses");
@@ -52,7 +59,7 @@ const ALL_ANNOUNCED: Metric = metric("all-announced", "ms");
 pub(super) fn metrics(work: Work) -> Vec<Metric> {
     match work {
         Work::Answer => vec![PER_CPU, ANSWERED, PROCESS, SOFTIRQ],
-        Work::Storm => vec![PROCESS, SOFTIRQ, SENT],
+        Work::Storm => vec![PER_STORM, PROCESS, SOFTIRQ, SENT],
         Work::Memory => vec![RESIDENT],
         Work::Rest => vec![PROCESS, TRAFFIC, RESIDENT],
         Work::TakeOver => vec![TAKEN, FIRST_ANSWER, ALL_ANSWERED, ALL_ANNOUNCED, UNANSWERED],
@@ -68,9 +75,10 @@ pub(super) fn explained() -> Value {
         "rest-MxN": "M nodes with N addresses in all, nobody asks; a figure for each node",
         "take-over-N": "the cable of the node with the most of N addresses is taken out",
         "process-cpu": "user and system time of all threads of the node's processes",
+        "process-cpu-per-100k": "the same for 100,000 requests of the storm, however long they took",
         "softirq": "time of the whole machine in softirqs, which is also what the harness and the switch cause",
-        "answered-per-cpu-second": "answers, for a second of process-cpu; of a program whose kernel \
-            answers, this is no cost of the answers",
+        "answered-per-cpu-second": "answers, for a second of process-cpu; none of a program whose \
+            kernel answers",
         "resident": "resident memory of the node's processes",
         "traffic": "bytes that the node sends to the LAN",
         "first-answer": "from the cut to the first answer of the other node",
@@ -142,14 +150,15 @@ fn answer(field: &Field, time: Duration) -> anyhow::Result<Vec<(Metric, f64)>> {
     let (Flood { answered, took, .. }, process, softirq) = done?;
     let answered = real(answered)?;
     ensure!(answered > 0.0, "nothing was answered");
-    // A program that answers by its kernel spends next to nothing itself.
-    let seconds = process.as_secs_f64().max(0.001);
-    Ok(vec![
-        (PER_CPU, answered / seconds),
+    // Where the kernel answers, what the program spends is for something else.
+    let is_own = field.answers_itself && !process.is_zero();
+    let quotient = is_own.then(|| (PER_CPU, answered / process.as_secs_f64()));
+    let figures = [
         (ANSWERED, answered / took.as_secs_f64()),
         (PROCESS, per_second(process, took)),
         (SOFTIRQ, per_second(softirq, took)),
-    ])
+    ];
+    Ok(quotient.into_iter().chain(figures).collect())
 }
 
 fn storm(field: &Field, time: Duration) -> anyhow::Result<Vec<(Metric, f64)>> {
@@ -159,7 +168,10 @@ fn storm(field: &Field, time: Duration) -> anyhow::Result<Vec<(Metric, f64)>> {
     let pids = field.cluster.pids(&holder.node);
     let done = cost(&pids, || flood(laptop, &foreign, STORM_RATE, time));
     let (Flood { sent, took, .. }, process, softirq) = done?;
+    // Also where the machine is too slow for the whole rate.
+    let storms = real(sent)? / f64::from(STORM_RATE);
     Ok(vec![
+        (PER_STORM, process.as_secs_f64() * 1000.0 / storms),
         (PROCESS, per_second(process, took)),
         (SOFTIRQ, per_second(softirq, took)),
         (SENT, real(sent)? / took.as_secs_f64()),
@@ -211,20 +223,35 @@ fn take_over(field: &Field) -> anyhow::Result<Vec<(Metric, f64)>> {
             .as_secs_f64()
             * 1000.0
     };
+    let announced = announced(&ear, &holder, cut_at);
     let is_all = answered.len() == taken;
     let last = answered.values().max().filter(|_| is_all);
     Ok(vec![
         (TAKEN, real(taken)?),
         (FIRST_ANSWER, after(answered.values().min())),
         (ALL_ANSWERED, after(last)),
-        (ALL_ANNOUNCED, spread(&ear, &holder, cut_at)),
+        (ALL_ANNOUNCED, announced),
         (UNANSWERED, real(taken - answered.len())?),
     ])
 }
 
 /// From the first announcement of a new holder to the first one of the last address, in ms; of an
-/// address that was never announced, up to the limit.
-fn spread(ear: &Sniffer, old: &Held, since: Instant) -> f64 {
+/// address that was never announced, up to the limit. Some announce after they have answered.
+fn announced(ear: &Sniffer, old: &Held, since: Instant) -> f64 {
+    let until = now() + ANNOUNCED_WITHIN;
+    loop {
+        if let Some(spread) = spread(ear, old, since) {
+            return spread.as_secs_f64() * 1000.0;
+        }
+        if now() >= until {
+            return TAKE_OVER_WITHIN.as_secs_f64() * 1000.0;
+        }
+        wait_until(now() + LOOK_EVERY);
+    }
+}
+
+/// The same if all of them were announced.
+fn spread(ear: &Sniffer, old: &Held, since: Instant) -> Option<Duration> {
     let mut first: BTreeMap<Ipv4Addr, Instant> = BTreeMap::new();
     for one in ear.heard() {
         let arp = one.arp;
@@ -233,13 +260,9 @@ fn spread(ear: &Sniffer, old: &Held, since: Instant) -> f64 {
             first.entry(arp.sender).or_insert(one.at);
         }
     }
-    let (begin, end) = (first.values().min(), first.values().max());
-    match (begin, end) {
-        (Some(begin), Some(end)) if first.len() == old.addresses.len() => {
-            end.duration_since(*begin).as_secs_f64() * 1000.0
-        }
-        (Some(_) | None, Some(_) | None) => TAKE_OVER_WITHIN.as_secs_f64() * 1000.0,
-    }
+    let is_all = first.len() == old.addresses.len();
+    let (begin, end) = (first.values().min()?, first.values().max()?);
+    is_all.then(|| end.duration_since(*begin))
 }
 
 /// What one node has.

@@ -31,6 +31,8 @@ const READY_WITHIN: Duration = Duration::from_secs(90);
 /// A LAN with a program on it that has all addresses.
 pub(super) struct Field {
     pub(super) addresses: Vec<Ipv4Addr>,
+    /// Whether the program answers ARP, and not the kernel of its node.
+    pub(super) answers_itself: bool,
     pub(super) nodes: Vec<String>,
     pub(super) cluster: Box<dyn Cluster>,
     // After what runs on it.
@@ -60,6 +62,7 @@ impl Field {
         let cluster = who.start(&ground, &wanted)?;
         let field = Field {
             addresses,
+            answers_itself: who.answers_itself(),
             nodes: ground.nodes,
             cluster,
             lan: ground.lan,

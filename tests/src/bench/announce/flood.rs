@@ -14,7 +14,7 @@ use socket2::{SockFilter, Socket};
 use crate::clock::{now, wait_until};
 use crate::lan::Node;
 use crate::lan::arp::{Arp, BROADCAST, Mac};
-use crate::lan::sniff::{bind_to_link, packet_socket, receive};
+use crate::lan::sniff::{bind_to_link, packet_socket, receive, set_queue};
 
 #[cfg(test)]
 mod tests;
@@ -167,7 +167,7 @@ fn replies_socket() -> anyhow::Result<Socket> {
         SockFilter::new(0x06, 0, 0, u32::from(u16::MAX)),
         SockFilter::new(0x06, 0, 0, 0),
     ])?;
-    socket.set_recv_buffer_size(QUEUE)?;
+    set_queue(&socket, QUEUE)?;
     socket.set_read_timeout(Some(LOOK_EVERY))?;
     Ok(socket)
 }

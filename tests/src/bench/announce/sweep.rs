@@ -10,7 +10,7 @@ use socket2::Socket;
 use crate::clock::{now, wait_until};
 use crate::lan::Node;
 use crate::lan::arp::{Arp, BROADCAST, Mac, link_mac};
-use crate::lan::sniff::{bind_to_link, packet_socket, receive};
+use crate::lan::sniff::{bind_to_link, packet_socket, receive, set_queue};
 
 /// Who answers for each address.
 pub(super) type Answers = BTreeMap<Ipv4Addr, BTreeSet<Mac>>;
@@ -27,6 +27,9 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// How often an address is asked for again that nobody answers.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Queue of the asker, in bytes: everybody announces while it asks.
+const QUEUE: usize = 16 << 20;
 
 /// The asker's address: none that anybody has.
 const ASKER: Ipv4Addr = Ipv4Addr::new(192, 168, 17, 250);
@@ -89,6 +92,7 @@ pub(super) fn new_answers(
 fn open() -> anyhow::Result<Socket> {
     let socket = packet_socket()?;
     bind_to_link(&socket, "eth0")?;
+    set_queue(&socket, QUEUE)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, Kind, Verdict, judge, kinds};
+use super::{Asked, Kind, Verdict, changes, judge, kinds};
 use crate::clock::now;
 use crate::lan::arp::Mac;
 
@@ -70,4 +70,39 @@ fn the_longest_silence_is_told_without_pauses_of_the_asker_and_all_of_the_double
         several: Duration::from_millis(20),
     };
     assert_eq!(judge(&asked, at(130), Duration::from_millis(20)), expected);
+}
+
+/// Questions 20 ms apart, told as in `judged`.
+fn changed(answers: &str) -> usize {
+    let start = now();
+    let asked: Vec<Asked> = answers
+        .split(' ')
+        .zip(0..)
+        .map(|(hosts, at)| Asked {
+            at: start + Duration::from_millis(20) * at,
+            answers: hosts
+                .bytes()
+                .filter(|host| *host != b'-')
+                .map(mac)
+                .collect(),
+        })
+        .collect();
+    changes(&asked)
+}
+
+#[test]
+fn every_host_that_begins_to_answer_is_a_change_but_the_first_one() {
+    assert_eq!(changed("a a - a"), 0);
+    assert_eq!(changed("a b b"), 1);
+    assert_eq!(changed("a ab a"), 1);
+    assert_eq!(changed("- -"), 0);
+}
+
+#[test]
+fn a_host_that_misses_some_questions_does_not_begin_anew() {
+    assert_eq!(changed("a ab a ab a ab"), 1);
+    let silence = "- ".repeat(200);
+    assert_eq!(changed(&format!("a {silence}a")), 0);
+    let alone = "a ".repeat(100);
+    assert_eq!(changed(&format!("ab {alone}ab")), 2);
 }

@@ -17,7 +17,7 @@ use crate::bench::asker::{Asker, Verdict};
 use crate::bench::peer::{Addresses, Cluster, Wanted, Who};
 use crate::bench::samples::{Metric, Sample, phase, tenths};
 use crate::clock::{now, wait_for};
-use crate::lan::arp::{Mac, link_mac};
+use crate::lan::arp::{BROADCAST, Mac, link_mac};
 use crate::lan::probe::{Prober, Question};
 use crate::lan::sniff::Sniffer;
 use crate::lan::{Lan, NODES};
@@ -225,12 +225,13 @@ impl Stage {
     }
 
     /// The time from the frame with which `foreign` took the address to the first announcement of
-    /// a node; `most` if there was none.
+    /// a node to all; `most` if there was none. A reply to the foreign host alone is none.
     pub(super) fn defended_after(&self, since: Instant, foreign: Mac, most: Duration) -> Duration {
         let heard = self.ear.heard();
         let mut gratuitous = heard.iter().filter(|one| {
             let arp = &one.arp;
-            one.at >= since && arp.sender == ADDRESS && arp.target == ADDRESS
+            let is_to_all = arp.to == BROADCAST;
+            one.at >= since && is_to_all && arp.sender == ADDRESS && arp.target == ADDRESS
         });
         let taken_at = gratuitous.find(|one| one.arp.sender_mac == foreign);
         let defence = gratuitous.find(|one| NODES.contains(&one.machine.as_str()));

@@ -36,4 +36,6 @@ fn every_other_program_is_divided_by_the_base() {
 fn nothing_is_divided_by_zero() {
     let rows = [row("rest", "sovnet", 0.0), row("rest", "metallb", 5.0)];
     assert_eq!(ratios(&rows, "sovnet"), ["rest cpu: metallb 5 to 0"]);
+    let none = [row("rest", "sovnet", 0.0), row("rest", "metallb", 0.0)];
+    assert!(ratios(&none, "sovnet").is_empty());
 }

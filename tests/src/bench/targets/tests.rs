@@ -1,6 +1,6 @@
 //! Verdicts on targets.
 
-use super::{Figure, Target, verdicts};
+use super::{Comparison, Figure, Target, compared, verdicts};
 use crate::bench::samples::{Metric, Row};
 
 const ROW: Row = Row {
@@ -53,4 +53,32 @@ fn a_target_without_samples_is_not_met_by_silence() {
         said(Figure::P50, 150.0, &[]),
         "a cut gap p50 <= 150: not measured"
     );
+}
+
+#[test]
+fn a_comparison_is_with_the_median_of_the_same_run() {
+    let other = Row {
+        who: "b",
+        p50: 300.0,
+        ..ROW
+    };
+    let said = |at_most: f64, rows: &[Row]| {
+        let comparison = Comparison {
+            case: "cut",
+            metric: "gap",
+            who: "a",
+            beside: "b",
+            at_most,
+        };
+        compared(&[comparison], rows).concat()
+    };
+    assert_eq!(
+        said(0.5, &[ROW, other.clone()]),
+        "a cut gap p50 <= 0.5 x b: 150 beside 300, met"
+    );
+    assert_eq!(
+        said(0.4, &[ROW, other]),
+        "a cut gap p50 <= 0.4 x b: 150 beside 300, NOT MET"
+    );
+    assert_eq!(said(1.0, &[ROW]), "a cut gap p50 <= 1 x b: not measured");
 }
