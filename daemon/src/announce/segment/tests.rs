@@ -10,7 +10,8 @@ use sovnet_core::member::{Identity, Remembered, Settings};
 use sovnet_core::names::{LinkIndex, Mac, NodeId};
 
 use super::Segment;
-use crate::announce::packet::PacketSocket;
+use crate::announce::filter::{self, Sampling, Watched};
+use crate::announce::packet::{Carries, PacketSocket};
 use crate::clock;
 use crate::netns::{in_netns, index_of, ip};
 
@@ -27,6 +28,13 @@ struct Bench {
     segment: Segment,
     settings: Settings,
     far: PacketSocket,
+}
+
+/// The far end of the cable, which hears everything that is ARP of the subnet.
+fn ear(plan: &SegmentPlan) -> PacketSocket {
+    let everything = Watched::new(plan.subnet, &[], &[]);
+    let program = filter::arp(index_of("far"), &everything, Sampling::default());
+    PacketSocket::open(index_of("far"), Carries::Arp, &program).unwrap()
 }
 
 impl Bench {
@@ -49,7 +57,7 @@ impl Bench {
                 port: 7_947,
                 peers: BTreeSet::new(),
             },
-            far: PacketSocket::open(index_of("far"), plan.subnet).unwrap(),
+            far: ear(&plan),
         };
         (bench, plan)
     }
