@@ -6,6 +6,7 @@
 //! except [`targets`], which only says so.
 
 pub mod announce;
+pub mod arguments;
 mod asker;
 pub mod conditions;
 pub mod failover;
