@@ -10,7 +10,8 @@ use sovnet_core::member::{Identity, Remembered, Settings};
 use sovnet_core::names::{LinkIndex, Mac, NodeId};
 
 use super::Segment;
-use crate::announce::packet::PacketSocket;
+use crate::announce::filter::{self, Sampling, Watched};
+use crate::announce::packet::{Carries, PacketSocket};
 use crate::clock;
 use crate::netns::{in_netns, index_of, ip};
 
@@ -49,7 +50,7 @@ impl Bench {
                 port: 7_947,
                 peers: BTreeSet::new(),
             },
-            far: PacketSocket::open(index_of("far"), plan.subnet).unwrap(),
+            far: ear(&plan),
         };
         (bench, plan)
     }
@@ -73,6 +74,14 @@ impl Bench {
         }
         heard
     }
+}
+
+/// Hears all ARP of the subnet at the far end.
+fn ear(plan: &SegmentPlan) -> PacketSocket {
+    let watched = Watched::new(plan.subnet, &[], &[]);
+    let link = index_of("far");
+    let program = filter::arp(link, &watched, Sampling::default());
+    PacketSocket::open(link, Carries::Arp, &program).unwrap()
 }
 
 fn index() -> LinkIndex {
