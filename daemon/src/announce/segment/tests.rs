@@ -83,6 +83,14 @@ impl Bench {
     }
 }
 
+/// Hears all ARP of the subnet at the far end.
+fn ear(plan: &SegmentPlan) -> PacketSocket {
+    let watched = Watched::new(plan.subnet, &[], &[]);
+    let link = index_of("far");
+    let program = filter::arp(link, &watched, Sampling::default());
+    PacketSocket::open(link, Carries::Arp, &program).unwrap()
+}
+
 fn index() -> LinkIndex {
     index_of("near")
 }
