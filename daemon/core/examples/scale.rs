@@ -78,6 +78,7 @@ fn node(number: usize, nodes: usize, addresses: usize, now: Moment) -> Node {
         addresses: abilities.keys().copied().collect(),
         abilities,
         forwarded: BTreeSet::new(),
+        generation: 0,
     };
     let seed = [last; 32];
     Node {

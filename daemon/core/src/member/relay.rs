@@ -137,6 +137,8 @@ impl Member {
         (via, session): (NodeId, u64),
         now: Moment,
     ) {
+        // Another path or another life is no silence to learn from.
+        let is_same_way = peer.stated.session == session && peer.relayed.via.is_some();
         if peer.stated.session != session {
             peer.relayed.end(peer.stated.session);
             self.forget_stated(peer);
@@ -145,7 +147,7 @@ impl Member {
         peer.relayed.sequence = datagram.sequence;
         peer.relayed.via = Some(via);
         peer.heard_at = Some(now);
-        if peer.stands() {
+        if peer.stands() && is_same_way {
             peer.detector.handle_sign_of_life(now);
         } else {
             peer.detector.forget_gap(now);
