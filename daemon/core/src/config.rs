@@ -30,8 +30,8 @@ pub use problem::{ConfigProblem, render};
 /// The most bytes that a config file can have.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// The most static addresses: they travel on one page of a heartbeat (ELECTION section 2).
-pub const ADDRESSES_MAX: usize = 64;
+/// The most static addresses: what the election is built and tested for (ELECTION section 2).
+pub const ADDRESSES_MAX: usize = 5_000;
 
 /// The most peers that are written down.
 pub const PEERS_MAX: usize = 100;

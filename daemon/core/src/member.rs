@@ -6,6 +6,7 @@
 //! [`Member::next_output`] until there is none, and sleeps until [`Member::next_timeout`] or input.
 //! Only `handle_timeout` decides, so that no deadline is looked at while input waits (R1).
 
+mod addresses;
 mod claims;
 mod detector;
 mod evidence;
@@ -16,12 +17,15 @@ mod leave;
 mod liveness;
 pub mod memory;
 mod outbox;
+mod pages;
 mod peer;
 pub mod placement;
+mod relay;
 mod rng;
 pub(crate) mod rules;
 mod session;
 mod state;
+mod stated;
 mod strangers;
 mod timers;
 mod vacancy;
@@ -33,15 +37,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use claims::Own;
+use addresses::Addresses;
 use keys::Keys;
+use pages::Pages;
 use peer::Peer;
+use relay::Relays;
 use rng::Rng;
 use rules::Rule;
 use state::Watch;
 use strangers::Strangers;
 use timers::Timers;
-use wire::Facts;
 
 use crate::decide::SegmentPlan;
 use crate::names::{Mac, NodeId, NodeName};
@@ -197,10 +202,10 @@ pub struct Member {
     strangers: Strangers,
     /// A second machine with this node's identity (S5).
     double: Option<Peer>,
-    addresses: BTreeMap<IpAddr, Own>,
+    addresses: Addresses,
     local: BTreeSet<IpAddr>,
-    facts: Facts,
-    facts_version: u32,
+    pages: Pages,
+    relays: Relays,
     last_run: Moment,
     next_beat: Moment,
     next_hello: Moment,
@@ -244,10 +249,10 @@ impl Member {
             expected,
             strangers: Strangers::default(),
             double: None,
-            addresses: BTreeMap::new(),
+            addresses: Addresses::default(),
             local: BTreeSet::new(),
-            facts: Facts::default(),
-            facts_version: 0,
+            pages: Pages::new(),
+            relays: Relays::default(),
             last_run: now,
             next_beat: now,
             next_hello: now,
@@ -311,7 +316,10 @@ impl Member {
     /// The kernel holds exactly these of [`Member::wanted_local`] as local addresses now. An address
     /// is claimed only once it is local, so that a claim is never stated before it can be served.
     pub fn handle_local(&mut self, local: &BTreeSet<IpAddr>, _now: Moment) {
-        self.local.clone_from(local);
+        if self.local != *local {
+            self.local.clone_from(local);
+            self.addresses.touch_all();
+        }
     }
 
     /// The end of a turn: everything that has arrived is applied, now look at the clock and decide.

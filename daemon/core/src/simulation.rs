@@ -13,6 +13,7 @@ mod faults;
 mod host;
 mod lan;
 mod random;
+mod relays;
 mod scenarios;
 mod shapes;
 mod verdict;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sovnet_core::decide::{Ability, SegmentPlan};
@@ -60,6 +61,8 @@ struct Running {
     retry_at: Option<Moment>,
     send_faults: std::collections::BTreeMap<&'static str, u64>,
     speaking: BTreeSet<IpAddr>,
+    /// What the kernel holds, as the member was told last.
+    local: Arc<BTreeSet<IpAddr>>,
 }
 
 type Readable<'a> = Pin<Box<dyn Future<Output = io::Result<()>> + 'a>>;
@@ -85,6 +88,11 @@ impl Segment {
     /// Whether it has left after a stop or restart.
     pub(super) fn is_finished(&self) -> bool {
         self.is_finished || self.running.is_none()
+    }
+
+    /// How many addresses its report tells of.
+    pub(super) fn addresses(&self) -> usize {
+        self.plan.abilities.len()
     }
 
     pub(super) fn spoken_for(&self) -> usize {
@@ -149,7 +157,7 @@ impl Segment {
     pub(super) fn take_turn(
         &mut self,
         settings: &Settings,
-        local: &BTreeSet<IpAddr>,
+        local: &Arc<BTreeSet<IpAddr>>,
         now: Moment,
     ) -> Result<Did, AnnounceError> {
         if self.running.is_none() {
@@ -162,7 +170,10 @@ impl Segment {
             running.look_around(&self.plan, settings, now);
         }
         running.read(now);
-        running.member.handle_local(local, now);
+        if !Arc::ptr_eq(&running.local, local) {
+            running.local = Arc::clone(local);
+            running.member.handle_local(local, now);
+        }
         running.member.handle_timeout(now);
         let mut did = Did::default();
         while let Some(output) = running.member.next_output() {
@@ -180,7 +191,7 @@ impl Segment {
                 Output::Finished => self.is_finished = true,
             }
         }
-        running.speak(now);
+        running.speak(did.kernel_changed, now);
         Ok(did)
     }
 
@@ -246,6 +257,7 @@ impl Segment {
                     retry_at: None,
                     send_faults: std::collections::BTreeMap::new(),
                     speaking: BTreeSet::new(),
+                    local: Arc::default(),
                 });
                 self.trouble = None;
                 self.retry_at = None;
@@ -347,9 +359,9 @@ impl Running {
     }
 
     /// The speaker learns what it speaks for, and its frames go out.
-    fn speak(&mut self, now: Moment) {
-        let speaking = self.member.speaking();
-        if speaking != self.speaking {
+    fn speak(&mut self, is_changed: bool, now: Moment) {
+        if is_changed {
+            let speaking = self.member.speaking();
             self.speaker.set_speaking(&speaking, now);
             self.speaking = speaking;
         }

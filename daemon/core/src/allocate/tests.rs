@@ -355,16 +355,16 @@ fn a_pool_is_asked_for_by_name_and_ends() {
 }
 
 #[test]
-fn nodes_announce_64_addresses_and_no_more() {
+fn nodes_announce_5000_addresses_and_no_more() {
     let text = "[kubernetes]\n[[address]]\naddress = '192.0.2.1'\n\
          [[pool]]\nname = 'wide'\naddresses = ['10.0.0.0/8']\n";
-    let names: Vec<String> = (0..70).map(|number| format!("s{number:02}")).collect();
+    let names: Vec<String> = (0..5_006).map(|n| format!("s{n:04}")).collect();
     let mut services: Vec<&str> = names.iter().map(String::as_str).collect();
-    services[69] = "s69 has=10.9.9.9";
-    services[68] = "s68 ip=10.8.8.8";
+    services[5_005] = "s5005 has=10.9.9.9";
+    services[5_004] = "s5004 ip=10.8.8.8";
     let verdicts = allocate(&config_of(text), &cluster_of(&services), &BTreeMap::new());
     let shown = show(&verdicts);
-    let lines: Vec<&str> = shown.lines().skip(60).collect();
+    let lines: Vec<&str> = shown.lines().skip(4_996).collect();
     expect![[r#"
         s60: 10.0.0.60 of wide, first free address of the pool wide
         s61: refused, the nodes announce at most 64 addresses

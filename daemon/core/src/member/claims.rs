@@ -16,7 +16,7 @@ use super::wire::{AddressKey, MAX_TERM};
 use super::{LogLine, Member, Output};
 use crate::decide::Ability;
 use crate::names::NodeId;
-use crate::report::{Holder, Liveness, NodeState};
+use crate::report::{Holder, NodeState};
 use crate::time::Moment;
 
 /// What this node claims of an address.
@@ -89,6 +89,8 @@ pub(super) struct Own {
     pub(super) holder: Holder,
     pub(super) since: Moment,
     pub(super) reason: String,
+    /// What the peers state of it, as of this turn.
+    pub(super) view: View,
 }
 
 impl Own {
@@ -122,6 +124,7 @@ impl Own {
             holder: Holder::Nobody,
             since: now,
             reason: "nobody was heard to claim it yet".to_owned(),
+            view: View::default(),
         }
     }
 
@@ -139,6 +142,15 @@ impl Own {
         self.is_active() || self.pursuit.is_some() || is_asked || self.linger_until.is_some()
     }
 
+    /// Whether nothing changes for it before something is heard or its surroundings change.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_spoken_for = self.is_active() || self.view.best.is_some();
+        let is_pursued = self.pursuit.is_some() || self.ask.is_some();
+        let is_offered = self.offer.is_some() || !self.excluded.is_empty();
+        let is_waiting = self.linger_until.is_some() || self.unable_until.is_some();
+        is_spoken_for && !is_pursued && !is_offered && !is_waiting
+    }
+
     /// Begins to ask the wire who answers for it, unless a round is running.
     pub(super) fn begin_ask(&mut self, now: Moment) {
         if self.ask.is_none() && self.ask_again_at.is_none_or(|at| now >= at) {
@@ -154,42 +166,55 @@ impl Own {
 impl Member {
     /// R5-R11 for every address until nothing changes: a yielded address may be on offer.
     pub(super) fn decide_addresses(&mut self, now: Moment) {
-        let addresses: Vec<IpAddr> = self.addresses.keys().copied().collect();
+        let addresses = self.choose_scope(now);
         for _round in 0..=addresses.len() {
             let mut is_changed = false;
-            let wanted = self.find_vacancies(now);
+            let wanted = self.find_vacancies(&addresses, now);
             for address in &addresses {
-                let Some(mut own) = self.addresses.remove(address) else {
+                let Some(mut own) = self.addresses.quiet().remove(address) else {
                     continue;
                 };
                 is_changed |= self.decide_address(&mut own, wanted.get(address), now);
-                self.addresses.insert(*address, own);
+                self.addresses.quiet().insert(*address, own);
             }
-            self.renew_offers(now);
+            self.renew_offers(&addresses, now);
             if !(is_changed && rules::applies(Rule::UntilNothingChanges)) {
                 break;
             }
         }
-        self.ask_wire(now);
-        self.end_lingering(now);
-        self.note_holders(now);
+        self.ask_wire(&addresses, now);
+        self.end_lingering(&addresses, now);
+        self.note_holders(&addresses, now);
+        self.note_restless();
     }
 
     /// One address: true if the claim changed.
     fn decide_address(&mut self, own: &mut Own, wanted: Option<&Pursuit>, now: Moment) -> bool {
-        let view = self.view(own.key);
+        let view = std::mem::take(&mut own.view);
+        let is_changed = self.decide_with(own, &view, wanted, now);
+        own.view = view;
+        is_changed
+    }
+
+    fn decide_with(
+        &mut self,
+        own: &mut Own,
+        view: &View,
+        wanted: Option<&Pursuit>,
+        now: Moment,
+    ) -> bool {
         if view.highest > own.highest && rules::applies(Rule::R9SharedTerms) {
             own.highest = view.highest;
         }
         match own.claim {
-            Claim::Active(term) => self.defend_claim(own, term, &view, now),
+            Claim::Active(term) => self.defend_claim(own, term, view, now),
             Claim::Wish(term) if view.best.is_some() || view.overtakes(term) => {
                 own.claim = Claim::None;
                 self.outputs.push_back(Output::Remember);
                 true
             }
             Claim::Wish(_) | Claim::None => {
-                let offer = self.find_offer(own, &view, now);
+                let offer = self.find_offer(own, view, now);
                 self.pursue(own, offer.as_ref().or(wanted), now)
             }
         }
@@ -377,11 +402,11 @@ impl Member {
     }
 
     /// R8: what a better node could serve is offered to one, chosen by the hash.
-    fn renew_offers(&mut self, now: Moment) {
+    fn renew_offers(&mut self, addresses: &[IpAddr], now: Moment) {
         let is_stopping = self.state == NodeState::Stopping;
         let mut candidates: BTreeMap<NodeId, Candidate> = BTreeMap::new();
         let mut keys = BTreeSet::new();
-        for own in self.addresses.values() {
+        for own in addresses.iter().filter_map(|one| self.addresses.get(one)) {
             if !own.is_active() {
                 continue;
             }
@@ -390,8 +415,9 @@ impl Member {
             } else {
                 self.level_to_offer(own, now)
             };
-            for peer in self.peers.values() {
-                let can_take = peer.liveness == Liveness::Alive
+            let is_best = floor >= Ability::Serves.level();
+            for peer in self.peers.values().filter(|_| !is_best) {
+                let can_take = peer.is_direct()
                     && peer.lists(self.settings.identity.id)
                     && matches!(peer.stated.state, NodeState::Active | NodeState::Draining)
                     && peer.level(own.key) > floor
@@ -409,7 +435,10 @@ impl Member {
         }
         let picks = placement::place(self.addresses.len(), &keys, &candidates);
         let (bound, exclusion) = (self.timers.offer, self.timers.exclusion);
-        for own in self.addresses.values_mut() {
+        for address in addresses {
+            let Some(own) = self.addresses.quiet().get_mut(address) else {
+                continue;
+            };
             own.excluded.retain(|_, until| now < *until);
             let pick = picks.get(&own.key).copied();
             match (own.offer, pick) {
@@ -426,9 +455,13 @@ impl Member {
         }
     }
 
-    fn end_lingering(&mut self, now: Moment) {
+    fn end_lingering(&mut self, addresses: &[IpAddr], now: Moment) {
         let mut is_changed = false;
-        for own in self.addresses.values_mut() {
+        for address in addresses {
+            let Some(own) = self.addresses.quiet().get_mut(address) else {
+                continue;
+            };
+            own.unable_until = own.unable_until.filter(|until| now < *until);
             if own.linger_until.is_some_and(|until| now >= until) {
                 own.linger_until = None;
                 is_changed = true;

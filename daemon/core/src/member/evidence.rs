@@ -72,7 +72,7 @@ impl Member {
             return;
         };
         // A frame can be forged: while the peer hears us under the known MAC, no other replaces it.
-        let is_mutual = peer.liveness == Liveness::Alive && peer.lists(me);
+        let is_mutual = peer.is_direct() && peer.lists(me);
         if peer.mac != Some(heard.mac) {
             if is_mutual && peer.mac.is_some() {
                 return self.count("peer-mac-disputed");
@@ -170,15 +170,18 @@ impl Member {
     fn confirm_rival(&mut self, host: IpAddr, mac: Mac, now: Moment) {
         let mut peers = self.peers.values();
         let is_heard = peers.any(|peer| peer.address == host && peer.liveness == Liveness::Alive);
-        let addresses: Vec<IpAddr> = self.addresses.keys().copied().collect();
+        let is_rival = |own: &&Own| {
+            own.rival.is_some_and(|rival| {
+                rival.host == host && rival.mac == mac && rival.asked_at.is_some()
+            })
+        };
+        let rivalled = self.addresses.values().filter(is_rival);
+        let addresses: Vec<IpAddr> = rivalled.map(|own| own.address).collect();
         for address in addresses {
             let Some(mut own) = self.addresses.remove(&address) else {
                 continue;
             };
-            let is_rival = own.rival.is_some_and(|rival| {
-                rival.host == host && rival.mac == mac && rival.asked_at.is_some()
-            });
-            if is_rival && own.is_active() {
+            if own.is_active() {
                 own.rival = None;
                 if is_heard {
                     // Heartbeats settle it: with both, each side could yield to the other.

@@ -35,7 +35,7 @@ impl Member {
     }
 
     fn report_address(&self, own: &Own, now: Moment) -> AddressReport {
-        let best = self.view(own.key).best;
+        let best = own.view.best;
         let (holder, name, mac, term) = match (own.claim, best) {
             (Claim::Active(term), _) => {
                 let name = self.settings.identity.name.clone();
@@ -123,11 +123,11 @@ impl Member {
     }
 
     fn report_peer(&self, peer: &Peer) -> PeerReport {
-        let claims = self
-            .addresses
-            .values()
-            .filter(|own| peer.claim(own.key).is_some())
-            .count();
+        let claims = if peer.stands() {
+            peer.stated.claims()
+        } else {
+            0
+        };
         PeerReport {
             id: Some(peer.id),
             name: peer.name.clone(),

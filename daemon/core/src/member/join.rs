@@ -21,17 +21,19 @@ impl Member {
                     .get(id)
                     .is_some_and(|peer| peer.liveness == Liveness::Alive)
         };
+        let is_early = now.since(self.watch.join_at) < self.timers.join;
         let known: Vec<_> = self.peers.values().filter(|peer| peer.is_known).collect();
         let knows_nobody = known.is_empty() && self.expected.is_empty();
         let is_heard = self.expected.is_empty()
             && known.iter().all(|peer| {
+                // One that is only relayed can not acknowledge.
+                let is_acked = peer.acked == self.pages.version();
                 peer.liveness == Liveness::Alive
-                    && peer.stated.version > 0
-                    && peer.acked == self.facts_version
+                    && peer.stated.is_complete()
+                    && (is_acked || (!is_early && !peer.is_direct()))
                     && peer.stated.listed.iter().all(|listed| is_known(&listed.id))
             });
         let has_company = known.iter().any(|peer| peer.liveness == Liveness::Alive);
-        let is_early = now.since(self.watch.join_at) < self.timers.join;
         let is_skipped = is_early && !rules::applies(Rule::R4Join);
         if (is_heard && !knows_nobody) || is_skipped {
             return self.finish_join("hears every known peer", None, now);

@@ -17,8 +17,8 @@ impl Member {
         let said_at = self.watch.leave_at.unwrap_or(now);
         // Until the version that says so has been stated once, nobody can have acknowledged it.
         let is_stated = self
-            .watch
-            .stated
+            .pages
+            .stamp()
             .is_some_and(|(state, _)| state == self.state);
         let is_heard = self.is_acked_by_all() || !rules::applies(Rule::R16Acknowledged);
         let is_acked = is_stated && is_heard;
@@ -55,8 +55,12 @@ impl Member {
 
     /// Whether every peer that is not dead has my present facts.
     fn is_acked_by_all(&self) -> bool {
-        let mut standing = self.peers.values().filter(|peer| peer.stands());
-        standing.all(|peer| peer.acked == self.facts_version)
+        // One that is only relayed can not acknowledge; who relays it does.
+        let mut standing = self
+            .peers
+            .values()
+            .filter(|peer| peer.stands() && peer.relayed.via.is_none());
+        standing.all(|peer| peer.acked == self.pages.version())
     }
 
     /// Whether this life is over: nothing is decided or sent any more.

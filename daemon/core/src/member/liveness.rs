@@ -109,8 +109,14 @@ impl Member {
                 sent: 0,
             });
         }
-        for own in self.addresses.values_mut() {
-            if peer.claim(own.key).is_some() {
+        let claimed = self.addresses.values();
+        let claimed = claimed.filter(|own| peer.claim(own.key).is_some());
+        let mut claimed: Vec<_> = claimed.map(|own| own.address).collect();
+        if claimed.len() > super::addresses::FEW {
+            claimed = self.share_of(&claimed, now);
+        }
+        for address in claimed {
+            if let Some(own) = self.addresses.get_mut(&address) {
                 own.begin_ask(now);
             }
         }
@@ -243,6 +249,12 @@ impl Member {
             let reason = "did not come back from its restart in time".to_owned();
             return self.bury(peer, reason, now);
         }
+        // Of one that was only relayed this kernel never got an answer: who relayed it knows better.
+        let via = peer.relayed.via.and_then(|via| self.peers.get(&via));
+        let is_held_there = |via: &Peer| via.liveness == Liveness::Alive && via.holds(peer.id);
+        if via.is_some_and(is_held_there) {
+            return;
+        }
         let silent = self.timers.kernel_silent;
         let asked_for = peer
             .probe
@@ -300,7 +312,7 @@ impl Member {
     /// The facts of a dead peer count only for their terms.
     pub(super) fn forget_stated(&mut self, peer: &mut Peer) {
         for own in self.addresses.values_mut() {
-            if let Some(entry) = peer.stated.entries.get(&own.key) {
+            if let Some(entry) = peer.stated.entry(own.key) {
                 own.highest = own.highest.max(entry.term).max(entry.highest);
             }
         }

@@ -10,12 +10,13 @@ use thiserror::Error;
 
 use super::Remembered;
 use super::timers::MAX_PEERS;
-use super::wire::{MAX_ADDRESSES, MAX_TERM};
+use super::wire::MAX_TERM;
+use crate::config::ADDRESSES_MAX;
 use crate::names::{LinkName, NodeId};
 
 const FIRST_LINE: &str = "sovnet-state 1";
 /// A file is read up to this many bytes; a full one is far below.
-pub const MAX_FILE_LENGTH: usize = 256 * 1024;
+pub const MAX_FILE_LENGTH: usize = 1024 * 1024;
 
 /// What is remembered of each segment.
 pub type Memories = BTreeMap<LinkName, Remembered>;
@@ -99,7 +100,7 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
             let address: IpAddr = address.parse().ok()?;
             let term: u64 = term.parse().ok().filter(|term| *term <= MAX_TERM)?;
             remembered.terms.insert(address, (term, *held == "held"));
-            (remembered.terms.len() <= MAX_ADDRESSES).then_some(())
+            (remembered.terms.len() <= ADDRESSES_MAX).then_some(())
         }
         ["peer", id, address, silence] => {
             let id = u64::from_str_radix(id, 16)

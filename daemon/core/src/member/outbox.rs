@@ -3,11 +3,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::claims::Claim;
+use super::pages::Statement;
 use super::peer::Peer;
 use super::rules::{self, Rule};
-use super::wire::{
-    self, ClaimKind, Datagram, Entry, Facts, Flags, Greeting, Kind, ListedPeer, MAX_PEERS,
-};
+use super::wire::{self, ClaimKind, Datagram, Entry, Flags, Greeting, Kind, ListedPeer, MAX_PEERS};
 use super::{Member, Output};
 use crate::names::NodeId;
 use crate::report::{Liveness, NodeState};
@@ -15,24 +14,26 @@ use crate::time::Moment;
 
 /// Every node of the link (RFC 4291 section 2.7.1).
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// Pages that one peer is sent in one interval at most.
+const PAGES_PER_BEAT: usize = 8;
 
 impl Member {
     /// States the present facts: a new version goes out at once, everything else with the beat.
     pub(super) fn publish(&mut self, now: Moment) {
-        let facts = self.state_facts(now);
         let stamp = (self.state, self.gateway_seen(now));
-        if facts != self.facts || self.watch.stated != Some(stamp) {
-            self.facts = facts;
-            self.watch.stated = Some(stamp);
-            self.facts_version = self.facts_version.saturating_add(1);
+        self.state_addresses(now);
+        if self.pages.renew(self.list_peers(), stamp) {
             self.watch.is_unsent = true;
         }
         let is_beat = now >= self.next_beat;
         if is_beat {
             self.next_beat = now + self.beat();
+            self.renew_relays();
         }
         let is_urgent = std::mem::take(&mut self.watch.is_unsent);
-        let ids: Vec<NodeId> = self.peers.keys().copied().collect();
+        let needs = |peer: &&Peer| is_beat || is_urgent || peer.is_owed_ack;
+        let needing = self.peers.values().filter(needs);
+        let ids: Vec<NodeId> = needing.map(|peer| peer.id).collect();
         for id in ids {
             let Some(mut peer) = self.peers.remove(&id) else {
                 continue;
@@ -40,6 +41,9 @@ impl Member {
             let is_news = is_urgent && peer.session.last != 0;
             if is_beat || is_news || peer.is_owed_ack {
                 peer.is_owed_ack = false;
+                if is_beat {
+                    peer.sent = (peer.acked, 0);
+                }
                 self.send_beat(&mut peer, is_news, now);
             }
             self.peers.insert(id, peer);
@@ -86,23 +90,41 @@ impl Member {
         }
     }
 
-    /// A heartbeat, with the facts as long as the peer has not acknowledged them; a hello while it
-    /// has not acknowledged anything, since it does not know our name then.
+    /// A heartbeat, with pages as long as the peer has not acknowledged them; a hello while it has
+    /// not acknowledged anything, since it does not know our name then.
     ///
     /// One that is not heard may still hear this node (R12), and cannot acknowledge: it gets the
-    /// facts now and then.
+    /// pages now and then, round and round.
     fn send_beat(&mut self, peer: &mut Peer, is_news: bool, now: Moment) {
         let is_verified = peer.session.verified.is_some();
-        let mut datagram = self.header(Kind::Heartbeat, Some(peer));
         let pause = self.timers.hello_joining;
         let is_due = is_news || peer.stated_to_at.is_none_or(|at| now.since(at) >= pause);
-        if (is_verified && peer.acked != self.facts_version)
-            || (!is_verified && peer.session.last != 0 && is_due)
-        {
+        let (cursor, sent) = peer.sent;
+        let room = PAGES_PER_BEAT.saturating_sub(sent);
+        let mut pages = Vec::new();
+        if is_verified {
+            pages = self.pages.above(cursor.max(peer.acked), room);
+        } else if peer.session.last != 0 && is_due {
             peer.stated_to_at = Some(now);
-            datagram.facts = Some(self.facts.clone());
+            pages = self.pages.above(peer.unheard_cursor, room);
+            if pages.is_empty() {
+                pages = self.pages.above(0, room);
+            }
+            peer.unheard_cursor = pages.last().map_or(0, |page| page.version);
         }
-        self.transmit(peer.address, &datagram);
+        if let Some(last) = pages.last() {
+            peer.sent = (last.version, sent + pages.len());
+        } else {
+            let datagram = self.header(Kind::Heartbeat, Some(peer));
+            self.transmit(peer.address, &datagram);
+        }
+        for dispatch in pages {
+            let mut datagram = self.header(Kind::Heartbeat, Some(peer));
+            datagram.facts_version = dispatch.version;
+            datagram.follows = dispatch.follows;
+            datagram.facts = Some(dispatch.page);
+            self.transmit(peer.address, &datagram);
+        }
         if is_verified && peer.acked == 0 {
             self.greet(peer, peer.address);
         }
@@ -138,12 +160,13 @@ impl Member {
         self.transmit(to, &reply);
     }
 
-    fn header(&self, kind: Kind, peer: Option<&mut Peer>) -> Datagram {
+    pub(super) fn header(&self, kind: Kind, peer: Option<&mut Peer>) -> Datagram {
         let identity = &self.settings.identity;
         let greeting = Greeting {
             name: identity.name.clone(),
             version: identity.version.clone(),
             config_hash: identity.config_hash,
+            address: None,
         };
         let interval_ms = u16::try_from(self.beat().as_millis()).unwrap_or(u16::MAX);
         let hold_10ms = u16::try_from(self.timers.hold.as_millis() / 10).unwrap_or(u16::MAX);
@@ -156,13 +179,13 @@ impl Member {
             interval_ms,
             challenge: 0,
             echo: 0,
-            facts_version: self.facts_version,
+            facts_version: self.pages.version(),
             acked_version: 0,
             follows: 0,
             state: self.state,
             flags: Flags {
                 wireless: self.plan.is_wireless,
-                gateway_seen: self.watch.stated.is_some_and(|(_, is_seen)| is_seen),
+                gateway_seen: self.pages.stamp().is_some_and(|(_, is_seen)| is_seen),
                 busy: false,
             },
             hold_10ms: if self.state == NodeState::Restarting {
@@ -183,48 +206,47 @@ impl Member {
         datagram
     }
 
-    fn transmit(&mut self, to: IpAddr, datagram: &Datagram) {
+    pub(super) fn transmit(&mut self, to: IpAddr, datagram: &Datagram) {
         let bytes = wire::encode(datagram, &self.keys);
         self.outputs.push_back(Output::Send { to, bytes });
     }
 
-    /// What this node states of itself now.
-    fn state_facts(&self, now: Moment) -> Facts {
+    /// Whom this node hears.
+    fn list_peers(&self) -> Vec<ListedPeer> {
         let known = self.peers.values().filter(|peer| peer.is_known);
-        let peers: Vec<ListedPeer> = known
-            .take(MAX_PEERS)
-            .map(|peer| ListedPeer {
-                id: peer.id,
-                direct: matches!(peer.liveness, Liveness::Alive),
-                heard: matches!(peer.liveness, Liveness::Alive),
-                held: peer.liveness == Liveness::Held,
-            })
-            .collect();
-        let index_of = |id: NodeId| {
-            let index = peers.iter().position(|listed| listed.id == id)?;
-            u8::try_from(index).ok()
-        };
-        let addresses = self.addresses.values().map(|own| {
+        let listed = known.take(MAX_PEERS).map(|peer| ListedPeer {
+            id: peer.id,
+            direct: peer.is_direct(),
+            heard: peer.liveness == Liveness::Alive,
+            held: peer.liveness == Liveness::Held,
+        });
+        listed.collect()
+    }
+
+    /// What this node states of its addresses now.
+    fn state_addresses(&mut self, now: Moment) {
+        let scope = self.addresses.scope();
+        for own in scope.iter().filter_map(|one| self.addresses.get(one)) {
             let (claim, term) = match own.claim {
                 Claim::None => (ClaimKind::None, own.highest),
                 Claim::Active(term) => (ClaimKind::Active, term),
                 Claim::Wish(term) => (ClaimKind::Wish, term),
             };
-            Entry {
+            let entry = Entry {
                 key: own.key,
                 term,
                 highest: own.highest.max(term),
                 level: self.level(own, now),
                 claim,
                 moved: own.is_moved,
-                offer: own.offer.and_then(|(to, _since)| index_of(to)),
-            }
-        });
-        let addresses = addresses.collect();
-        Facts {
-            default_level: 0,
-            peers,
-            addresses,
+                offer: None,
+            };
+            let offer = own.offer.map(|(to, _since)| to);
+            self.pages.state(own.key, Some(Statement { entry, offer }));
+        }
+        if self.pages.len() != self.addresses.len() {
+            let keys = self.addresses.values().map(|own| own.key).collect();
+            self.pages.keep(&keys);
         }
     }
 }

@@ -2,18 +2,19 @@
 //!
 //! Owned by the member's table of peers; nothing here sends or decides for an address.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::detector::Detector;
-use super::placement::{DEFAULT_WEIGHT, Order, score};
+use super::placement::Order;
 use super::rules::{self, Rule};
+use super::stated::Stated;
 use super::timers::{LASTING_BEATS, REPLIES_PER_SECOND};
 use super::window::Window;
-use super::wire::{AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, ListedPeer, MAX_SEQUENCE};
+use super::wire::{AddressKey, ClaimKind, Datagram, Entry, MAX_SEQUENCE};
 use crate::names::{Mac, NodeId, NodeName};
-use crate::report::{Liveness, NodeState};
+use crate::report::Liveness;
 use crate::time::Moment;
 
 /// One peer.
@@ -46,6 +47,13 @@ pub(crate) struct Peer {
     pub(crate) stated_to_at: Option<Moment>,
     /// Version of my facts that it has applied.
     pub(crate) acked: u32,
+    /// Version up to which pages went out in the present interval, and how many did.
+    pub(crate) sent: (u32, usize),
+    /// Version of the page that it was sent last while it is not heard.
+    pub(crate) unheard_cursor: u32,
+    pub(crate) relayed: Relayed,
+    /// Counts changes of what it states that concern every address.
+    pub(crate) changes: u64,
     /// Whether it waits for my acknowledgement.
     pub(crate) is_owed_ack: bool,
     /// Whether its key, version or name was wrong lately, for status.
@@ -85,34 +93,36 @@ pub(crate) struct Probe {
     pub(crate) held_until: Option<Moment>,
 }
 
-/// What a peer stated last.
-#[derive(Debug, Clone)]
-pub(crate) struct Stated {
-    pub(crate) version: u32,
-    pub(crate) state: NodeState,
-    pub(crate) flags: Flags,
-    pub(crate) interval: Duration,
-    pub(crate) default_level: u8,
-    pub(crate) listed: Vec<ListedPeer>,
-    pub(crate) entries: BTreeMap<AddressKey, Entry>,
-    /// Its rendezvous scores for the addresses it stated, which would be costly to hash each time.
-    pub(crate) scores: BTreeMap<AddressKey, u64>,
+/// How a peer is heard that is not heard directly (R13).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Relayed {
+    /// Through whom; none: it is heard directly, or not at all.
+    pub(crate) via: Option<NodeId>,
+    /// The sequence of the newest relay that counted, in the session of that node.
+    pub(crate) sequence: u64,
+    /// Lives of the peer that are over, newest last: no relay brings them back.
+    ended: VecDeque<u64>,
 }
 
-impl Stated {
-    fn nothing() -> Stated {
-        Stated {
-            version: 0,
-            state: NodeState::Joining,
-            flags: Flags::default(),
-            interval: Duration::from_millis(25),
-            default_level: 0,
-            listed: Vec::new(),
-            entries: BTreeMap::new(),
-            scores: BTreeMap::new(),
+impl Relayed {
+    /// A life of the peer is over.
+    pub(crate) fn end(&mut self, session: u64) {
+        if !self.has_ended(session) {
+            self.ended.push_back(session);
+        }
+        if self.ended.len() > ENDED_LIVES {
+            self.ended.pop_front();
         }
     }
+
+    /// Whether this life of the peer is over.
+    pub(crate) fn has_ended(&self, session: u64) -> bool {
+        self.ended.contains(&session)
+    }
 }
+
+/// Lives of a peer that are remembered as over.
+const ENDED_LIVES: usize = 8;
 
 impl Peer {
     /// A peer that was never heard, with a first challenge for it.
@@ -148,6 +158,10 @@ impl Peer {
             is_deaf: false,
             stated_to_at: None,
             acked: 0,
+            sent: (0, 0),
+            unheard_cursor: 0,
+            relayed: Relayed::default(),
+            changes: 0,
             is_owed_ack: false,
             is_foreign_version: false,
         }
@@ -207,7 +221,7 @@ impl Peer {
     /// Its standing entry for an address.
     pub(crate) fn entry(&self, key: AddressKey) -> Option<&Entry> {
         if self.stands() {
-            self.stated.entries.get(&key)
+            self.stated.entry(key)
         } else {
             None
         }
@@ -223,7 +237,7 @@ impl Peer {
     pub(crate) fn order(&self, entry: &Entry) -> Order {
         Order {
             term: entry.term,
-            score: self.stated.scores.get(&entry.key).copied().unwrap_or(0),
+            score: self.stated.score(entry.key),
             node: self.id,
             session: self.session.verified.unwrap_or(self.session.last),
         }
@@ -231,25 +245,30 @@ impl Peer {
 
     /// Its stated level for an address.
     pub(crate) fn level(&self, key: AddressKey) -> u8 {
-        self.stated
-            .entries
-            .get(&key)
-            .map_or(self.stated.default_level, |entry| entry.level)
+        self.stated.level(key)
+    }
+
+    /// Whether it is heard without a relay.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.liveness == Liveness::Alive && self.relayed.via.is_none()
     }
 
     /// Whether it says that it hears `id` directly.
     pub(crate) fn lists(&self, id: NodeId) -> bool {
-        self.stated
-            .listed
-            .iter()
-            .any(|listed| listed.id == id && listed.direct)
+        self.stated.hears_directly(id)
+    }
+
+    /// Whether it hears `id` directly, or holds its claims for its restart.
+    pub(crate) fn holds(&self, id: NodeId) -> bool {
+        let mut listed = self.stated.listed.iter();
+        listed.any(|listed| listed.id == id && (listed.direct || listed.held))
     }
 
     /// R12: follows for how long it is heard without hearing `me`. After a heal each side is
     /// unlisted for one beat; reacting at once would make both yield.
     pub(crate) fn watch_listing(&mut self, me: NodeId, now: Moment) {
         let is_one_way =
-            self.liveness == Liveness::Alive && self.stated.version > 0 && !self.lists(me);
+            self.liveness == Liveness::Alive && self.stated.is_complete() && !self.stated.hears(me);
         self.unlisted_since = is_one_way.then(|| self.unlisted_since.unwrap_or(now));
         let lasting = self.stated.interval * LASTING_BEATS;
         self.is_deaf = self
@@ -259,30 +278,7 @@ impl Peer {
 
     /// Whether an address is on offer to `id`.
     pub(crate) fn offers(&self, key: AddressKey, id: NodeId) -> bool {
-        let offer = self.entry(key).and_then(|entry| entry.offer);
-        offer
-            .and_then(|index| self.stated.listed.get(usize::from(index)))
-            .is_some_and(|listed| listed.id == id)
-    }
-
-    /// Takes over a page of facts.
-    pub(crate) fn apply(&mut self, version: u32, facts: Facts) {
-        self.stated.version = version;
-        self.stated.default_level = facts.default_level;
-        self.stated.listed = facts.peers;
-        self.stated.entries = facts
-            .addresses
-            .into_iter()
-            .map(|entry| (entry.key, entry))
-            .collect();
-        let id = self.id;
-        for key in self.stated.entries.keys() {
-            self.stated
-                .scores
-                .entry(*key)
-                .or_insert_with(|| score(*key, id, DEFAULT_WEIGHT));
-        }
-        self.is_owed_ack = true;
+        self.stands() && self.stated.offer(key) == Some(id)
     }
 
     /// Takes over what every header says.
@@ -297,9 +293,8 @@ impl Peer {
     /// Nothing of what it stated counts any more.
     pub(crate) fn forget_facts(&mut self) {
         let interval = self.stated.interval;
-        self.stated = Stated {
-            interval,
-            ..Stated::nothing()
-        };
+        self.changes += 1;
+        self.stated = Stated::nothing();
+        self.stated.interval = interval;
     }
 }

@@ -96,6 +96,10 @@ rules! {
     R12Deaf,
     /// Only after some beats.
     R12Delay,
+    /// What is heard directly goes on to those who do not hear it.
+    R13Relay,
+    /// No relay brings back a life that has ended.
+    R13Ended,
     /// A silent peer that announces the same address is measured by rank.
     R14Wire,
     /// Only after some beats.

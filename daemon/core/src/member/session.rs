@@ -87,7 +87,10 @@ impl Member {
             now,
         };
         match standing {
-            Standing::Believed | Standing::Verified => self.believe(&mut peer, datagram, arrival),
+            Standing::Believed => self.believe(&mut peer, datagram, arrival),
+            // A relay has no challenge of its own and earns no reply.
+            _ if datagram.kind == Kind::Relay => self.count("relay-not-believed"),
+            Standing::Verified => self.believe(&mut peer, datagram, arrival),
             Standing::Replayed => self.count("heartbeat-replayed"),
             Standing::Busy | Standing::Stranger => {
                 self.answer_stranger(&mut peer, &datagram, arrival);
@@ -97,7 +100,7 @@ impl Member {
     }
 
     /// Takes a peer out of the table, a new one if there is room.
-    fn take_peer(&mut self, id: NodeId, source: IpAddr, now: Moment) -> Option<Peer> {
+    pub(super) fn take_peer(&mut self, id: NodeId, source: IpAddr, now: Moment) -> Option<Peer> {
         if let Some(peer) = self.peers.remove(&id) {
             return Some(peer);
         }
@@ -191,30 +194,53 @@ impl Member {
             peer.mac = None;
             self.outputs.push_back(Output::NeighboursChanged);
         }
-        peer.session.its_challenge = datagram.challenge;
         peer.heard_at = Some(now);
+        peer.relayed.via = None;
         peer.is_foreign_version = false;
         peer.detector.handle_sign_of_life(now);
+        if datagram.kind == Kind::Relay {
+            return self.receive_relay(peer.id, datagram, now);
+        }
+        peer.session.its_challenge = datagram.challenge;
         if datagram.kind == Kind::Ping {
             self.send_plain(peer, Kind::Pong);
         }
-        // Not the highest ever: a peer that has lost our facts says so by a lower one.
-        peer.acked = datagram.acked_version.min(self.facts_version);
-        // S6: a late datagram is a sign of life, and nothing else.
-        let is_late = datagram.facts_version < peer.stated.version;
-        if !(is_late && rules::applies(Rule::S6Late)) {
+        // S6: a late datagram is a sign of life; its pages are weighed by their own versions.
+        let is_late = datagram.sequence < peer.stated.sequence && rules::applies(Rule::S6Late);
+        if !is_late {
+            peer.stated.sequence = datagram.sequence;
+            // Not the highest ever: a peer that has lost our facts says so by a lower one.
+            peer.acked = datagram.acked_version.min(self.pages.version());
             peer.apply_header(&datagram);
             self.follow_state(peer, &datagram, now);
-            if let Some(facts) = datagram.facts
-                && datagram.facts_version != peer.stated.version
-            {
-                peer.apply(datagram.facts_version, facts);
-            }
+        }
+        if peer.stands() && self.apply_page(peer, &datagram) {
+            peer.stated
+                .advance(datagram.facts_version, datagram.follows);
+            peer.is_owed_ack = true;
+        }
+        if !is_late {
+            self.relay(peer, &datagram);
         }
         if let Some(greeting) = datagram.hello {
             peer.version = Some(greeting.version);
             peer.name = Some(greeting.name);
         }
+    }
+
+    /// The enclosed page, if there is one: true if it is applied.
+    pub(super) fn apply_page(&mut self, peer: &mut Peer, datagram: &Datagram) -> bool {
+        let Some(page) = &datagram.facts else {
+            return false;
+        };
+        let news = peer.stated.apply(peer.id, datagram.facts_version, page);
+        let Some(news) = news else {
+            self.count("page-over-limit");
+            return false;
+        };
+        peer.changes += u64::from(news.is_general);
+        self.addresses.note_news(news);
+        true
     }
 
     /// S3, the moment of belief: another life of the peer, or the first one that is heard.
@@ -230,7 +256,12 @@ impl Member {
         peer.session.last = datagram.session;
         peer.session.window.accept(datagram.sequence);
         peer.detector.forget_gap(now);
-        peer.forget_facts();
+        if peer.stated.session != datagram.session {
+            peer.relayed.end(peer.stated.session);
+            peer.forget_facts();
+        }
+        peer.stated.session = datagram.session;
+        peer.stated.sequence = 0;
         peer.probe = super::peer::Probe::default();
         peer.is_known = true;
         self.forget_former_identities(source);
@@ -300,6 +331,8 @@ impl Member {
             self.forget_stated(peer);
             peer.stated.version = datagram.facts_version;
             self.send_plain(peer, Kind::Heartbeat);
+            self.relay(peer, datagram);
+            peer.relayed.end(datagram.session);
             peer.forget_facts();
             let fresh = self.rng.next();
             if rules::applies(Rule::S3Goodbye) {

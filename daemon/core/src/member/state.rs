@@ -35,8 +35,6 @@ pub(super) struct Watch {
     pub(super) witness_at: Option<Moment>,
     /// The question to the witnesses that is running (R3).
     pub(super) question: Option<Question>,
-    /// State and gateway flag that the last version of the facts went out with.
-    pub(super) stated: Option<(NodeState, bool)>,
     /// A new version of the facts waits to be sent.
     pub(super) is_unsent: bool,
     /// When the node began to leave (R16, R17), and again when it was done with handing over.
@@ -76,7 +74,6 @@ impl Watch {
             hosts: VecDeque::new(),
             witness_at: None,
             question: None,
-            stated: None,
             is_unsent: false,
             leave_at: None,
             is_finished: false,

@@ -76,7 +76,7 @@ pub(super) const LASTING_BEATS: u32 = 5;
 /// Hellos, replies and refusals per second and source that are answered.
 pub(super) const REPLIES_PER_SECOND: u32 = 10;
 /// Peers that are kept at most; beyond, the longest dead goes, else the newcomer is dropped.
-pub(super) const MAX_PEERS: usize = 32;
+pub(super) const MAX_PEERS: usize = super::wire::MAX_PEERS;
 /// LAN hosts that are kept as witnesses (R3).
 pub(super) const MAX_WITNESSES: usize = 8;
 

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::addresses::Placement;
 use super::claims::{Claim, Own, Pursuit};
 use super::placement::{self, Candidate, DEFAULT_WEIGHT};
 use super::rules::{self, Rule};
-use super::view::View;
 use super::wire::AddressKey;
 use super::{Member, Output};
 use crate::names::NodeId;
@@ -16,28 +18,34 @@ use crate::time::Moment;
 
 impl Member {
     /// The vacant addresses that this node should claim now, each with its reason.
-    pub(super) fn find_vacancies(&mut self, now: Moment) -> BTreeMap<IpAddr, Pursuit> {
-        let views: BTreeMap<IpAddr, View> = self
-            .addresses
-            .values()
-            .map(|own| (own.address, self.view(own.key)))
-            .collect();
-        for own in self.addresses.values_mut() {
-            let is_vacant = !own.is_active() && views[&own.address].best.is_none();
+    pub(super) fn find_vacancies(
+        &mut self,
+        addresses: &[IpAddr],
+        now: Moment,
+    ) -> BTreeMap<IpAddr, Pursuit> {
+        let mut vacant = Vec::new();
+        for address in addresses {
+            let Some(own) = self.addresses.quiet().get_mut(address) else {
+                continue;
+            };
+            let is_vacant = !own.is_active() && own.view.best.is_none();
+            vacant.extend(is_vacant.then_some(*address));
             if is_vacant {
                 own.vacant_since.get_or_insert(now);
             } else {
                 own.vacant_since = None;
             }
         }
-        if !matches!(self.state, NodeState::Active | NodeState::Draining) {
+        let takes_part = matches!(self.state, NodeState::Active | NodeState::Draining);
+        if vacant.is_empty() || !takes_part {
+            // Nearly every turn.
             return BTreeMap::new();
         }
-        let mut wanted = self.resume_wishes(&views, now);
+        let mut wanted = self.resume_wishes(&vacant, now);
         let is_grace = self.watch.grace_until.is_some_and(|until| now < until);
         let is_waiting = is_grace && rules::applies(Rule::R4Grace);
         if !is_waiting && !self.is_blind() {
-            self.take_vacancies(&views, &mut wanted, now);
+            self.take_vacancies(&vacant, &mut wanted, now);
         }
         wanted.retain(|address, _| !self.could_be_served_by_deaf(*address));
         wanted
@@ -57,24 +65,14 @@ impl Member {
     }
 
     /// R10: own wishes for vacant addresses that nobody wishes with a higher order.
-    fn resume_wishes(
-        &self,
-        views: &BTreeMap<IpAddr, View>,
-        now: Moment,
-    ) -> BTreeMap<IpAddr, Pursuit> {
+    fn resume_wishes(&self, vacant: &[IpAddr], now: Moment) -> BTreeMap<IpAddr, Pursuit> {
         let mut wanted = BTreeMap::new();
-        for own in self
-            .addresses
-            .values()
-            .filter(|own| own.vacant_since.is_some())
-        {
+        for own in vacant.iter().filter_map(|one| self.addresses.get(one)) {
             let Claim::Wish(term) = own.claim else {
                 continue;
             };
             let mine = self.order(own, term);
-            let is_second = views[&own.address]
-                .best_wish
-                .is_some_and(|best| best >= mine);
+            let is_second = own.view.best_wish.is_some_and(|best| best >= mine);
             if !(is_second && rules::applies(Rule::R10Order)) && self.level(own, now) > 0 {
                 let reason = "held it before and nobody took it meanwhile".to_owned();
                 wanted.insert(own.address, Pursuit::after_asking(reason, now));
@@ -85,32 +83,41 @@ impl Member {
 
     /// R11: what the hash gives to this node, and what has been dark for too long.
     fn take_vacancies(
-        &self,
-        views: &BTreeMap<IpAddr, View>,
+        &mut self,
+        vacant: &[IpAddr],
         wanted: &mut BTreeMap<IpAddr, Pursuit>,
         now: Moment,
     ) {
         let is_free = |own: &&Own| {
             let has_wish = matches!(own.claim, Claim::Wish(_)) && self.level(own, now) > 0;
-            let is_wished =
-                views[&own.address].best_wish.is_some() && rules::applies(Rule::R10Others);
-            own.vacant_since.is_some() && !has_wish && !is_wished
+            let is_wished = own.view.best_wish.is_some() && rules::applies(Rule::R10Others);
+            !has_wish && !is_wished
         };
-        let free: Vec<&Own> = self.addresses.values().filter(is_free).collect();
+        let vacant = vacant.iter().filter_map(|one| self.addresses.get(one));
+        let free: Vec<&Own> = vacant.filter(is_free).collect();
         if free.is_empty() {
-            // Nearly every turn: nothing is vacant, and nobody needs to be placed.
             return;
         }
-        let candidates = self.candidates(now);
         let keys: BTreeSet<_> = free.iter().map(|own| own.key).collect();
-        let picks = placement::place(self.addresses.len(), &keys, &candidates);
+        let known = self.addresses.placement(&keys, now);
+        let placement = known.unwrap_or_else(|| {
+            let candidates = self.candidates(&free, now);
+            let picks = placement::place(self.addresses.len(), &keys, &candidates);
+            Arc::new(Placement {
+                at: now,
+                keys,
+                candidates,
+                picks,
+            })
+        });
+        let (candidates, picks) = (&placement.candidates, &placement.picks);
         let me = self.settings.identity.id;
         for own in free {
             if self.level(own, now) == 0 {
                 continue;
             }
             let is_pick = picks.get(&own.key) == Some(&me) || !rules::applies(Rule::R11Pick);
-            let is_patience = !is_pick && self.is_patience_over(own, &candidates, now);
+            let is_patience = !is_pick && self.is_patience_over(own, candidates, now);
             let reason = if is_pick {
                 self.vacancy_reason(own)
             } else if is_patience {
@@ -124,6 +131,20 @@ impl Member {
             };
             wanted.insert(own.address, pursuit);
         }
+        self.addresses.keep_placement(&placement);
+    }
+
+    /// Which of these, whose speaker may be dead, this node would take: with many of them nobody
+    /// asks the wire for more than its share.
+    pub(super) fn share_of(&self, claimed: &[IpAddr], now: Moment) -> Vec<IpAddr> {
+        let owns = claimed.iter().filter_map(|one| self.addresses.get(one));
+        let owns: Vec<&Own> = owns.collect();
+        let keys: BTreeSet<_> = owns.iter().map(|own| own.key).collect();
+        let candidates = self.candidates(&owns, now);
+        let picks = placement::place(self.addresses.len(), &keys, &candidates);
+        let me = Some(&self.settings.identity.id);
+        let mine = owns.iter().filter(|own| picks.get(&own.key) == me);
+        mine.map(|own| own.address).collect()
     }
 
     fn vacancy_reason(&self, own: &Own) -> String {
@@ -141,12 +162,9 @@ impl Member {
 
     /// Nodes that a vacant address may go to: joining ones included, or every node that starts at
     /// the same time would claim everything.
-    fn candidates(&self, now: Moment) -> BTreeMap<NodeId, Candidate> {
+    fn candidates(&self, free: &[&Own], now: Moment) -> BTreeMap<NodeId, Candidate> {
         let mut candidates = BTreeMap::new();
-        let levels = self
-            .addresses
-            .values()
-            .map(|own| (own.key, self.level(own, now)));
+        let levels = free.iter().map(|own| (own.key, self.level(own, now)));
         let me = self.settings.identity.id;
         let load = self.load_of(me);
         let mine = Candidate {
@@ -167,10 +185,7 @@ impl Member {
             };
             let is_candidate = peer.liveness == Liveness::Alive && is_ready;
             if is_candidate {
-                let levels = self
-                    .addresses
-                    .values()
-                    .map(|own| (own.key, peer.level(own.key)));
+                let levels = free.iter().map(|own| (own.key, peer.level(own.key)));
                 let load = self.load_of(peer.id);
                 let candidate = Candidate {
                     weight: DEFAULT_WEIGHT,
@@ -198,7 +213,7 @@ impl Member {
                         !matches!(other.liveness, Liveness::Held | Liveness::Alive)
                     })
             });
-            (peer.stated.version == 0 && rules::applies(Rule::R11Facts))
+            (!peer.stated.is_complete() && rules::applies(Rule::R11Facts))
                 || (holds_stranger && rules::applies(Rule::R11Held))
         })
     }
@@ -211,6 +226,12 @@ impl Member {
         now: Moment,
     ) -> bool {
         let me = self.settings.identity.id;
+        let dark = own
+            .vacant_since
+            .map_or(Duration::ZERO, |since| now.since(since));
+        if dark < own.patience {
+            return false;
+        }
         let ranking = placement::ranking(own.key, candidates);
         let place = ranking
             .iter()
@@ -238,11 +259,14 @@ impl Member {
     }
 
     /// Carries on the rounds of questions for addresses: three, then they are answered by silence.
-    pub(super) fn ask_wire(&mut self, now: Moment) {
+    pub(super) fn ask_wire(&mut self, addresses: &[IpAddr], now: Moment) {
         let step = self.timers.ask_step;
         let lasts = self.confirm() * 4;
         let mut is_changed = false;
-        for own in self.addresses.values_mut() {
+        for address in addresses {
+            let Some(own) = self.addresses.quiet().get_mut(address) else {
+                continue;
+            };
             let Some(ask) = &mut own.ask else { continue };
             if ask.next_at(step).is_some_and(|at| now >= at) {
                 ask.sent += 1;
@@ -266,7 +290,7 @@ impl Member {
     pub(super) fn next_question(&self) -> Option<Moment> {
         let step = self.timers.ask_step;
         let confirm = self.confirm();
-        let of_address = self.addresses.values().filter_map(|own| {
+        let of_address = self.addresses.restless().filter_map(|own| {
             let ask = own.ask?;
             let end = ask.started + confirm;
             let is_waiting = own.pursuit.is_some() && end > self.last_run;
@@ -280,13 +304,12 @@ impl Member {
     }
 
     /// Follows who holds what, for status.
-    pub(super) fn note_holders(&mut self, now: Moment) {
-        let addresses: Vec<IpAddr> = self.addresses.keys().copied().collect();
+    pub(super) fn note_holders(&mut self, addresses: &[IpAddr], now: Moment) {
         for address in addresses {
-            let Some(mut own) = self.addresses.remove(&address) else {
+            let Some(own) = self.addresses.quiet().get_mut(address) else {
                 continue;
             };
-            let best = self.view(own.key).best;
+            let best = own.view.best;
             let holder = match (&own.claim, best) {
                 (Claim::Active(_), _) => Holder::This,
                 (Claim::None | Claim::Wish(_), Some(best)) => Holder::Peer(best.node),
@@ -309,7 +332,6 @@ impl Member {
                 own.holder = holder;
                 own.since = now;
             }
-            self.addresses.insert(address, own);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::wire::{AddressKey, ClaimKind};
 use crate::names::NodeId;
 
 /// What the peers state of one address.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct View {
     /// The highest standing claim.
     pub(super) best: Option<Order>,
@@ -44,14 +44,8 @@ impl Member {
                 .filter(|own| own.claim != Claim::None)
                 .count();
         }
-        let Some(peer) = self.peers.get(&id) else {
-            return 0;
-        };
-        let is_held = |own: &&Own| {
-            peer.entry(own.key)
-                .is_some_and(|entry| entry.claim != ClaimKind::None)
-        };
-        self.addresses.values().filter(is_held).count()
+        let peer = self.peers.get(&id).filter(|peer| peer.stands());
+        peer.map_or(0, |peer| peer.stated.load())
     }
 
     /// The order of a claim or wish of this node.

@@ -6,6 +6,7 @@
 
 mod decode;
 mod encode;
+mod prefix;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 pub use decode::decode;
 pub use encode::encode;
+pub use prefix::{MAX_PREFIX_BITS, Prefix};
 
 use super::keys::KeyId;
 use super::placement::first_eight;
@@ -31,8 +33,8 @@ pub const HEADER_LENGTH: usize = 72;
 pub const MAX_LENGTH: usize = 1232;
 /// Most addresses in one page of facts.
 pub const MAX_ADDRESSES: usize = 64;
-/// Most peers in one page of facts.
-pub const MAX_PEERS: usize = 32;
+/// Most peers in one page of facts: so many fit.
+pub const MAX_PEERS: usize = 126;
 /// Longest version text, in bytes.
 pub const MAX_VERSION_LENGTH: usize = 31;
 /// Highest term: a higher one on the wire is malformed, an own one saturates (S7).
@@ -64,7 +66,7 @@ pub enum Kind {
     Hello,
     /// Echo and challenge for somebody who is not believed yet (S3).
     Reply,
-    /// What was heard directly from a third node (R13).
+    /// What was heard directly from a third node (R13): see [`Datagram::origin`].
     Relay,
     /// "Is your daemon there?" (R15).
     Ping,
@@ -91,11 +93,11 @@ pub struct Datagram {
     pub challenge: u64,
     /// The receiver's challenge, sent back.
     pub echo: u64,
-    /// Version of the sender's facts.
+    /// Version of the page that is enclosed; without one, of all of the sender's facts.
     pub facts_version: u32,
     /// Version of the receiver's facts that the sender has applied; 0 in a reply.
     pub acked_version: u32,
-    /// Version of the sender's facts that this page follows.
+    /// Version of the page before the enclosed one, in order of versions; 0 = there is none.
     pub follows: u32,
     /// The sender's state.
     pub state: NodeState,
@@ -103,10 +105,19 @@ pub struct Datagram {
     pub flags: Flags,
     /// With state `restarting`: how long the sender asks its claims to be held, in 10 ms.
     pub hold_10ms: u16,
-    /// A page of the sender's facts; travels in a heartbeat only.
-    pub facts: Option<Facts>,
-    /// Who the sender is; travels in a hello and in a reply only.
+    /// A page of the sender's facts; travels in a heartbeat, and in a relay.
+    pub facts: Option<Page>,
+    /// Who the sender is; travels in a hello and in a reply, and in a relay without a page.
     pub hello: Option<Greeting>,
+}
+
+impl Datagram {
+    /// Of a relay: whom it tells of, and that node's session. Interval, versions, state, flags,
+    /// hold and body are that node's, too; identity, sessions and sequence are the relaying node's.
+    pub fn origin(&self) -> Option<(NodeId, u64)> {
+        let id = NodeId(self.echo.to_be_bytes());
+        (self.kind == Kind::Relay).then_some((id, self.challenge))
+    }
 }
 
 /// Single bits of the header.
@@ -120,16 +131,48 @@ pub struct Flags {
     pub busy: bool,
 }
 
-/// What a node states of itself.
+/// A page of what a node states of itself: whom it hears, or how it stands to the addresses of one
+/// prefix, or both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The level of every address that has no entry.
-    pub default_level: u8,
-    /// Whom it hears; the first [`MAX_PEERS`] travel.
+pub struct Page {
+    /// Whether `peers` are all whom the sender hears; else only those that offers name.
+    pub is_list: bool,
+    /// Peers; the first [`MAX_PEERS`] travel.
     pub peers: Vec<ListedPeer>,
-    /// Addresses with a claim, a wish, an offer or another level than the default; the first
-    /// [`addresses_that_fit`] travel.
+    /// Of which addresses it tells; none: `addresses` is empty and means nothing.
+    pub prefix: Option<Prefix>,
+    /// The level of every address of the prefix that has no entry.
+    pub default_level: u8,
+    /// All addresses of the prefix with a claim, a wish, an offer or another level than the
+    /// default, in order of their keys; the first [`addresses_that_fit`] travel.
     pub addresses: Vec<Entry>,
+}
+
+impl Page {
+    /// The index by which an offer names this peer; it is listed if it was not. None if there is
+    /// no room for it.
+    pub fn name(&mut self, id: NodeId) -> Option<u8> {
+        let index = self.peers.iter().position(|listed| listed.id == id);
+        let index = index.unwrap_or(self.peers.len());
+        if index == self.peers.len() {
+            if index >= MAX_PEERS {
+                return None;
+            }
+            self.peers.push(ListedPeer {
+                id,
+                direct: false,
+                heard: false,
+                held: false,
+            });
+        }
+        u8::try_from(index).ok()
+    }
+
+    /// Whether all of it travels.
+    pub fn fits(&self) -> bool {
+        self.peers.len() <= MAX_PEERS
+            && self.addresses.len() <= addresses_that_fit(self.peers.len())
+    }
 }
 
 /// One peer as the sender sees it.
@@ -184,6 +227,8 @@ pub struct Greeting {
     pub version: String,
     /// First 4 bytes of the hash of its config.
     pub config_hash: u32,
+    /// Where it is; travels in a relay only.
+    pub address: Option<IpAddr>,
 }
 
 /// Why bytes are no datagram that can be looked at. Normal on a LAN: counted, never logged singly.
@@ -228,7 +273,7 @@ pub struct Foreign {
     pub sequence: u64,
 }
 
-/// How many addresses go into a page that lists so many peers.
+/// How many addresses go into a page that names so many peers.
 pub fn addresses_that_fit(peers: usize) -> usize {
     let rest = MAX_LENGTH - SMALLEST_PAGE - peers.min(MAX_PEERS) * PEER_LENGTH;
     MAX_ADDRESSES.min(rest / ENTRY_LENGTH)
@@ -238,7 +283,13 @@ pub fn addresses_that_fit(peers: usize) -> usize {
 const PEER_LENGTH: usize = 9;
 /// One address of a page, in bytes.
 const ENTRY_LENGTH: usize = 16;
-/// Header, number of peers, number of addresses, default level and code, in bytes.
-const SMALLEST_PAGE: usize = HEADER_LENGTH + 1 + 2 + 1 + super::keys::MAC_LENGTH;
+/// Header, start of a page (bits, two numbers, default level, prefix) and code, in bytes.
+const SMALLEST_PAGE: usize = HEADER_LENGTH + 7 + super::keys::MAC_LENGTH;
 /// In place of an offer's index: no offer.
 const NO_OFFER: u8 = 0xff;
+/// First byte of a page: its peers are the whole list.
+const IS_LIST: u8 = 1;
+/// First byte of a page: it tells of the addresses of a prefix.
+const HAS_PREFIX: u8 = 2;
+/// In place of a page's first byte, in a relay: a greeting.
+const IS_GREETING: u8 = 0x80;

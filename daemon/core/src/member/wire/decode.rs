@@ -1,9 +1,11 @@
 //! Bytes to values. Total over any bytes; the authentication code comes before everything else.
 
+use std::net::IpAddr;
+
 use super::{
-    AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, Foreign, Greeting, HEADER_LENGTH, Kind,
-    ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH,
-    NO_OFFER, Reject, VERSION,
+    AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, HAS_PREFIX, HEADER_LENGTH,
+    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_PEERS, MAX_TERM,
+    MAX_VERSION_LENGTH, NO_OFFER, Page, Prefix, Reject, VERSION,
 };
 use crate::member::keys::{KeyId, Keys};
 use crate::member::rules::{self, Rule};
@@ -72,9 +74,13 @@ fn known_version(
     };
     if !body.is_empty() {
         match kind {
-            Kind::Heartbeat => datagram.facts = Some(facts(&mut body)?),
+            Kind::Heartbeat => datagram.facts = Some(page(&mut body)?),
             Kind::Hello | Kind::Reply => datagram.hello = Some(greeting(&mut body)?),
-            Kind::Relay | Kind::Ping | Kind::Pong => {}
+            Kind::Relay if body.0.first() == Some(&IS_GREETING) => {
+                datagram.hello = Some(relayed_greeting(&mut body)?);
+            }
+            Kind::Relay => datagram.facts = Some(page(&mut body)?),
+            Kind::Ping | Kind::Pong => {}
         }
     }
     // What is left over belongs to a version that we do not speak, and would carry its number.
@@ -85,22 +91,35 @@ fn known_version(
     }
 }
 
-fn facts(body: &mut Reader<'_>) -> Result<Facts, Reject> {
-    let listed = body.u8()?;
-    let count = usize::from(u16::from_be_bytes(body.take()?));
-    if usize::from(listed) > MAX_PEERS || count > MAX_ADDRESSES {
+fn page(body: &mut Reader<'_>) -> Result<Page, Reject> {
+    let [bits, listed, count, default_level, prefix_bits] = body.take()?;
+    let start = u16::from_be_bytes(body.take()?);
+    let prefix = Prefix::new(start, prefix_bits).ok_or(Reject::Malformed)?;
+    let prefix = (bits & HAS_PREFIX != 0).then_some(prefix);
+    // What no prefix covers says nothing.
+    let is_silent = count == 0 && default_level == 0 && prefix_bits == 0;
+    let is_possible = bits & !(IS_LIST | HAS_PREFIX) == 0
+        && usize::from(listed) <= MAX_PEERS
+        && usize::from(count) <= MAX_ADDRESSES
+        && default_level <= 3
+        && (prefix.is_some() || is_silent);
+    if !is_possible {
         return Err(Reject::Malformed);
     }
     let peers = (0..listed).map(|_| peer(body)).collect::<Result<_, _>>()?;
-    let default_level = body.u8()?;
-    if default_level > 3 {
+    let addresses = (0..count).map(|_| entry(body, listed));
+    let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+    let is_in_order = addresses.is_sorted_by(|one, next| one.key < next.key);
+    let is_inside = |entry: &Entry| prefix.is_some_and(|prefix| prefix.has(entry.key));
+    if !is_in_order || !addresses.iter().all(is_inside) {
         return Err(Reject::Malformed);
     }
-    let addresses = (0..count).map(|_| entry(body, listed));
-    Ok(Facts {
-        default_level,
+    Ok(Page {
+        is_list: bits & IS_LIST != 0,
         peers,
-        addresses: addresses.collect::<Result<_, _>>()?,
+        prefix,
+        default_level,
+        addresses,
     })
 }
 
@@ -149,6 +168,20 @@ fn greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
         name,
         version: version.to_owned(),
         config_hash: body.u32()?,
+        address: None,
+    })
+}
+
+fn relayed_greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
+    let _marker = body.u8()?;
+    let address = match body.u8()? {
+        4 => IpAddr::from(body.take::<4>()?),
+        16 => IpAddr::from(body.take::<16>()?),
+        _ => return Err(Reject::Malformed),
+    };
+    Ok(Greeting {
+        address: Some(address),
+        ..greeting(body)?
     })
 }
 

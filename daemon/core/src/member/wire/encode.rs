@@ -1,9 +1,11 @@
 //! Values to bytes. Total: what exceeds a limit of the format is cut or saturates.
 
+use std::net::IpAddr;
+
 use super::{
-    ClaimKind, Datagram, ENTRY_LENGTH, Entry, Facts, Flags, Greeting, HEADER_LENGTH, Kind,
-    ListedPeer, MAGIC, MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER,
-    PEER_LENGTH, VERSION, addresses_that_fit,
+    ClaimKind, Datagram, ENTRY_LENGTH, Entry, Flags, Greeting, HAS_PREFIX, HEADER_LENGTH,
+    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM,
+    MAX_VERSION_LENGTH, NO_OFFER, PEER_LENGTH, Page, Prefix, VERSION, addresses_that_fit,
 };
 use crate::member::keys::Keys;
 use crate::report::NodeState;
@@ -16,8 +18,9 @@ pub fn encode(datagram: &Datagram, keys: &Keys) -> Vec<u8> {
     put_header(&mut bytes, datagram, keys);
     debug_assert_eq!(bytes.len(), HEADER_LENGTH);
     match (datagram.kind, &datagram.facts, &datagram.hello) {
-        (Kind::Heartbeat, Some(facts), _) => put_facts(&mut bytes, facts),
+        (Kind::Heartbeat | Kind::Relay, Some(page), _) => put_page(&mut bytes, page),
         (Kind::Hello | Kind::Reply, _, Some(greeting)) => put_greeting(&mut bytes, greeting),
+        (Kind::Relay, None, Some(greeting)) => put_relayed_greeting(&mut bytes, greeting),
         _ => {}
     }
     let code = keys.code(&bytes);
@@ -46,18 +49,22 @@ fn put_header(bytes: &mut Vec<u8>, datagram: &Datagram, keys: &Keys) {
     bytes.extend_from_slice(&datagram.hold_10ms.to_be_bytes());
 }
 
-fn put_facts(bytes: &mut Vec<u8>, facts: &Facts) {
-    let peers = facts.peers.iter().take(MAX_PEERS);
-    let entries = facts.addresses.iter();
-    let entries = entries.take(addresses_that_fit(peers.len()));
-    let listed = u8::try_from(peers.len()).expect("at most 32 peers are taken");
-    let count = u16::try_from(entries.len()).expect("at most 64 addresses are taken");
-    bytes.push(listed);
-    bytes.extend_from_slice(&count.to_be_bytes());
+fn put_page(bytes: &mut Vec<u8>, page: &Page) {
+    let peers = page.peers.iter().take(MAX_PEERS);
+    let entries = page.addresses.iter().filter(|_| page.prefix.is_some());
+    let entries: Vec<&Entry> = entries.take(addresses_that_fit(peers.len())).collect();
+    let listed = u8::try_from(peers.len()).expect("at most 126 peers are taken");
+    let count = u8::try_from(entries.len()).expect("at most 64 addresses are taken");
+    let list = if page.is_list { IS_LIST } else { 0 };
+    let (prefix, level, has_prefix) = match page.prefix {
+        Some(prefix) => (prefix, page.default_level.min(3), HAS_PREFIX),
+        None => (Prefix::ALL, 0, 0),
+    };
+    bytes.extend_from_slice(&[list | has_prefix, listed, count, level, prefix.bits()]);
+    bytes.extend_from_slice(&prefix.start().to_be_bytes());
     for peer in peers {
         bytes.extend_from_slice(&peer_bytes(peer));
     }
-    bytes.push(facts.default_level.min(3));
     for entry in entries {
         bytes.extend_from_slice(&entry_bytes(entry, listed));
     }
@@ -103,6 +110,24 @@ fn put_greeting(bytes: &mut Vec<u8>, greeting: &Greeting) {
         bytes.extend_from_slice(text);
     }
     bytes.extend_from_slice(&greeting.config_hash.to_be_bytes());
+}
+
+fn put_relayed_greeting(bytes: &mut Vec<u8>, greeting: &Greeting) {
+    let Some(address) = greeting.address else {
+        return;
+    };
+    bytes.push(IS_GREETING);
+    match address {
+        IpAddr::V4(v4) => {
+            bytes.push(4);
+            bytes.extend_from_slice(&v4.octets());
+        }
+        IpAddr::V6(v6) => {
+            bytes.push(16);
+            bytes.extend_from_slice(&v6.octets());
+        }
+    }
+    put_greeting(bytes, greeting);
 }
 
 fn kind_byte(kind: Kind) -> u8 {

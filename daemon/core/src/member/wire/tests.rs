@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::{
-    AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, Foreign, Greeting, Kind, ListedPeer,
-    MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Reject, addresses_that_fit, decode, encode,
+    AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, Kind, ListedPeer,
+    MAX_ADDRESSES, MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Page, Prefix, Reject,
+    addresses_that_fit, decode, encode,
 };
 use crate::member::keys::{KeyId, Keys};
 use crate::names::NodeId;
@@ -32,7 +33,9 @@ fn example() -> Datagram {
             ..Flags::default()
         },
         hold_10ms: 0,
-        facts: Some(Facts {
+        facts: Some(Page {
+            is_list: true,
+            prefix: Some(Prefix::ALL),
             default_level: 3,
             peers: vec![ListedPeer {
                 id: NodeId([0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8]),
@@ -87,9 +90,10 @@ const EXAMPLE_HEX: &str = "
     4142434445464748 5152535455565758
     00000007 00000004 00000006
     02 02 0000
-    01 0001 b1b2b3b4b5b6b7b803
-    03 8e4acf0da8ed75140000000005010700
-    d77fb8540c4865429da023c0c38af8e4";
+    03 01 01 03 00 0000
+    b1b2b3b4b5b6b7b803
+    8e4acf0da8ed75140000000005010700
+    785600e9dbda96eb20f80b6425a1cc4e";
 
 #[test]
 fn a_plain_heartbeat_has_88_bytes() {
@@ -101,17 +105,21 @@ fn a_plain_heartbeat_has_88_bytes() {
 }
 
 #[test]
-fn ten_nodes_with_64_addresses_have_1197_bytes() {
-    assert_eq!(encode(&large(9, 64), &Keys::none()).len(), 1_197);
+fn ten_nodes_with_64_addresses_have_1200_bytes() {
+    assert_eq!(encode(&large(9, 64), &Keys::none()).len(), 1_200);
 }
 
-fn large(peers: usize, addresses: usize) -> Datagram {
-    let facts = example().facts.expect("the example has facts");
+fn large(peers: usize, addresses: u64) -> Datagram {
+    let page = example().facts.expect("the example has facts");
+    let key = |key| Entry {
+        key: AddressKey(key),
+        ..page.addresses[0]
+    };
     Datagram {
-        facts: Some(Facts {
-            peers: vec![facts.peers[0]; peers],
-            addresses: vec![facts.addresses[0]; addresses],
-            ..facts
+        facts: Some(Page {
+            peers: vec![page.peers[0]; peers],
+            addresses: (0..addresses).map(key).collect(),
+            ..page
         }),
         ..example()
     }
@@ -130,12 +138,12 @@ fn what_does_not_fit_is_cut() {
             .facts;
         let facts = facts.expect("facts travel");
         assert_eq!(facts.peers.len(), peers.min(MAX_PEERS));
-        assert_eq!(
-            facts.addresses.len(),
-            addresses.min(addresses_that_fit(peers))
-        );
+        let fitting = addresses_that_fit(peers).try_into().expect("at most 64");
+        let travelled: u64 = facts.addresses.len().try_into().expect("at most 64");
+        assert_eq!(travelled, addresses.min(fitting));
     }
-    assert_eq!((addresses_that_fit(12), addresses_that_fit(32)), (64, 53));
+    assert_eq!((addresses_that_fit(12), addresses_that_fit(13)), (64, 63));
+    assert_eq!(addresses_that_fit(MAX_PEERS), 0);
 }
 
 #[test]
@@ -161,7 +169,7 @@ fn what_cannot_be_said_saturates() {
 #[test]
 fn a_term_above_the_limit_is_malformed() {
     let keys = Keys::none();
-    let entry_at = 72 + 3 + 9 + 1;
+    let entry_at = 72 + 7 + 9;
     for term in [[0x80, 0, 0, 0, 1], [0xff; 5]] {
         let set = |bytes: &mut Vec<u8>| bytes[entry_at + 8..entry_at + 13].copy_from_slice(&term);
         let bytes = with_bytes(encode(&example(), &keys), set, &keys);
@@ -179,6 +187,58 @@ fn an_offer_to_nobody_listed_is_malformed() {
     );
     assert_eq!(decode(&bytes, &[&keys]), Err(Reject::Malformed));
 }
+
+#[test]
+fn impossible_pages_are_malformed() {
+    let keys = Keys::none();
+    let page_at = 72;
+    // Unknown bit, peers and addresses beyond the limits, level, length and rest of the prefix.
+    for (byte, value) in [(0, 7), (1, 127), (2, 65), (3, 4), (4, 17), (5, 1), (6, 1)] {
+        let set = |bytes: &mut Vec<u8>| bytes[page_at + byte] = value;
+        let bytes = with_bytes(encode(&example(), &keys), set, &keys);
+        assert_eq!(decode(&bytes, &[&keys]), Err(Reject::Malformed), "{byte}");
+    }
+}
+
+#[test]
+fn an_address_outside_of_the_prefix_or_twice_is_malformed() {
+    let keys = Keys::none();
+    let mut foreign = large(1, 2);
+    foreign.facts.as_mut().expect("a page").prefix = Prefix::new(0x8000, 1);
+    let bytes = encode(&foreign, &keys);
+    assert_eq!(decode(&bytes, &[&keys]), Err(Reject::Malformed));
+    let mut twice = large(1, 2);
+    let page = twice.facts.as_mut().expect("a page");
+    page.addresses[1].key = page.addresses[0].key;
+    let bytes = encode(&twice, &keys);
+    assert_eq!(decode(&bytes, &[&keys]), Err(Reject::Malformed));
+}
+
+#[test]
+fn a_relay_says_of_whom_it_tells() {
+    let relay = Datagram {
+        kind: Kind::Relay,
+        ..example()
+    };
+    let bytes = encode(&relay, &example_keys());
+    assert_eq!(hex(&bytes), RELAY_HEX.replace(['\n', ' '], ""));
+    let back = decode(&bytes, &[&example_keys()]).expect("it is well-formed");
+    let origin = NodeId(0x5152_5354_5556_5758u64.to_be_bytes());
+    assert_eq!(back.origin(), Some((origin, 0x4142_4344_4546_4748)));
+    assert_eq!(example().origin(), None);
+}
+
+const RELAY_HEX: &str = "
+    7376 01 04 d2611171
+    a1a2a3a4a5a6a7a8 1112131415161718 2122232425262728
+    000000000031 0019
+    4142434445464748 5152535455565758
+    00000007 00000004 00000006
+    02 02 0000
+    03 01 01 03 00 0000
+    b1b2b3b4b5b6b7b803
+    8e4acf0da8ed75140000000005010700
+    cf2d7b0f84b10e1b23833bfef6788776";
 
 #[test]
 fn bytes_too_many_or_too_few_are_malformed() {
@@ -233,6 +293,7 @@ fn a_version_text_is_cut_to_what_can_be_printed() {
         name: "lab-one".parse().expect("a name"),
         version: format!("0.1.0\n{}", "x".repeat(40)),
         config_hash: 0xdead_beef,
+        address: None,
     };
     let hello = Datagram {
         kind: Kind::Hello,
@@ -275,22 +336,41 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
             offer,
         },
     );
-    prop::collection::vec(entry, 0..=64)
+    prop::collection::vec(entry, 0..=MAX_ADDRESSES)
 }
 
-fn facts() -> impl Strategy<Value = Facts> {
-    (0u8..4, peers(), entries()).prop_map(|(default_level, peers, mut addresses)| {
-        for entry in &mut addresses {
-            entry.offer = entry
-                .offer
-                .filter(|index| usize::from(*index) < peers.len());
-        }
-        Facts {
-            default_level,
-            peers,
-            addresses,
-        }
+/// Any prefix; all keys are the most usual one.
+pub(in crate::member) fn prefixes() -> impl Strategy<Value = Prefix> {
+    (0u8..=16, any::<u16>()).prop_map(|(bits, start)| {
+        let kept = u16::MAX.checked_shl(16 - u32::from(bits)).unwrap_or(0);
+        Prefix::new(start & kept, bits).expect("what follows the prefix is zero")
     })
+}
+
+fn pages() -> impl Strategy<Value = Page> {
+    let prefix = prop::option::of(prefixes());
+    (any::<bool>(), peers(), prefix, 0u8..4, entries()).prop_map(
+        |(is_list, peers, prefix, default_level, mut addresses)| {
+            let part = prefix.unwrap_or(Prefix::ALL);
+            let (first, last) = part.keys().into_inner();
+            for entry in &mut addresses {
+                entry.key = AddressKey(entry.key.0 & (last.0 - first.0) | first.0);
+                entry.offer = entry
+                    .offer
+                    .filter(|index| usize::from(*index) < peers.len());
+            }
+            addresses.sort_by_key(|entry| entry.key);
+            addresses.dedup_by_key(|entry| entry.key);
+            addresses.retain(|_| prefix.is_some());
+            Page {
+                is_list,
+                peers,
+                prefix,
+                default_level: prefix.map_or(0, |_| default_level),
+                addresses,
+            }
+        },
+    )
 }
 
 fn greetings() -> impl Strategy<Value = Greeting> {
@@ -300,6 +380,7 @@ fn greetings() -> impl Strategy<Value = Greeting> {
             name,
             version,
             config_hash,
+            address: None,
         }
     })
 }
@@ -325,7 +406,7 @@ fn datagrams() -> impl Strategy<Value = Datagram> {
     ];
     let wide = (any::<[u64; 5]>(), 0..=MAX_SEQUENCE);
     let small = (any::<[u32; 3]>(), any::<[u16; 2]>(), any::<[bool; 3]>());
-    let bodies = (prop::option::of(facts()), prop::option::of(greetings()));
+    let bodies = (prop::option::of(pages()), prop::option::of(greetings()));
     (kind, state, wide, small, bodies).prop_map(
         |(kind, state, (wide, sequence), (versions, shorts, bits), (facts, hello))| Datagram {
             kind,
@@ -346,8 +427,15 @@ fn datagrams() -> impl Strategy<Value = Datagram> {
                 busy: bits[2],
             },
             hold_10ms: shorts[1],
-            facts: facts.filter(|_| kind == Kind::Heartbeat),
-            hello: hello.filter(|_| matches!(kind, Kind::Hello | Kind::Reply)),
+            hello: hello.and_then(|hello| match kind {
+                Kind::Hello | Kind::Reply => Some(hello),
+                Kind::Relay if facts.is_none() => Some(Greeting {
+                    address: Some(IpAddr::from(wide[0].to_be_bytes().map(u16::from))),
+                    ..hello
+                }),
+                _ => None,
+            }),
+            facts: facts.filter(|_| matches!(kind, Kind::Heartbeat | Kind::Relay)),
         },
     )
 }

@@ -248,12 +248,18 @@ fn a_component_says_what_it_needs() {
 #[test]
 fn a_limit_is_told() {
     let many: String = (1..=ADDRESSES_MAX + 1)
-        .map(|n| format!("[[address]]\naddress = \"10.0.0.{n}\"\n"))
+        .map(|n| {
+            format!(
+                "[[address]]\naddress = \"10.0.{}.{}\"\n",
+                n / 250,
+                n % 250 + 1
+            )
+        })
         .collect();
     check(
         &many,
         expect![[r#"
-        sovnet.toml:129:1: more than 64 [[address]] entries are not possible
+        sovnet.toml:10001:1: more than 5000 [[address]] entries are not possible
             [[address]]
             ^^^^^^^^^^^
     "#]],
