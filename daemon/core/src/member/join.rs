@@ -26,7 +26,7 @@ impl Member {
         let is_heard = self.expected.is_empty()
             && known.iter().all(|peer| {
                 peer.liveness == Liveness::Alive
-                    && peer.stated.version > 0
+                    && (peer.stated.version > 0 || !rules::applies(Rule::R4Facts))
                     && peer.acked == self.facts_version
                     && peer.stated.listed.iter().all(|listed| is_known(&listed.id))
             });
