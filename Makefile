@@ -18,6 +18,8 @@ help:
 	@echo "make test        every suite below, with a summary (needs root for netns, kube, deb and vm)"
 	@echo "make fmt tidy lint unit sim netns kube deb deny doc"
 	@echo "                 one suite alone"
+	@echo "make sim SEEDS=1000000"
+	@echo "                 so many random schedules on the simulated LAN, with a summary"
 	@echo "make vm-test     the package in two Debian machines under QEMU (needs root)"
 	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
 	@echo "make lab K8S=1   the same with a real Kubernetes and a Service"
@@ -43,6 +45,12 @@ test: needs
 
 $(ONE): needs
 	@$(SUITES) $@
+
+# So many random schedules instead of the share of `make test`, as fast as it goes, with a summary.
+ifdef SEEDS
+sim: SUITES = SOVNET_SIM_SEEDS=$(SEEDS) cargo test --locked --profile sim -p sovnet-core --lib \
+	random_schedules_end_well -- --nocapture \#
+endif
 
 build: needs
 	cargo build --locked --release -p sovnetd -p sovnetctl

@@ -72,15 +72,19 @@ impl Member {
             return;
         };
         // A frame can be forged: while the peer hears us under the known MAC, no other replaces it.
+        // While it is silent nobody vouches for it under another one (R15): a host that answers
+        // for everything would keep its addresses dark.
         let is_mutual = peer.is_direct() && peer.lists(me);
         if peer.mac != Some(heard.mac) {
-            if is_mutual && peer.mac.is_some() {
+            let is_silent = !matches!(peer.liveness, Liveness::Alive | Liveness::Unknown);
+            let is_vouching = is_silent && rules::applies(Rule::R15OwnMac);
+            if (is_mutual || is_vouching) && peer.mac.is_some() {
                 return self.count("peer-mac-disputed");
             }
             peer.mac = Some(heard.mac);
             self.outputs.push_back(Output::NeighboursChanged);
             // Only the peer's own MAC vouches for it: a new one has to answer once more.
-            if peer.liveness != Liveness::Alive && rules::applies(Rule::R15OwnMac) {
+            if peer.liveness != Liveness::Alive {
                 return;
             }
         }

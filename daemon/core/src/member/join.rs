@@ -29,7 +29,7 @@ impl Member {
                 // One that is only relayed can not acknowledge.
                 let is_acked = peer.acked == self.pages.version();
                 peer.liveness == Liveness::Alive
-                    && peer.stated.is_complete()
+                    && (peer.stated.is_complete() || !rules::applies(Rule::R4Facts))
                     && (is_acked || (!is_early && !peer.is_direct()))
                     && peer.stated.listed.iter().all(|listed| is_known(&listed.id))
             });

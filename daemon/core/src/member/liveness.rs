@@ -95,6 +95,7 @@ impl Member {
     fn suspect(&mut self, peer: &mut Peer, reason: &str, now: Moment) {
         peer.probe = Probe {
             suspect_at: Some(now),
+            held_until: peer.probe.held_until,
             ..Probe::default()
         };
         peer.turn(Liveness::Suspect, reason.to_owned(), now);
@@ -132,20 +133,26 @@ impl Member {
             return;
         };
         let is_over = now.since(since) >= self.confirm_with(peer);
-        let is_early = !(is_over || peer.probe.is_refused);
+        let is_held = peer.probe.held_until.is_some_and(|until| now < until);
+        let is_refused = peer.probe.is_refused && !is_held;
+        let is_early = !(is_over || is_refused);
         if is_early && rules::applies(Rule::R15Confirm) {
             return;
         }
         let does_kernel_answer =
             peer.kernel_at.is_some_and(|at| at >= since) && rules::applies(Rule::R15Kernel);
         let silent = now.since(peer.heard_at.unwrap_or(since)).as_millis();
-        if let Some(friend) = self.who_hears(peer.id) {
+        // R16: a refusal is what its kernel says while its daemon is away.
+        if is_held && (does_kernel_answer || peer.probe.is_refused) {
+            let reason = "restarts; its kernel answers again".to_owned();
+            peer.turn(Liveness::Held, reason, now);
+        } else if let Some(friend) = self.who_hears(peer.id) {
             self.hang(
                 peer,
                 format!("silent for {silent} ms, but {friend} hears it"),
                 now,
             );
-        } else if peer.probe.is_refused {
+        } else if is_refused {
             self.bury(
                 peer,
                 format!("its daemon is gone: port refused {silent} ms after it spoke"),

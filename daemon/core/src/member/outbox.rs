@@ -40,6 +40,7 @@ impl Member {
             };
             let is_news = is_urgent && peer.session.last != 0;
             if is_beat || is_news || peer.is_owed_ack {
+                self.renew_challenge(&mut peer, now);
                 peer.is_owed_ack = false;
                 if is_beat {
                     peer.sent = (peer.acked, 0);

@@ -46,6 +46,8 @@ rules! {
     R3FirstTerm,
     /// Nothing is claimed before every known peer is heard, or the join's time is over.
     R4Join,
+    /// A join needs the peers' facts, not only their acknowledgements.
+    R4Facts,
     /// After a join that ended by time only own wishes are resumed for a while.
     R4Grace,
     /// A join with neither company nor witness ends in isolation.
@@ -142,8 +144,6 @@ rules! {
     S5ReplyAcknowledgesNothing,
     /// A late datagram is a sign of life and nothing else.
     S6Late,
-    /// Terms that no node can reach are malformed.
-    S7Terms,
 }
 
 /// Whether the rule decides here.

@@ -137,7 +137,10 @@ impl Member {
             return Standing::Stranger;
         }
         let is_old_alive = peer.session.verified.is_some()
-            && !matches!(peer.stated.state, NodeState::Restarting | NodeState::Gone)
+            && !matches!(
+                peer.stated.state,
+                NodeState::Restarting | NodeState::Gone | NodeState::Mute
+            )
             && peer
                 .heard_at
                 .is_some_and(|at| now.since(at) <= peer.stated.interval * 2);
@@ -163,11 +166,7 @@ impl Member {
         }
         self.count("heartbeat-not-believed");
         if peer.session.verified.is_none() {
-            let is_old = now.since(peer.session.challenged_at) >= self.timers.challenge;
-            if is_old && rules::applies(Rule::S3Expiry) {
-                peer.session.my_challenge = self.rng.next();
-                peer.session.challenged_at = now;
-            }
+            self.renew_challenge(peer, now);
             peer.session.last = datagram.session;
             peer.session.its_challenge = datagram.challenge;
             if !peer.is_known {
@@ -177,6 +176,16 @@ impl Member {
         if peer.may_reply(now) {
             let is_busy = standing == Standing::Busy;
             self.send_reply(peer, source, datagram, is_busy);
+        }
+    }
+
+    /// S3: what was echoed and never arrived must not be worth anything later.
+    pub(super) fn renew_challenge(&mut self, peer: &mut Peer, now: Moment) {
+        let is_old = peer.session.verified.is_none()
+            && now.since(peer.session.challenged_at) >= self.timers.challenge;
+        if is_old && rules::applies(Rule::S3Expiry) {
+            peer.session.my_challenge = self.rng.next();
+            peer.session.challenged_at = now;
         }
     }
 
@@ -316,16 +325,16 @@ impl Member {
                 (Liveness::Alive, "is heard".to_owned())
             }
         };
-        if !peer.turn(liveness, reason.clone(), now) {
-            return;
+        if peer.turn(liveness, reason.clone(), now) {
+            let text = format!("{} {reason}", peer.label());
+            self.log(LogLine {
+                is_warning: false,
+                address: None,
+                peer: peer.name.clone(),
+                text,
+            });
         }
-        let text = format!("{} {reason}", peer.label());
-        self.log(LogLine {
-            is_warning: false,
-            address: None,
-            peer: peer.name.clone(),
-            text,
-        });
+        // Each time: a second goodbye may have been believed anew.
         if liveness == Liveness::Dead {
             // A goodbye is acknowledged once (R17); afterwards nothing of this life counts.
             self.forget_stated(peer);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::decide::Ability;
 use crate::member::{Command, Remembered};
+use crate::names::Mac;
 
 use super::arp::Arp;
 use super::host::Packet;
@@ -28,6 +29,13 @@ impl Lan {
                 self.cut.insert((other, *host));
             }
             self.note(*host, "is cut off");
+        }
+    }
+
+    /// None of these hosts reaches any other, without a change of carrier.
+    pub(crate) fn cut_off_each(&mut self, hosts: &[usize]) {
+        for host in hosts {
+            self.cut_off(&[*host]);
         }
     }
 
@@ -99,6 +107,44 @@ impl Lan {
         self.pause(host);
         self.run(length);
         self.resume(host);
+    }
+
+    /// A host's clock jumps ahead.
+    pub(crate) fn step_clock(&mut self, host: usize, ahead: Duration) {
+        self.note(host, &format!("its clock jumps {ahead:?} ahead"));
+        self.hosts[host].step_clock(ahead);
+        self.turn(host);
+    }
+
+    /// A host says that an address is its own.
+    pub(crate) fn announce_falsely(&mut self, host: usize, address: IpAddr) {
+        self.note(host, &format!("announces {address}"));
+        let mac = self.hosts[host].mac;
+        let question = Arp::question(mac, address, address);
+        let frames = [
+            question,
+            Arp {
+                is_reply: true,
+                ..question
+            },
+        ];
+        let packets = frames.map(|frame| Packet::Arp(frame.bytes()));
+        self.transmit(host, packets.into());
+    }
+
+    /// The client is an ordinary host again, and every node is itself.
+    pub(crate) fn make_honest(&mut self) {
+        let client = self.client();
+        self.hosts[client].answers_all = false;
+        self.hosts[client].mac = Mac([2, 0, 0x5e, 0, 0x53, 101]);
+        for node in self.nodes() {
+            self.hosts[node].refuses_local = false;
+            if self.hosts[node].machine != self.hosts[node].name {
+                self.crash(node);
+                self.hosts[node].machine = self.hosts[node].name.clone();
+                self.forget(node);
+            }
+        }
     }
 
     /// The disk is empty.

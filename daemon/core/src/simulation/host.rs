@@ -109,6 +109,12 @@ pub(crate) struct Host {
     pub(crate) machine: String,
     /// The kernel's neighbours of other LAN addresses: none = asked, not answered yet.
     pub(crate) cache: BTreeMap<IpAddr, Option<Mac>>,
+    /// Whether its kernel makes no further address local.
+    pub(crate) refuses_local: bool,
+    /// Whether it answers ARP for every address there is.
+    pub(crate) answers_all: bool,
+    /// Whether its link is a radio.
+    pub(crate) is_wireless: bool,
     /// How far its clock is ahead of the LAN's: no two hosts agree.
     clock_ahead: Duration,
 }
@@ -132,6 +138,9 @@ impl Host {
             key: None,
             machine: name.to_owned(),
             cache: BTreeMap::new(),
+            refuses_local: false,
+            answers_all: false,
+            is_wireless: false,
             clock_ahead,
         }
     }
@@ -139,6 +148,11 @@ impl Host {
     /// This host's identity as a node.
     pub(crate) fn id(&self) -> NodeId {
         NodeId::of_machine(&self.machine)
+    }
+
+    /// Its clock jumps ahead, and nothing else happens.
+    pub(crate) fn step_clock(&mut self, ahead: Duration) {
+        self.clock_ahead += ahead;
     }
 
     fn clock(&self, now: Moment) -> Moment {
@@ -158,7 +172,7 @@ impl Host {
             subnet: subnet(),
             sources: sources(self.address),
             mac: self.mac,
-            is_wireless: false,
+            is_wireless: self.is_wireless,
             generation: 0,
             gateway: self.gateway,
             abilities: abilities
@@ -243,7 +257,8 @@ impl Host {
         if let Some(entry) = known.filter(|entry| is_for_me || entry.is_some()) {
             *entry = Some(arp.sender_mac);
         }
-        let is_asked = !arp.is_reply && arp.target == self.address && arp.sender != self.address;
+        let is_for_host = arp.target == self.address || self.answers_all;
+        let is_asked = !arp.is_reply && is_for_host && arp.sender != self.address;
         is_asked.then(|| Packet::Arp(arp.reply(self.mac).bytes()))
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) has_gateway: bool,
     /// Whether nodes know each other's addresses from the config.
     pub(crate) knows_peers: bool,
+    /// So many nodes are wireless, the first ones.
+    pub(crate) wireless: usize,
     pub(crate) loss_per_mille: u64,
     pub(crate) duplicates_per_mille: u64,
     pub(crate) delay: (Duration, Duration),
@@ -48,6 +50,7 @@ impl Default for Setup {
             addresses: 2,
             has_gateway: true,
             knows_peers: true,
+            wireless: 0,
             loss_per_mille: 0,
             duplicates_per_mille: 0,
             delay: (Duration::from_micros(80), Duration::from_micros(400)),
@@ -90,6 +93,10 @@ pub(crate) struct Lan {
     pub(crate) filtered: BTreeSet<(usize, usize)>,
     pub(crate) recorded: VecDeque<(usize, IpAddr, Vec<u8>)>,
     pub(crate) records: BTreeMap<IpAddr, Record>,
+    /// Whether lines of the trace are kept.
+    pub(crate) is_traced: bool,
+    /// Turns of daemons so far.
+    pub(crate) turns: u64,
     trace: VecDeque<String>,
     queue: BinaryHeap<Reverse<(Moment, u64)>>,
     events: BTreeMap<u64, What>,
@@ -111,7 +118,8 @@ impl Lan {
             .map(|(number, name)| Host::new(name, number, random.between(ms(0), ms(900_000))))
             .collect();
         let gateway = IpAddr::from([192, 0, 2, 100]);
-        for host in &mut hosts {
+        for (number, host) in hosts.iter_mut().enumerate() {
+            host.is_wireless = number < setup.wireless;
             host.gateway = setup.has_gateway.then_some(gateway);
             host.abilities = addresses.iter().map(|at| (*at, Ability::Serves)).collect();
         }
@@ -129,6 +137,8 @@ impl Lan {
                 .iter()
                 .map(|at| (*at, Record::default()))
                 .collect(),
+            is_traced: true,
+            turns: 0,
             trace: VecDeque::new(),
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
@@ -167,6 +177,12 @@ impl Lan {
         self.records.keys().copied().collect()
     }
 
+    /// One of these, whatever the number.
+    pub(crate) fn address(&self, number: usize) -> IpAddr {
+        let addresses = self.addresses();
+        addresses[number % addresses.len()]
+    }
+
     /// Lets so much time pass.
     pub(crate) fn run(&mut self, length: Duration) {
         let end = self.now + length;
@@ -186,6 +202,9 @@ impl Lan {
 
     /// One line of the trace.
     pub(crate) fn note(&mut self, host: usize, text: &str) {
+        if !self.is_traced {
+            return;
+        }
         let millis = self.now.as_nanos() / 1_000;
         let line = format!(
             "{:>12.3} {:<8} {text}",
@@ -257,6 +276,7 @@ impl Lan {
             .as_ref()
             .and_then(|one| one.wakes_at);
         let effects = self.hosts[host].turn(self.now);
+        self.turns += 1;
         for line in &effects.lines {
             self.note(host, line);
         }
@@ -264,7 +284,10 @@ impl Lan {
             self.fail(&format!("{}: {violation}", self.hosts[host].name));
         }
         self.transmit(host, effects.packets);
-        if let Some(local) = effects.local {
+        if let Some(mut local) = effects.local {
+            if self.hosts[host].refuses_local {
+                local.retain(|address| self.hosts[host].local.contains(address));
+            }
             let (life, delay) = (self.hosts[host].life, self.random.between(ms(1), ms(4)));
             self.at(self.now + delay, What::Local { host, life, local });
         }
@@ -311,6 +334,11 @@ impl Lan {
             target,
             bytes,
         };
+        self.deliver(host, packet);
+    }
+
+    /// A packet from nowhere.
+    pub(crate) fn deliver(&mut self, host: usize, packet: Packet) {
         self.at(self.now, What::Arrive { host, packet });
     }
 

@@ -40,6 +40,11 @@ impl Random {
         shortest + Duration::from_nanos(self.next() % (spread + 1))
     }
 
+    /// So many milliseconds, both ends included.
+    pub(crate) fn millis(&mut self, shortest: u64, longest: u64) -> u64 {
+        shortest + self.next() % (longest - shortest + 1)
+    }
+
     /// Fresh randomness for a life of a machine.
     pub(crate) fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];

@@ -57,10 +57,15 @@ pub(crate) fn counterexample<S: Fn(u64)>(seeds: Range<u64>, schedule: S) -> Show
 impl<S: Fn(u64)> Shown<S> {
     /// Without this rule the same schedule goes wrong with one of the seeds at least.
     pub(crate) fn needs(self, rule: Rule) -> Shown<S> {
+        self.needs_one_of(&[rule])
+    }
+
+    /// Without these rules, each of which is enough alone, it does so.
+    pub(crate) fn needs_one_of(self, rules: &[Rule]) -> Shown<S> {
         let goes_wrong =
-            |seed: u64| switches::without(rule, || play(|| (self.schedule)(seed)).is_err());
+            |seed: u64| switches::without(rules, || play(|| (self.schedule)(seed)).is_err());
         let is_needed = self.seeds.clone().any(goes_wrong);
-        assert!(is_needed, "the schedule goes as well without {rule:?}");
+        assert!(is_needed, "the schedule goes as well without {rules:?}");
         self
     }
 }

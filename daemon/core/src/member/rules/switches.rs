@@ -22,9 +22,10 @@ pub(crate) fn applies(rule: Rule) -> bool {
     is_on
 }
 
-/// Runs something in a world without this rule.
-pub(crate) fn without<R>(rule: Rule, run: impl FnOnce() -> R) -> R {
-    let set = |is_off| OFF.with(|off| off[rule as usize].set(is_off));
+/// Runs something in a world without these rules.
+pub(crate) fn without<R>(rules: &[Rule], run: impl FnOnce() -> R) -> R {
+    let set_one = |rule: &Rule, is_off| OFF.with(|off| off[*rule as usize].set(is_off));
+    let set = |is_off| rules.iter().for_each(|rule| set_one(rule, is_off));
     set(true);
     let result = run();
     set(false);

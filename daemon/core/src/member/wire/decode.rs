@@ -8,7 +8,6 @@ use super::{
     MAX_VERSION_LENGTH, NO_OFFER, Page, Prefix, Reject, VERSION,
 };
 use crate::member::keys::{KeyId, Keys};
-use crate::member::rules::{self, Rule};
 use crate::names::NodeId;
 use crate::report::NodeState;
 
@@ -141,8 +140,7 @@ fn entry(body: &mut Reader<'_>, listed: u8) -> Result<Entry, Reject> {
     let highest = term + u64::from(body.u8()?);
     let flags = body.u8()?;
     let offer = Some(body.u8()?).filter(|index| *index != NO_OFFER);
-    let is_term = highest <= MAX_TERM || !rules::applies(Rule::S7Terms);
-    let is_possible = is_term && offer.is_none_or(|index| index < listed);
+    let is_possible = highest <= MAX_TERM && offer.is_none_or(|index| index < listed);
     if !is_possible || flags >> 5 != 0 {
         return Err(Reject::Malformed);
     }
