@@ -12,6 +12,7 @@ mod counterexamples;
 mod faults;
 mod host;
 mod lan;
+mod profiles;
 mod random;
 mod scenarios;
 mod shapes;

@@ -11,11 +11,11 @@ use thiserror::Error;
 use super::Remembered;
 use super::timers::MAX_PEERS;
 use super::wire::{MAX_ADDRESSES, MAX_TERM};
-use crate::names::{LinkName, NodeId};
+use crate::names::{LinkName, Mac, NodeId};
 
 const FIRST_LINE: &str = "sovnet-state 1";
 /// A file is read up to this many bytes; a full one is far below.
-pub const MAX_FILE_LENGTH: usize = 256 * 1024;
+pub const MAX_FILE_LENGTH: usize = 1 << 20;
 
 /// What is remembered of each segment.
 pub type Memories = BTreeMap<LinkName, Remembered>;
@@ -44,6 +44,12 @@ pub fn to_text(memories: &Memories) -> String {
     let checksum = checksum(&text);
     text.push_str(&checksum);
     text
+}
+
+/// A body with its right checksum.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn seal(body: &str) -> String {
+    format!("{body}{}", checksum(body))
 }
 
 /// What was written.
@@ -78,6 +84,9 @@ fn render(link: &LinkName, remembered: &Remembered) -> String {
     for (id, (address, silence)) in &remembered.peers {
         let _infallible = writeln!(text, "peer {id} {address} {}", silence.as_millis());
     }
+    for (id, mac) in &remembered.macs {
+        let _infallible = writeln!(text, "mac {id} {mac}");
+    }
     text
 }
 
@@ -109,6 +118,14 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
             let peer = (address.parse().ok()?, silence);
             remembered.peers.insert(NodeId(id.to_be_bytes()), peer);
             (remembered.peers.len() <= MAX_PEERS).then_some(())
+        }
+        ["mac", id, mac] => {
+            let id = u64::from_str_radix(id, 16)
+                .ok()
+                .filter(|_| id.len() == 16)?;
+            let mac: Mac = mac.parse().ok().filter(|mac: &Mac| mac.is_unicast())?;
+            remembered.macs.insert(NodeId(id.to_be_bytes()), mac);
+            (remembered.macs.len() <= MAX_PEERS).then_some(())
         }
         _ => None,
     }

@@ -184,7 +184,7 @@ impl Member {
     }
 
     fn transmit(&mut self, to: IpAddr, datagram: &Datagram) {
-        let bytes = wire::encode(datagram, &self.keys);
+        let bytes = wire::encode(datagram, self.keys.used());
         self.outputs.push_back(Output::Send { to, bytes });
     }
 

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-pub use decode::decode;
+pub use decode::{decode, key_id};
 pub use encode::encode;
 
 use super::keys::KeyId;
