@@ -44,6 +44,9 @@ pub(crate) enum Command {
         /// Print the status document as JSON.
         #[arg(long)]
         json: bool,
+        /// Also say how each node's silence is judged, and how late this node's own turns are.
+        #[arg(long, conflicts_with = "json")]
+        wide: bool,
     },
     /// Hand over every address that another node can serve.
     Drain,
@@ -98,6 +101,35 @@ pub(crate) enum KeyCommand {
         #[arg(default_value = "/etc/sovnet/cluster.key")]
         file: PathBuf,
     },
+    /// Replace the key in three steps, each on every node before the next begins; says what is next.
+    Rotate {
+        #[command(flatten)]
+        step: Rotation,
+        /// Where it is.
+        #[arg(default_value = "/etc/sovnet/cluster.key")]
+        file: PathBuf,
+    },
+    /// Print the ids of the keys in a file, the one that is used first; never the keys.
+    ShowId {
+        /// Where it is.
+        #[arg(default_value = "/etc/sovnet/cluster.key")]
+        file: PathBuf,
+    },
+}
+
+/// One step of replacing a key.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Rotation {
+    /// Add a new key that is accepted; the old one is still used.
+    #[arg(long)]
+    pub(crate) begin: bool,
+    /// Use the new key; the old one is still accepted. Once more: back again.
+    #[arg(long)]
+    pub(crate) switch: bool,
+    /// Forget the key that is not used.
+    #[arg(long)]
+    pub(crate) finish: bool,
 }
 
 fn exit_codes() -> String {

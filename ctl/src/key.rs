@@ -21,9 +21,7 @@ const DAEMON_GROUP: &str = "sovnet";
 ///
 /// [`Failure::Key`] if the file exists or cannot be written; nothing is left behind then.
 pub(crate) fn make(path: &Path) -> Result<String, Failure> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key)
-        .map_err(|error| Failure::Key(format!("the kernel gave no randomness: {error}")))?;
+    let key = fresh()?;
     let file = create(path)?;
     match fill(&file, &key) {
         Ok(access) => Ok(format!(
@@ -53,14 +51,31 @@ fn create(path: &Path) -> Result<File, Failure> {
     })
 }
 
-/// Writes the key and opens the file to the daemon, if there is one; the result says to whom.
-fn fill(mut file: &File, key: &[u8; 32]) -> io::Result<&'static str> {
+/// The line of a key in a file.
+pub(crate) fn line(key: &[u8; 32]) -> String {
     let mut text = String::new();
     for byte in key {
         write!(text, "{byte:02x}").expect("writing to a string does not fail");
     }
     text.push('\n');
-    file.write_all(text.as_bytes())?;
+    text
+}
+
+/// Fresh randomness.
+///
+/// # Errors
+///
+/// The kernel gives none.
+pub(crate) fn fresh() -> Result<[u8; 32], Failure> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key)
+        .map_err(|error| Failure::Key(format!("the kernel gave no randomness: {error}")))?;
+    Ok(key)
+}
+
+/// Writes the key and opens the file to the daemon, if there is one; the result says to whom.
+fn fill(mut file: &File, key: &[u8; 32]) -> io::Result<&'static str> {
+    file.write_all(line(key).as_bytes())?;
     let access = give_to_daemon(file)?;
     file.sync_all()?;
     Ok(access)

@@ -10,6 +10,7 @@ mod cli;
 mod failure;
 mod k8s;
 mod key;
+mod rotate;
 mod show;
 mod table;
 mod words;
@@ -54,10 +55,12 @@ fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
         code: 0,
     };
     match &cli.command {
-        Command::Status { json } => {
+        Command::Status { json, wide } => {
             let status = daemon.status()?;
             let text = if *json {
                 show::json(&status)
+            } else if *wide {
+                show::table(&status, width) + &show::details(&status, width)
             } else {
                 show::table(&status, width)
             };
@@ -66,9 +69,12 @@ fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
         }
         Command::Drain => daemon.drain().map(done),
         Command::Undrain => daemon.undrain().map(done),
-        Command::Key {
-            command: KeyCommand::New { file },
-        } => key::make(file).map(done),
+        Command::Key { command } => match command {
+            KeyCommand::New { file } => key::make(file),
+            KeyCommand::Rotate { step, file } => rotate::rotate(*step, file),
+            KeyCommand::ShowId { file } => rotate::show_ids(file),
+        }
+        .map(done),
         Command::K8s {
             command: K8sCommand::Join(options),
         } => Ok(k8s::join(options, cli.timeout).map(done)?),

@@ -88,7 +88,7 @@ const ADDRESSES: [Column; 6] = [
     column("SINCE", 1),
 ];
 
-const NODES: [Column; 8] = [
+const NODES: [Column; 9] = [
     column("NODE", 0),
     column("ADDRESS", 3),
     column("STATE", 1),
@@ -97,6 +97,7 @@ const NODES: [Column; 8] = [
     column("THRESHOLD", 6),
     column("ADDRESSES", 2),
     column("VERSION", 5),
+    column("KEY", 7),
 ];
 
 const fn column(title: &'static str, spare: u8) -> Column {
@@ -152,6 +153,7 @@ fn nodes(status: &Status, segment: &Segment, width: Option<usize>) -> String {
             "-".to_owned(),
             held.to_string(),
             status.version.clone(),
+            or_dash(segment.keys.first()),
         ],
         sentence: segment.state_reason.clone(),
     };
@@ -179,6 +181,7 @@ fn peer(peer: &Peer) -> Row {
             millis(peer.threshold_ms),
             peer.claims.to_string(),
             or_dash(peer.version.as_ref()),
+            or_dash(peer.key.as_ref()),
         ],
         sentence: peer.reason.clone(),
     }
@@ -194,7 +197,48 @@ fn link(segment: &Segment, width: Option<usize>) -> String {
         "  link {} ({}) {state} for {held}",
         segment.link, segment.mac
     );
+    let text = match segment.keys.as_slice() {
+        [used, others @ ..] if !others.is_empty() => {
+            format!("{text}, key {used} used and {} accepted", others.join(", "))
+        }
+        _ => text,
+    };
     wrap(&one_line(&text), width, 4) + "\n"
+}
+
+/// What `--wide` adds: how silence is judged.
+pub(crate) fn details(status: &Status, width: Option<usize>) -> String {
+    let mut lines = Vec::new();
+    for segment in &status.segments {
+        let link = &segment.link;
+        lines.extend(segment.turns.as_ref().map(|turns| {
+            format!(
+                "  {link} own turns: at most {} late in the last minute, {} in the last hour; {} \
+                 would be too much",
+                millis(turns.late_minute_ms),
+                millis(turns.late_hour_ms),
+                millis(turns.limit_ms)
+            )
+        }));
+        for peer in &segment.peers {
+            let name = peer.name.as_ref().unwrap_or(&peer.address);
+            let detection = peer.detection.as_ref();
+            lines.extend(detection.map(|one| format!("  {link} {name}: {}", one.explanation)));
+            let suspicion = peer.suspicion.as_ref();
+            lines.extend(suspicion.map(|one| {
+                let ago = millis(one.silent_ms_ago);
+                format!("  {link} {name} suspected {ago} ago: {}", one.explanation)
+            }));
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| wrap(&one_line(line), width, 4))
+        .collect();
+    format!("\n{}\n", lines.join("\n"))
 }
 
 fn dns_lines(dns: &Dns, width: Option<usize>) -> String {

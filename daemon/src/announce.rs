@@ -23,6 +23,7 @@ use std::time::Duration;
 use futures_util::future::select_all;
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::KernelWish;
+use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
 use sovnet_core::member::{Command, Settings};
 use sovnet_core::names::LinkIndex;
@@ -55,6 +56,8 @@ pub(crate) enum AnnounceError {
 pub(crate) struct Wires {
     /// What this node could serve; changes with the kernel's facts.
     pub(crate) decision: watch::Receiver<Arc<Decision>>,
+    /// What protects heartbeats; changes when the key file was read again.
+    pub(crate) keys: watch::Receiver<Arc<KeyRing>>,
     /// Addresses that the kernel holds for us.
     pub(crate) local: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     /// Orders of an operator or the service manager, each with the place for its answer.
@@ -85,6 +88,7 @@ enum Event {
     /// Input waits, or a deadline has passed: the turn finds out.
     Due,
     Decision,
+    Keys,
     Command(Command, oneshot::Sender<String>),
     /// Nobody can command any more: the process is ending.
     Closed,
@@ -117,6 +121,7 @@ impl Announce {
             match event {
                 Event::Due => {}
                 Event::Decision => self.follow_decision()?,
+                Event::Keys => self.follow_keys()?,
                 Event::Command(command, answer) => {
                     let said = self.obey(command);
                     // Whoever asked may be gone; the order stands.
@@ -161,6 +166,10 @@ impl Announce {
             },
             changed = self.wires.decision.changed() => match changed {
                 Ok(()) => Event::Decision,
+                Err(_closed) => Event::Closed,
+            },
+            changed = self.wires.keys.changed() => match changed {
+                Ok(()) => Event::Keys,
                 Err(_closed) => Event::Closed,
             },
             changed = self.wires.local.changed() => match changed {
@@ -221,6 +230,16 @@ impl Announce {
         self.wish();
         self.reported_at = None;
         Ok(())
+    }
+
+    /// Other keys from now on, also for segments that open later.
+    fn follow_keys(&mut self) -> Result<(), AnnounceError> {
+        self.settings.keys = KeyRing::clone(&self.wires.keys.borrow_and_update());
+        for segment in self.segments.values_mut() {
+            segment.handle_keys(&self.settings.keys, clock::now());
+        }
+        self.reported_at = None;
+        self.take_turn()
     }
 
     fn obey(&mut self, command: Command) -> String {

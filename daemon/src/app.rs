@@ -20,6 +20,8 @@
 
 mod board;
 mod kubernetes;
+mod latency;
+mod reload;
 mod signals;
 mod start;
 
@@ -32,23 +34,22 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sovnet_core::facts::LinkFacts;
-use sovnet_core::member::{Command, Settings};
+use sovnet_core::member::Command;
 use sovnet_core::report::{Problem, Severity};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
 
-use crate::announce::{Announce, Wires};
 use crate::brain::Brain;
 use crate::config_file::{self, LoadError};
 use crate::control::{self, COMMAND_QUEUE, CommandRequest, Control, Sources};
 use crate::dns::{Dns, Facts};
-use crate::link::{self, Link};
+use crate::link;
 use crate::ready::{Keeper, Questions, Watchdog};
 use crate::store::{self, Store};
 use crate::tasks::{TaskSet, error_chain};
 use crate::{Options, clock, journal};
 use board::Board;
+use reload::Reload;
 use signals::Signals;
 use start::{Start, prepare};
 
@@ -121,6 +122,7 @@ fn serve(options: &Options, start: Start) -> Result<()> {
         spawn_answering(&mut tasks, &start, &board);
         kubernetes::spawn(&mut tasks, options, &start, &board);
         spawn_keeper(&mut tasks, &start, &board, sources);
+        let reload = Reload::new(&start, &board);
         let latency = start.config.is_some().then(|| {
             let problems = board.store_problems.clone();
             let store = Store::new(
@@ -131,10 +133,10 @@ fn serve(options: &Options, start: Start) -> Result<()> {
                 troubles,
             );
             tasks.spawn("store", store.run(tasks.stop()));
-            start_latency(start.settings.clone(), commands_rx, &board, tasks.stop())
+            latency::start(start.settings.clone(), commands_rx, &board, tasks.stop())
         });
         let latency = latency.transpose()?;
-        let signals = Signals::listen().context("failed to listen to signals")?;
+        let signals = Signals::listen(reload).context("failed to listen to signals")?;
         let is_idle = latency.is_none();
         tasks.spawn(
             "signals",
@@ -191,6 +193,7 @@ fn sources(start: &Start, board: &Board) -> Sources {
         dns: has_dns.then(|| board.dns.subscribe()),
         kubernetes: kubernetes::is_on(start).then(|| board.kubernetes.subscribe()),
         others: vec![
+            board.key_problems.subscribe(),
             board.brain_problems.subscribe(),
             board.kernel_problems.subscribe(),
             board.store_problems.subscribe(),
@@ -242,39 +245,4 @@ fn spawn_keeper(tasks: &mut TaskSet, start: &Start, board: &Board, sources: Sour
     };
     let keeper = Keeper::new(questions, Watchdog::new(loops), clock::now());
     tasks.spawn("keeper", keeper.run(tasks.stop()));
-}
-
-/// The latency thread: nothing on it waits for a disk, a query or the Kubernetes API.
-fn start_latency(
-    settings: Settings,
-    commands: mpsc::Receiver<CommandRequest>,
-    board: &Board,
-    stop_rest: CancellationToken,
-) -> Result<JoinHandle<Result<()>>> {
-    let wires = Wires {
-        decision: board.decision.subscribe(),
-        local: board.local.subscribe(),
-        commands,
-        wish: board.wish.clone(),
-        report: board.lan.clone(),
-        memories: board.memories.clone(),
-        progress: Arc::clone(&board.announcing),
-    };
-    let link = Link::new(
-        board.wish.subscribe(),
-        board.links.clone(),
-        board.local.clone(),
-        board.kernel_problems.clone(),
-    );
-    let thread = std::thread::Builder::new().name("latency".to_owned());
-    let thread = thread.spawn(move || {
-        let _stop_rest = stop_rest.drop_guard();
-        runtime()?.block_on(async {
-            let mut tasks = TaskSet::new();
-            tasks.spawn("link", link.run(tasks.stop()));
-            tasks.spawn("announce", Announce::new(settings, wires).run());
-            tasks.run().await.context("announcing failed")
-        })
-    });
-    thread.context("failed to start the latency thread")
 }

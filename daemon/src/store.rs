@@ -2,11 +2,13 @@
 //! what the cluster said.
 //!
 //! Owns one file of the state directory for each [`Format`]. Written after each change, off the critical path and by
-//! atomic replacement; a file that is damaged or foreign is set aside and reported.
+//! atomic replacement; a file that is damaged or foreign is set aside and reported, never believed,
+//! and never overwritten. Called by `app`.
 
 use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Changes within this time are written together.
 const GATHER: Duration = Duration::from_millis(20);
+/// Damaged files of one kind that are kept at most.
+const ASIDE_MAX: u8 = 3;
 /// A failed write is tried again after this.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -87,25 +91,37 @@ pub(crate) struct Store<T> {
 /// What is remembered, and what was wrong with the file.
 pub(crate) fn load<T: Default>(state_dir: &Path, format: &Format<T>) -> (T, Vec<Problem>) {
     let path = state_dir.join(format.file);
-    let text = match read(&path, format.max_length) {
-        Ok(text) => text,
+    let parsed = match read(&path, format.max_length) {
+        Ok(text) => text.and_then(|text| (format.from_text)(&text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Default::default(),
+        // The disk's trouble, or the rights: the file itself may be fine.
         Err(error) => return (T::default(), vec![unreadable(&path, &error.to_string())]),
     };
-    match (format.from_text)(&text) {
+    match parsed {
         Ok(state) => (state, Vec::new()),
         Err(error) => {
-            let aside = path.with_extension("damaged");
-            let moved = fs::rename(&path, &aside);
             log::warn!(file:% = path.display(), error:% = error; "state file set aside");
-            let place = if moved.is_ok() {
-                aside.as_path()
-            } else {
-                path.as_path()
-            };
-            (T::default(), vec![unreadable(place, &error)])
+            let place = set_aside(&path).unwrap_or(path);
+            (T::default(), vec![unreadable(&place, &error)])
         }
     }
+}
+
+/// Renames what is not ours to `FILE.damaged-1`; older ones are counted up, and the oldest goes.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let name = |number: u8| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{number}"));
+        PathBuf::from(name)
+    };
+    for number in (1..ASIDE_MAX).rev() {
+        match fs::rename(name(number), name(number + 1)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    fs::rename(path, name(1))?;
+    Ok(name(1))
 }
 
 impl<T: Send + Sync + 'static> Store<T> {
@@ -182,11 +198,22 @@ impl<T: Send + Sync + 'static> Store<T> {
     }
 }
 
-fn read(path: &Path, max_length: usize) -> io::Result<String> {
-    let mut text = String::new();
+/// The file's text; the inner error says why it is none of ours.
+fn read(path: &Path, max_length: usize) -> io::Result<Result<String, String>> {
+    // Without waiting: a pipe would hold up the start for ever.
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = file.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Ok(Err("it is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
     let limit = u64::try_from(max_length).unwrap_or(u64::MAX);
-    File::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > max_length {
+        return Ok(Err(format!("it is longer than {max_length} bytes")));
+    }
+    Ok(String::from_utf8(bytes).map_err(|_no_text| "it is no text".to_owned()))
 }
 
 /// Replaces the file in one step, on the disk before the name changes.

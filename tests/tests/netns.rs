@@ -9,6 +9,8 @@
 
 #[path = "netns/cleaning.rs"]
 mod cleaning;
+#[path = "netns/gaps.rs"]
+mod gaps;
 #[path = "netns/garbage.rs"]
 mod garbage;
 #[path = "netns/ground.rs"]
@@ -17,6 +19,8 @@ mod ground;
 mod identity;
 #[path = "netns/interfaces.rs"]
 mod interfaces;
+#[path = "netns/keys.rs"]
+mod keys;
 #[path = "netns/load.rs"]
 mod load;
 #[path = "netns/ndp.rs"]

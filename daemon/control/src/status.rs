@@ -63,6 +63,24 @@ pub struct Segment {
     pub peers: Vec<Peer>,
     /// Counters.
     pub counters: BTreeMap<String, i64>,
+    /// How late this node's own turns are.
+    pub turns: Option<Turns>,
+    /// The ids of the keys that are accepted, the one that is used first; `00000000` is no key.
+    #[serde(default)]
+    pub keys: Vec<String>,
+}
+
+/// How late a node's own turns are: a machine with too much to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+pub struct Turns {
+    /// The latest turn of the last minute, after a heartbeat was due.
+    pub late_minute_ms: i64,
+    /// The same of the last hour.
+    pub late_hour_ms: i64,
+    /// Turns of the last hour after more than half of `limit_ms`.
+    pub late_count: i64,
+    /// Not run for longer than this, the node takes itself for dead and starts over.
+    pub limit_ms: i64,
 }
 
 /// One announced address.
@@ -119,6 +137,48 @@ pub struct Peer {
     pub threshold_ms: i64,
     /// Its program version.
     pub version: Option<String>,
+    /// The id of the key that it uses.
+    pub key: Option<String>,
+    /// What `threshold_ms` follows from; absent while it was never heard.
+    pub detection: Option<Detection>,
+    /// The last time it was suspected.
+    pub suspicion: Option<Suspicion>,
+}
+
+/// What the silence that is allowed to a peer follows from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+pub struct Detection {
+    /// The interval of heartbeats that it states.
+    pub interval_ms: i64,
+    /// The longest silence that it survived in the last 24 h.
+    pub learned_ms: Option<i64>,
+    /// In which 8 h of these: 0 the last, 1 the ones before, 2 the first.
+    pub learned_age: Option<i64>,
+    /// What gave the threshold: `floor`, `wireless`, `learned` or `ceiling`.
+    pub clause: String,
+    /// How long it is asked before it is dead.
+    pub confirm_ms: i64,
+    /// The time between its last two signs of life.
+    pub last_gap_ms: i64,
+    /// All of it in one sentence.
+    pub explanation: String,
+}
+
+/// One time that a peer was suspected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+pub struct Suspicion {
+    /// When it was last heard before.
+    pub silent_ms_ago: i64,
+    /// The interval that was expected.
+    pub expected_ms: i64,
+    /// For how long it was silent, until the verdict or until now.
+    pub observed_ms: i64,
+    /// The silence that was allowed.
+    pub threshold_ms: i64,
+    /// What gave that.
+    pub clause: String,
+    /// All of it in one sentence, with what its kernel and other nodes said, and what followed.
+    pub explanation: String,
 }
 
 /// DNS.

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use sovnet_core::config::Detection;
 use sovnet_core::decide::{Ability, SegmentPlan, Sources};
+use sovnet_core::member::keys::{KeyRing, Secrets};
 use sovnet_core::member::{Identity, Member, Output, Remembered, Settings};
 use sovnet_core::names::{Mac, NodeId};
 use sovnet_core::time::Moment;
@@ -56,7 +58,11 @@ fn node(number: usize, nodes: usize, addresses: usize, now: Moment) -> Node {
             version: "scale".to_owned(),
             config_hash: 0,
         },
-        key: Some([7; 32]),
+        keys: KeyRing::new(&Secrets {
+            first: [7; 32],
+            second: None,
+        }),
+        detection: Detection::Default,
         port: 5847,
         peers: (0..nodes)
             .filter(|other| *other != number)

@@ -86,6 +86,21 @@ pub struct Announce {
     /// Links to announce on, see [`links::is_chosen`]; empty = every link that has the address's
     /// subnet.
     pub links: Vec<LinkPattern>,
+    /// How soon a silent node is taken for dead.
+    pub detection: Detection,
+}
+
+/// How soon a silent node is taken for dead (ELECTION section 5). Nodes with different profiles work
+/// together: each is judged by the interval that it states.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detection {
+    /// A heartbeat each 25 ms; dead after 90 ms.
+    #[default]
+    Default,
+    /// Each 10 ms; dead after 40 ms.
+    Fast,
+    /// Each 100 ms; dead after 400 ms.
+    Slow,
 }
 
 /// `[[address]]`: an address with no Kubernetes behind it.

@@ -11,6 +11,9 @@ pub mod config;
 pub mod decide;
 pub mod facts;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod lease;
 pub mod member;
 pub mod names;

@@ -20,6 +20,7 @@ mod outbox;
 mod pages;
 mod peer;
 pub mod placement;
+mod punctuality;
 mod relay;
 mod rng;
 pub(crate) mod rules;
@@ -38,9 +39,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use addresses::Addresses;
-use keys::Keys;
+use keys::KeyRing;
 use pages::Pages;
 use peer::Peer;
+use punctuality::Punctuality;
 use relay::Relays;
 use rng::Rng;
 use rules::Rule;
@@ -48,6 +50,7 @@ use state::Watch;
 use strangers::Strangers;
 use timers::Timers;
 
+use crate::config::Detection;
 use crate::decide::SegmentPlan;
 use crate::names::{Mac, NodeId, NodeName};
 use crate::report::NodeState;
@@ -71,8 +74,10 @@ pub struct Identity {
 pub struct Settings {
     /// Who this node is.
     pub identity: Identity,
-    /// The 32 bytes of the key file; none = no key configured.
-    pub key: Option<[u8; 32]>,
+    /// What protects heartbeats.
+    pub keys: KeyRing,
+    /// How soon a silent node is taken for dead.
+    pub detection: Detection,
     /// UDP port of heartbeats.
     pub port: u16,
     /// Peers that are known from the config and from disk, without this node's own address.
@@ -80,13 +85,15 @@ pub struct Settings {
 }
 
 impl std::fmt::Debug for Settings {
-    /// Without the key: what is printed may be logged (I14).
+    /// Keys by their ids: what is printed may be logged (I14).
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
             .field("identity", &self.identity)
+            .field("keys", &self.keys)
+            .field("detection", &self.detection)
             .field("port", &self.port)
             .field("peers", &self.peers)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 
@@ -98,6 +105,8 @@ pub struct Remembered {
     pub terms: BTreeMap<IpAddr, (u64, bool)>,
     /// Peers by identity: last address and the learned silence.
     pub peers: BTreeMap<NodeId, (IpAddr, Duration)>,
+    /// Their last hardware addresses: to tell their frames from a stranger's before they are heard.
+    pub macs: BTreeMap<NodeId, Mac>,
 }
 
 /// What R2 found.
@@ -186,7 +195,7 @@ pub struct LogLine {
 #[derive(Debug)]
 pub struct Member {
     settings: Settings,
-    keys: Keys,
+    keys: KeyRing,
     timers: Timers,
     rng: Rng,
     plan: SegmentPlan,
@@ -207,6 +216,7 @@ pub struct Member {
     pages: Pages,
     relays: Relays,
     last_run: Moment,
+    punctuality: Punctuality,
     next_beat: Moment,
     next_hello: Moment,
     outputs: VecDeque<Output>,
@@ -229,7 +239,6 @@ impl Member {
         } else {
             1
         };
-        let keys = settings.key.as_ref().map_or_else(Keys::none, Keys::derive);
         let expected = settings
             .peers
             .iter()
@@ -237,8 +246,8 @@ impl Member {
             .filter(|peer| peer.is_ipv4() == plan.own.is_ipv4() && !plan.is_own(*peer))
             .collect();
         let mut member = Member {
-            keys,
-            timers: Timers::default(),
+            keys: settings.keys.clone(),
+            timers: Timers::profile(settings.detection),
             rng,
             session,
             state: NodeState::Joining,
@@ -254,6 +263,7 @@ impl Member {
             pages: Pages::new(),
             relays: Relays::default(),
             last_run: now,
+            punctuality: Punctuality::new(now),
             next_beat: now,
             next_hello: now,
             outputs: VecDeque::new(),
@@ -275,6 +285,7 @@ impl Member {
             let mut peer = Peer::new(*id, *address, self.rng.next(), now);
             peer.detector = detector::Detector::new(*silence, now);
             peer.is_known = true;
+            peer.mac = remembered.macs.get(id).copied();
             self.expected.remove(address);
             self.peers.insert(*id, peer);
         }
@@ -289,12 +300,32 @@ impl Member {
             self.decide_addresses(now);
         }
         self.last_run = now;
-        let is_zombie = gap > self.timers.zombie && !self.is_finished();
+        let limit = self.zombie_limit();
+        self.punctuality
+            .handle_turn(self.next_beat, gap, limit, now);
+        let is_zombie = gap > limit && !self.is_finished();
         if !is_zombie || !rules::applies(Rule::R2Zombie) {
             return Wake::InTime;
         }
         self.start_over(gap, now);
         Wake::ThrowQueuesAway
+    }
+
+    /// R2: not run for longer than this, others may speak by now.
+    fn zombie_limit(&self) -> Duration {
+        let known = self.peers.values().filter(|peer| peer.is_known);
+        let hastiest = known.map(|peer| peer.stated.interval).min();
+        self.timers.shortest_detection(self.beat(), hastiest)
+    }
+
+    /// Other keys are accepted from now on, and the first of them is used. Sessions go on: they do
+    /// not depend on keys.
+    pub fn handle_keys(&mut self, keys: &KeyRing, now: Moment) {
+        if self.keys != *keys {
+            self.keys.clone_from(keys);
+            self.next_beat = now;
+            self.next_hello = now;
+        }
     }
 
     /// The facts of the segment changed (abilities, gateway, own address).
@@ -365,8 +396,10 @@ impl Member {
 
     /// The peers' hardware addresses, to be kept as permanent neighbours.
     pub fn neighbours(&self) -> BTreeMap<IpAddr, Mac> {
-        let known = self.peers.values().filter(|peer| peer.is_known);
-        known
+        // A remembered MAC may be that of a card that was replaced: nothing is sent there for good.
+        let heard = self.peers.values();
+        let heard = heard.filter(|peer| peer.is_known && peer.heard_at.is_some());
+        heard
             .filter_map(|peer| Some((peer.address, peer.mac?)))
             .collect()
     }
@@ -378,10 +411,14 @@ impl Member {
             (*address, (own.highest, is_wanted))
         });
         let known = self.peers.values().filter(|peer| peer.is_known);
+        let macs = known.clone();
+        let macs = macs.filter_map(|peer| Some((peer.id, peer.mac?)));
+        let macs = macs.collect();
         let peers = known.map(|peer| (peer.id, (peer.address, peer.detector.silence())));
         Remembered {
             terms: terms.collect(),
             peers: peers.collect(),
+            macs,
         }
     }
 

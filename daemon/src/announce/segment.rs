@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sovnet_core::decide::{Ability, SegmentPlan};
 use sovnet_core::facts::KernelWish;
+use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::{Command, LogLine, Member, Output, Remembered, Settings, Wake};
 use sovnet_core::names::{LinkIndex, LinkName};
 use sovnet_core::report::{LanReport, Problem, Severity};
@@ -150,6 +151,13 @@ impl Segment {
         self.order = Some(command);
         if let Some(running) = &mut self.running {
             running.member.handle_command(command, now);
+        }
+    }
+
+    /// What protects heartbeats from now on.
+    pub(super) fn handle_keys(&mut self, keys: &KeyRing, now: Moment) {
+        if let Some(running) = &mut self.running {
+            running.member.handle_keys(keys, now);
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::cluster::ClusterFacts;
 use sovnet_core::facts::{KernelWish, LinkFacts};
+use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
 use sovnet_core::report::{DnsReport, KubernetesReport, LanReport, Problem};
 use sovnet_core::zones::ServiceAddresses;
@@ -23,6 +24,8 @@ pub(super) struct Board {
     pub(super) decision: Shared<Decision>,
     pub(super) wish: Shared<KernelWish>,
     pub(super) local: Shared<BTreeSet<IpAddr>>,
+    pub(super) keys: Shared<KeyRing>,
+    pub(super) key_problems: Shared<Vec<Problem>>,
     pub(super) lan: Shared<LanReport>,
     pub(super) dns: Shared<DnsReport>,
     pub(super) memories: Shared<Memories>,
@@ -46,6 +49,8 @@ impl Board {
             decision: Shared::default(),
             wish: Shared::default(),
             local: Shared::default(),
+            keys: watch::Sender::new(Arc::new(KeyRing::none())),
+            key_problems: Shared::default(),
             lan: Shared::default(),
             dns: Shared::default(),
             memories: watch::Sender::new(Arc::new(memories)),

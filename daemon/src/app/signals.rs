@@ -8,24 +8,28 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::reload::Reload;
 use crate::control::CommandRequest;
 use crate::ready;
 
-/// SIGTERM and SIGINT stop, SIGUSR2 restarts; SIGHUP does nothing, the config is read at start.
+/// SIGTERM and SIGINT stop, SIGUSR2 restarts; SIGHUP reads the key file again. The config is read at
+/// start alone.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     restart: Signal,
     hang_up: Signal,
+    reload: Reload,
 }
 
 impl Signals {
-    pub(super) fn listen() -> io::Result<Signals> {
+    pub(super) fn listen(reload: Reload) -> io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             restart: signal(SignalKind::user_defined2())?,
             hang_up: signal(SignalKind::hangup())?,
+            reload,
         })
     }
 
@@ -43,7 +47,7 @@ impl Signals {
                 _ = self.interrupt.recv() => Command::Stop,
                 _ = self.restart.recv() => Command::Restart,
                 _ = self.hang_up.recv() => {
-                    log::info!("SIGHUP: the config is read at start; restart to change it");
+                    self.reload.reload();
                     continue;
                 }
             };

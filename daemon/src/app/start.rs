@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use sovnet_core::config::Config;
+use sovnet_core::config::{Config, Detection};
 use sovnet_core::member::Settings;
+use sovnet_core::member::keys::KeyRing;
 use sovnet_core::report::{ConfiguredAddress, NodeInfo, Problem, Severity};
 
 use crate::tasks::error_chain;
@@ -28,17 +29,23 @@ pub(super) fn prepare(options: &Options, config: Option<Config>) -> Result<Start
     let name = config.as_ref().and_then(|config| config.node_name.clone());
     let hash = config_file::hash(&options.config);
     let identity = identity::read(name, hash).context("this node has no identity")?;
-    let (key, obstacle) = match config.as_ref().and_then(|c| c.cluster.key_file.as_deref()) {
-        None => (None, None),
+    let (keys, obstacle) = match config.as_ref().and_then(|c| c.cluster.key_file.as_deref()) {
+        None => (KeyRing::none(), None),
         Some(path) => match config_file::read_key(path) {
-            Ok(key) => (Some(key), None),
-            Err(error) => (None, Some(key_problem(&error_chain(&error)))),
+            Ok(secrets) => (KeyRing::new(&secrets), None),
+            Err(error) => {
+                let problem = key_problem(&error_chain(&error));
+                (KeyRing::none(), Some(problem))
+            }
         },
     };
     let peers = config.iter().flat_map(|config| &config.cluster.peers);
     let settings = Settings {
         identity: identity.clone(),
-        key,
+        keys,
+        detection: config
+            .as_ref()
+            .map_or(Detection::Default, |config| config.announce.detection),
         port: config.as_ref().map_or(0, |config| config.cluster.port),
         peers: peers.copied().collect(),
     };

@@ -1,4 +1,4 @@
-//! The key file: 32 bytes that the nodes share.
+//! The key file: one or two keys that the nodes share. What is in it is judged by the core.
 //!
 //! A secret that others can read is none, so such a file is refused, with the command that mends
 //! it. Never logs or returns any part of what the file holds but the key itself.
@@ -12,10 +12,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Group, User, getegid, geteuid};
+use sovnet_core::member::keys::{Secrets, SecretsError};
 use thiserror::Error;
-
-/// Bytes of the key.
-const KEY_BYTES: usize = 32;
 
 /// User and group that the service runs as.
 const DAEMON: &str = "sovnet";
@@ -69,21 +67,14 @@ pub(crate) enum KeyError {
     },
     /// It holds something else.
     #[error(
-        "the key file {path} holds neither 64 hex digits nor 32 bytes: make a new one with `sovnetctl key new` and copy it to every node",
+        "the key file {path} {why}: make a new one with `sovnetctl key new` and copy it to every node",
         path = .path.display()
     )]
-    Form {
+    Content {
         /// Which.
         path: PathBuf,
-    },
-    /// All bytes are the same.
-    #[error(
-        "the key in {path} is not random: make a new one with `sovnetctl key new` and copy it to every node",
-        path = .path.display()
-    )]
-    Weak {
-        /// Which.
-        path: PathBuf,
+        /// What.
+        why: SecretsError,
     },
 }
 
@@ -104,12 +95,12 @@ impl Trusted {
     }
 }
 
-/// Reads the key as this process: 64 hex digits with an optional newline, or exactly 32 bytes.
+/// Reads the key file as this process.
 ///
 /// # Errors
 /// Missing, unreadable, open to others (everybody, a foreign owner, or a group that is not this
 /// process's), or of another form. Each error is a sentence with its remedy.
-pub(crate) fn read_key(path: &Path) -> Result<[u8; KEY_BYTES], KeyError> {
+pub(crate) fn read_key(path: &Path) -> Result<Secrets, KeyError> {
     read_key_as(path, &Trusted::this_process()).map(|(key, _)| key)
 }
 
@@ -149,7 +140,7 @@ fn may_read(found: &Metadata, user: u32, trusted: &Trusted) -> bool {
     found.mode() & 0o040 != 0 && trusted.groups.contains(&found.gid())
 }
 
-fn read_key_as(path: &Path, trusted: &Trusted) -> Result<([u8; KEY_BYTES], Metadata), KeyError> {
+fn read_key_as(path: &Path, trusted: &Trusted) -> Result<(Secrets, Metadata), KeyError> {
     let path_buf = || path.to_owned();
     let read_error = |source| KeyError::Read {
         path: path.to_owned(),
@@ -168,11 +159,11 @@ fn read_key_as(path: &Path, trusted: &Trusted) -> Result<([u8; KEY_BYTES], Metad
     }
     refuse_exposed(path, &found, trusted)?;
     let bytes = read_all(file).map_err(read_error)?;
-    let key = key_of(&bytes).ok_or_else(|| KeyError::Form { path: path_buf() })?;
-    if key.iter().all(|byte| *byte == key[0]) {
-        return Err(KeyError::Weak { path: path_buf() });
-    }
-    Ok((key, found))
+    let secrets = Secrets::read(&bytes).map_err(|why| KeyError::Content {
+        path: path_buf(),
+        why,
+    })?;
+    Ok((secrets, found))
 }
 
 fn open_error(path: &Path, source: io::Error) -> KeyError {
@@ -211,35 +202,9 @@ fn refuse_exposed(path: &Path, found: &Metadata, trusted: &Trusted) -> Result<()
     })
 }
 
-/// A little more than a key: enough to see that the file holds something else.
+/// A little more than two keys: enough to see that the file holds something else.
 fn read_all(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(256).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// The key in the file's bytes. 32 bytes are the key itself, whatever they are.
-fn key_of(bytes: &[u8]) -> Option<[u8; KEY_BYTES]> {
-    if let Ok(key) = bytes.try_into() {
-        return Some(key);
-    }
-    let digits = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let digits = digits.strip_suffix(b"\r").unwrap_or(digits);
-    if digits.len() != 2 * KEY_BYTES {
-        return None;
-    }
-    let mut key = [0; KEY_BYTES];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
-    }
-    Some(key)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
 }

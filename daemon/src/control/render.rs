@@ -8,8 +8,8 @@ use sovnet_control::status as message;
 use sovnet_core::config::Purpose;
 use sovnet_core::facts::cluster::TrafficPolicy;
 use sovnet_core::report::{
-    AddressReport, DnsReport, Holder, KubernetesReport, PeerReport, Problem, Report, SegmentReport,
-    ServiceReport, Severity, UpstreamReport,
+    AddressReport, DetectionReport, DnsReport, Holder, KubernetesReport, PeerReport, Problem,
+    Report, SegmentReport, ServiceReport, Severity, SuspicionReport, UpstreamReport,
 };
 use sovnet_core::time::Moment;
 
@@ -52,6 +52,13 @@ fn segment(report: &Report, segment: &SegmentReport, now: Moment) -> message::Se
         addresses: addresses.map(|a| address(report, a, now)).collect(),
         peers: segment.peers.iter().map(|p| peer(p, now)).collect(),
         counters: counts(&segment.counters),
+        turns: Some(message::Turns {
+            late_minute_ms: millis(segment.lateness.minute),
+            late_hour_ms: millis(segment.lateness.hour),
+            late_count: count(segment.lateness.late),
+            limit_ms: millis(segment.lateness.limit),
+        }),
+        keys: segment.keys.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -106,6 +113,32 @@ fn peer(peer: &PeerReport, now: Moment) -> message::Peer {
         heard_ms_ago: peer.last_heard.map(|heard| millis(now.since(heard))),
         threshold_ms: millis(peer.threshold),
         version: peer.version.clone(),
+        key: peer.key.map(|key| key.to_string()),
+        detection: peer.detection.as_ref().map(detection),
+        suspicion: peer.suspicion.as_ref().map(|one| suspicion(one, now)),
+    }
+}
+
+fn detection(detection: &DetectionReport) -> message::Detection {
+    message::Detection {
+        interval_ms: millis(detection.interval),
+        learned_ms: detection.learned.map(|(silence, _)| millis(silence)),
+        learned_age: detection.learned.map(|(_, age)| i64::from(age)),
+        clause: detection.clause.to_string(),
+        confirm_ms: millis(detection.confirm),
+        last_gap_ms: millis(detection.last_gap),
+        explanation: detection.explanation.clone(),
+    }
+}
+
+fn suspicion(suspicion: &SuspicionReport, now: Moment) -> message::Suspicion {
+    message::Suspicion {
+        silent_ms_ago: millis(now.since(suspicion.silent_since)),
+        expected_ms: millis(suspicion.expected),
+        observed_ms: millis(suspicion.observed),
+        threshold_ms: millis(suspicion.threshold),
+        clause: suspicion.clause.to_string(),
+        explanation: suspicion.explanation.clone(),
     }
 }
 

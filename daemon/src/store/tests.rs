@@ -44,7 +44,7 @@ fn a_damaged_file_is_set_aside_and_named() {
     let (found, problems) = load(&dir.0, &LAN);
     assert_eq!(found, Memories::new());
     assert_eq!(problems[0].code, "state-unreadable");
-    assert!(!dir.0.join(LAN.file).exists() && dir.0.join("lan.damaged").exists());
+    assert!(!dir.0.join(LAN.file).exists() && dir.0.join("lan.state.damaged-1").exists());
 }
 
 #[tokio::test]
@@ -116,6 +116,107 @@ fn a_damaged_cluster_file_is_set_aside_and_named() {
         let (found, problems) = load(&dir.0, &CLUSTER);
         assert_eq!(found, ClusterFacts::default(), "{damaged}");
         assert_eq!(problems[0].code, "state-unreadable", "{damaged}");
-        assert!(dir.0.join("cluster.damaged").exists(), "{damaged}");
+        assert!(dir.0.join("cluster.state.damaged-1").exists(), "{damaged}");
     }
+}
+
+/// The names in a directory.
+fn names(dir: &Dir) -> Vec<String> {
+    let entries = fs::read_dir(&dir.0).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_none_of_ours_is_set_aside_whatever_it_is() {
+    let place = |name: &str| {
+        let dir = Dir::new(&format!("foreign-{name}"));
+        let file = dir.0.join(LAN.file);
+        (dir, file)
+    };
+    let made: [fn(&Path); 5] = [
+        |path| fs::write(path, b"\xff\xfe no text").unwrap(),
+        |path| fs::write(path, "").unwrap(),
+        |path| fs::write(path, "x".repeat(LAN.max_length + 1)).unwrap(),
+        |path| fs::create_dir(path).unwrap(),
+        |path| {
+            let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
+            nix::unistd::mkfifo(path, mode).unwrap();
+        },
+    ];
+    for (number, make) in made.into_iter().enumerate() {
+        let (dir, path) = place(&number.to_string());
+        make(&path);
+        let (found, problems) = load(&dir.0, &LAN);
+        assert_eq!(found, Memories::new(), "{number}");
+        assert_eq!(problems[0].code, "state-unreadable", "{number}");
+        assert_eq!(names(&dir), ["lan.state.damaged-1"], "{number}");
+    }
+}
+
+#[test]
+fn only_a_few_damaged_files_are_kept_the_newest_first() {
+    let dir = Dir::new("few");
+    for number in 0..6 {
+        fs::write(dir.0.join(LAN.file), format!("damage {number}")).unwrap();
+        load(&dir.0, &LAN);
+    }
+    let kept = [1, 2, 3].map(|number| format!("lan.state.damaged-{number}"));
+    assert_eq!(names(&dir), kept);
+    let texts = kept.map(|name| fs::read_to_string(dir.0.join(name)).unwrap());
+    assert_eq!(texts, ["damage 5", "damage 4", "damage 3"]);
+}
+
+#[test]
+fn a_write_that_was_cut_off_leaves_the_former_state() {
+    let dir = Dir::new("cut-off");
+    replace(&dir.0.join(LAN.file), (LAN.to_text)(&memories()).as_bytes()).unwrap();
+    fs::write(dir.0.join("lan.new"), "sovnet-state 1\nlin").unwrap();
+    assert_eq!(load(&dir.0, &LAN), (memories(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_ends_with_the_next_write_that_fits() {
+    let dir = Dir::new("full");
+    // The kernel's own full device.
+    std::os::unix::fs::symlink("/dev/full", dir.0.join("lan.new")).unwrap();
+    let (memories_tx, memories_rx) = watch::channel(Arc::new(Memories::new()));
+    let (problems_tx, mut problems_rx) = watch::channel(Arc::default());
+    let store = Store::new(&dir.0, &LAN, memories_rx, problems_tx, Vec::new());
+    let stop = CancellationToken::new();
+    let script = async {
+        memories_tx.send_replace(Arc::new(memories()));
+        let is_full = |problems: &Arc<Vec<Problem>>| {
+            let first = problems.first();
+            first.is_some_and(|one| one.code == "state-unwritable" && one.what.contains("space"))
+        };
+        problems_rx.wait_for(is_full).await.unwrap();
+        assert!(!dir.0.join(LAN.file).exists(), "nothing is half there");
+        fs::remove_file(dir.0.join("lan.new")).unwrap();
+        memories_tx.send_modify(|_| {});
+        problems_rx.wait_for(|all| all.is_empty()).await.unwrap();
+        stop.cancel();
+    };
+    let (ran, ()) = tokio::join!(store.run(stop.clone()), script);
+    ran.unwrap();
+    assert_eq!(load(&dir.0, &LAN), (memories(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_directory_that_takes_no_files_is_told_and_nothing_worse() {
+    let (_memories_tx, memories_rx) = watch::channel(Arc::new(memories()));
+    let (problems_tx, problems_rx) = watch::channel(Arc::default());
+    let store = Store::new(
+        Path::new("/proc"),
+        &LAN,
+        memories_rx,
+        problems_tx,
+        Vec::new(),
+    );
+    let stop = CancellationToken::new();
+    stop.cancel();
+    store.run(stop).await.unwrap();
+    assert_eq!(problems_rx.borrow()[0].code, "state-unwritable");
 }

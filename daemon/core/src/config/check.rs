@@ -16,7 +16,7 @@ use toml::Spanned;
 use super::problem::{Problems, Wrong, clip};
 use super::range::special;
 use super::spec::{AnnounceSpec, ClusterSpec, PushSpec, Spec};
-use super::values::{Component, Conflict, Detection, FailBack};
+use super::values::{Component, Conflict, FailBack};
 use super::{Announce, Cluster, Config, Kubernetes, PEERS_MAX, PORT_DEFAULT};
 
 /// Checks the whole file.
@@ -170,14 +170,6 @@ impl Checker<'_, '_> {
         self.refuse_repeated("[announce] links:", places);
         let others = [
             (
-                spec.detection
-                    .written()
-                    .filter(|d| *d.get_ref() != Detection::Default)
-                    .map(Spanned::span),
-                "detection",
-                "knows the default detection only",
-            ),
-            (
                 spec.fail_back
                     .written()
                     .filter(|f| *f.get_ref() != FailBack::Never)
@@ -203,6 +195,7 @@ impl Checker<'_, '_> {
         }
         Announce {
             links: links.iter().map(|link| link.get_ref().clone()).collect(),
+            detection: spec.detection.value().copied().unwrap_or_default(),
         }
     }
 

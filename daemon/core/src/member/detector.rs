@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use super::timers::Timers;
+use crate::report::Clause;
 use crate::time::Moment;
 
-/// Shorter stretches are what two lost beats look like anyway.
-const SHORTEST: Duration = Duration::from_millis(75);
+/// Shorter stretches, in intervals of the peer, are what two lost beats look like anyway.
+const SHORTEST_BEATS: u32 = 3;
 /// Longer ones were outages: nothing to learn.
 const LONGEST: Duration = Duration::from_millis(1_500);
 const GENERATION: Duration = Duration::from_secs(8 * 3_600);
@@ -20,6 +21,7 @@ pub(crate) struct Detector {
     generations: [Duration; 3],
     generation_at: Moment,
     sign_at: Moment,
+    last_gap: Duration,
 }
 
 impl Detector {
@@ -35,18 +37,20 @@ impl Detector {
             generations,
             generation_at: now,
             sign_at: now,
+            last_gap: Duration::ZERO,
         }
     }
 
-    /// A believed datagram, or an ARP answer to a probe.
-    pub(crate) fn handle_sign_of_life(&mut self, now: Moment) {
+    /// A believed datagram, or an ARP answer to a probe, of a peer with this interval.
+    pub(crate) fn handle_sign_of_life(&mut self, interval: Duration, now: Moment) {
         let gap = now.since(self.sign_at);
         self.sign_at = now;
+        self.last_gap = gap;
         if now.since(self.generation_at) >= GENERATION {
             self.generations = [Duration::ZERO, self.generations[0], self.generations[1]];
             self.generation_at = now;
         }
-        if (SHORTEST..=LONGEST).contains(&gap) {
+        if (interval * SHORTEST_BEATS..=LONGEST).contains(&gap) {
             self.generations[0] = self.generations[0].max(gap);
         }
     }
@@ -62,29 +66,55 @@ impl Detector {
         self.generations.iter().copied().max().unwrap_or_default()
     }
 
-    /// Silence from which the host is probed.
-    pub(crate) fn floor(interval: Duration, is_wireless: bool, timers: &Timers) -> Duration {
-        let floor = if is_wireless {
-            timers.floor_wireless
-        } else {
-            timers.floor
-        };
-        floor.max(interval * 12 / 5)
+    /// The longest silence and in which generation it was, 0 being the present one; none without any.
+    pub(crate) fn learned(&self) -> Option<(Duration, u8)> {
+        let found = (0..).zip(self.generations);
+        let longest = found.max_by_key(|(age, silence)| (*silence, std::cmp::Reverse(*age)));
+        longest
+            .map(|(age, silence)| (silence, age))
+            .filter(|(silence, _)| !silence.is_zero())
     }
 
-    /// Silence from which the peer is suspected.
+    /// The time between the last two signs of life.
+    pub(crate) fn last_gap(&self) -> Duration {
+        self.last_gap
+    }
+
+    /// Silence from which the host is probed.
+    pub(crate) fn floor(interval: Duration, is_wireless: bool, timers: &Timers) -> Duration {
+        let floor = timers.floor_for(interval);
+        if is_wireless {
+            floor.max(timers.floor_wireless)
+        } else {
+            floor
+        }
+    }
+
+    /// Silence from which the peer is suspected, and what gives it.
     pub(crate) fn threshold(
         &self,
         interval: Duration,
         is_wireless: bool,
         timers: &Timers,
-    ) -> Duration {
+    ) -> (Duration, Clause) {
         let floor = Detector::floor(interval, is_wireless, timers);
         let above = self.silence().saturating_sub(interval);
         let learned = interval + above * 3 / 2 + Duration::from_millis(10);
-        learned.max(floor).min(LONGEST.max(floor))
+        if learned <= floor {
+            let is_wireless = is_wireless && floor == timers.floor_wireless;
+            let clause = if is_wireless {
+                Clause::Wireless
+            } else {
+                Clause::Floor
+            };
+            (floor, clause)
+        } else if learned > LONGEST {
+            (LONGEST.max(floor), Clause::Ceiling)
+        } else {
+            (learned, Clause::Learned)
+        }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -31,6 +31,7 @@ pub(super) struct Conflict {
     pub(super) last: Moment,
     pub(super) count: u64,
     defended_at: Option<Moment>,
+    told_at: Moment,
 }
 
 impl Member {
@@ -76,7 +77,10 @@ impl Member {
         // for everything would keep its addresses dark.
         let is_mutual = peer.is_direct() && peer.lists(me);
         if peer.mac != Some(heard.mac) {
-            let is_silent = !matches!(peer.liveness, Liveness::Alive | Liveness::Unknown);
+            let is_silent = matches!(
+                peer.liveness,
+                Liveness::Suspect | Liveness::Hung | Liveness::Held
+            );
             let is_vouching = is_silent && rules::applies(Rule::R15OwnMac);
             if (is_mutual || is_vouching) && peer.mac.is_some() {
                 return self.count("peer-mac-disputed");
@@ -94,7 +98,7 @@ impl Member {
             Liveness::Alive | Liveness::Suspect | Liveness::Hung
         );
         if is_probed && peer.probe.asking_since.is_some() {
-            peer.detector.handle_sign_of_life(now);
+            peer.detector.handle_sign_of_life(peer.stated.interval, now);
         }
         self.confirm_rival(heard.sender, heard.mac, now);
     }
@@ -216,17 +220,21 @@ impl Member {
         let mut conflict = match own.conflict {
             Some(conflict) if conflict.mac == mac => conflict,
             Some(_) | None => {
-                let text = format!(
-                    "{} is also answered by {mac}, which is no peer",
-                    own.address
-                );
-                let address = Some(own.address);
-                self.log(LogLine {
-                    is_warning: true,
-                    address,
-                    peer: None,
-                    text,
-                });
+                let told_at = own.conflict.map(|old| old.told_at);
+                let told_at = told_at.filter(|at| now.since(*at) < self.timers.defend);
+                if told_at.is_none() {
+                    let text = format!(
+                        "{} is also answered by {mac}, which is no peer",
+                        own.address
+                    );
+                    let address = Some(own.address);
+                    self.log(LogLine {
+                        is_warning: true,
+                        address,
+                        peer: None,
+                        text,
+                    });
+                }
                 // The time of the last defence outlives a change of MAC: a host that changes it
                 // with every frame must not make us answer every frame.
                 let defended_at = own.conflict.and_then(|old| old.defended_at);
@@ -235,6 +243,7 @@ impl Member {
                     last: now,
                     count: 0,
                     defended_at,
+                    told_at: told_at.unwrap_or(now),
                 }
             }
         };

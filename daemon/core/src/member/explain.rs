@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+mod detection;
+
+pub(super) use detection::Suspicion;
+
 use super::Member;
 use super::claims::{Claim, Own};
 use super::peer::Peer;
@@ -28,7 +32,9 @@ impl Member {
                 .values()
                 .map(|own| self.report_address(own, now))
                 .collect(),
-            peers: self.report_peers(),
+            peers: self.report_peers(now),
+            lateness: self.punctuality.report(self.zombie_limit(), now),
+            keys: self.keys.ids(),
             counters: self.counters.clone(),
             problems: self.find_problems(now),
         }
@@ -99,9 +105,9 @@ impl Member {
         "another node's turn to claim it".to_owned()
     }
 
-    fn report_peers(&self) -> Vec<PeerReport> {
+    fn report_peers(&self, now: Moment) -> Vec<PeerReport> {
         let known = self.peers.values().filter(|peer| peer.is_known);
-        let mut peers: Vec<PeerReport> = known.map(|peer| self.report_peer(peer)).collect();
+        let mut peers: Vec<PeerReport> = known.map(|peer| self.report_peer(peer, now)).collect();
         for address in &self.expected {
             peers.push(PeerReport {
                 id: None,
@@ -115,6 +121,9 @@ impl Member {
                 claims: 0,
                 last_heard: None,
                 threshold: self.timers.floor,
+                detection: None,
+                suspicion: None,
+                key: None,
                 version: None,
             });
         }
@@ -122,7 +131,7 @@ impl Member {
         peers
     }
 
-    fn report_peer(&self, peer: &Peer) -> PeerReport {
+    fn report_peer(&self, peer: &Peer, now: Moment) -> PeerReport {
         let claims = if peer.stands() {
             peer.stated.claims()
         } else {
@@ -140,6 +149,9 @@ impl Member {
             claims,
             last_heard: peer.heard_at,
             threshold: self.threshold(peer),
+            detection: peer.heard_at.map(|_| self.explain_detection(peer)),
+            suspicion: peer.suspicion.as_ref().map(|one| one.report(now)),
+            key: peer.key,
             version: peer.version.clone(),
         }
     }
@@ -181,6 +193,7 @@ impl Member {
             });
         }
         self.find_peer_problems(&mut problems, now);
+        problems.extend(self.punctuality.problem(self.zombie_limit(), now));
         problems
     }
 

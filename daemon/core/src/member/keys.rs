@@ -1,12 +1,17 @@
 //! The keys that follow from the key file, one per use (ELECTION section 2).
 //!
-//! Owns the derivation contexts; never reads the file (its bytes come in) and never shows a secret:
-//! `Debug` prints the key id only. The codec asks it for authentication codes.
+//! Owns the form of the file and the derivation contexts; never reads the file (its bytes come in)
+//! and never shows a secret: `Debug` prints key ids only. The codec asks it for authentication codes.
+//!
+//! A key is replaced in three steps, each on every node before the next begins, so that no two nodes
+//! are strangers at any instant: the new key is accepted (old, new), used (new, old), alone (new).
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+
+use thiserror::Error;
 
 /// Context of the key that authenticates datagrams.
 const MAC_CONTEXT: &str = "sovnet 2026 heartbeat authentication";
@@ -33,7 +38,146 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Everything that is derived from one key file.
+/// Why the bytes of a key file hold no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SecretsError {
+    /// Something else.
+    #[error("holds neither 64 hex digits, nor two lines of them, nor 32 bytes")]
+    Form,
+    /// All bytes of a key are the same.
+    #[error("holds a key that is not random")]
+    Weak,
+    /// Twice the same.
+    #[error("holds the same key twice")]
+    Twice,
+}
+
+/// What a key file holds. Not printable: its `Debug` shows key ids.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secrets {
+    /// The key that is used.
+    pub first: [u8; 32],
+    /// One that is accepted, too.
+    pub second: Option<[u8; 32]>,
+}
+
+impl Secrets {
+    /// Reads a key file: one or two lines of 64 hex digits, or exactly 32 bytes.
+    ///
+    /// # Errors
+    /// Another form, or keys that protect nothing.
+    pub fn read(bytes: &[u8]) -> Result<Secrets, SecretsError> {
+        let secrets = match <[u8; 32]>::try_from(bytes) {
+            // Whatever the bytes are.
+            Ok(first) => Secrets {
+                first,
+                second: None,
+            },
+            Err(_other_length) => read_lines(bytes).ok_or(SecretsError::Form)?,
+        };
+        let is_weak = |key: &[u8; 32]| key.iter().all(|byte| *byte == key[0]);
+        if is_weak(&secrets.first) || secrets.second.as_ref().is_some_and(is_weak) {
+            return Err(SecretsError::Weak);
+        }
+        if secrets.second == Some(secrets.first) {
+            return Err(SecretsError::Twice);
+        }
+        Ok(secrets)
+    }
+
+    /// The ids of the keys, the one that is used first.
+    pub fn ids(&self) -> Vec<KeyId> {
+        KeyRing::new(self).ids()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Secrets").field(&self.ids()).finish()
+    }
+}
+
+fn read_lines(bytes: &[u8]) -> Option<Secrets> {
+    let mut lines = bytes
+        .strip_suffix(b"\n")
+        .unwrap_or(bytes)
+        .split(|byte| *byte == b'\n');
+    let first = read_digits(lines.next()?)?;
+    let second = lines.next().map(|line| read_digits(line).ok_or(()));
+    let second = second.transpose().ok()?;
+    lines.next().is_none().then_some(Secrets { first, second })
+}
+
+fn read_digits(line: &[u8]) -> Option<[u8; 32]> {
+    let digits = line.strip_suffix(b"\r").unwrap_or(line);
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut key = [0; 32];
+    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
+    }
+    Some(key)
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The keys of a node: one is used, and perhaps another one is accepted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyRing {
+    used: Keys,
+    accepted_too: Option<Keys>,
+}
+
+impl KeyRing {
+    /// The keys of a key file.
+    pub fn new(secrets: &Secrets) -> KeyRing {
+        KeyRing {
+            used: Keys::derive(&secrets.first),
+            accepted_too: secrets.second.as_ref().map(Keys::derive),
+        }
+    }
+
+    /// No key configured.
+    pub fn none() -> KeyRing {
+        KeyRing {
+            used: Keys::none(),
+            accepted_too: None,
+        }
+    }
+
+    /// The keys that protect what goes out.
+    pub fn used(&self) -> &Keys {
+        &self.used
+    }
+
+    /// All that protect what is believed.
+    pub fn accepted(&self) -> Vec<&Keys> {
+        std::iter::once(&self.used)
+            .chain(&self.accepted_too)
+            .collect()
+    }
+
+    /// The ids, the one that is used first.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.accepted().iter().map(|keys| keys.id()).collect()
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyRing").field(&self.ids()).finish()
+    }
+}
+
+/// Everything that is derived from one key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
     mac: [u8; 32],
@@ -42,7 +186,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys of a key file with these 32 random bytes.
+    /// The keys that follow from these 32 random bytes.
     pub fn derive(key_file: &[u8; 32]) -> Keys {
         let digest = blake3::derive_key(ID_CONTEXT, key_file);
         let mut id = [0; 4];

@@ -7,13 +7,14 @@
 use std::time::Duration;
 
 use super::detector::Detector;
+use super::explain::Suspicion;
 use super::peer::{Peer, Probe};
 use super::rules::{self, Rule};
 use super::state::Question;
 use super::wire::Kind;
 use super::{LogLine, Member, Output};
 use crate::names::NodeId;
-use crate::report::{Liveness, NodeState};
+use crate::report::{Clause, Liveness, NodeState};
 use crate::time::Moment;
 
 /// While a peer hangs or is held it is asked this often.
@@ -56,7 +57,7 @@ impl Member {
                 continue;
             };
             self.watch_peer(&mut peer, now);
-            peer.watch_listing(self.settings.identity.id, now);
+            peer.watch_listing(self.settings.identity.id, self.beat(), now);
             self.peers.insert(id, peer);
         }
         if self.watch.is_cut_off {
@@ -99,6 +100,16 @@ impl Member {
             ..Probe::default()
         };
         peer.turn(Liveness::Suspect, reason.to_owned(), now);
+        let (threshold, clause) = self.threshold_with_clause(peer);
+        peer.suspicion = Some(Suspicion {
+            silent_since: peer.heard_at.unwrap_or(peer.since),
+            expected: peer.stated.interval,
+            threshold,
+            clause,
+            kernel: "was not asked yet",
+            friend: None,
+            verdict: None,
+        });
         self.count("suspected");
         let is_asking = self
             .watch
@@ -142,11 +153,20 @@ impl Member {
         let does_kernel_answer =
             peer.kernel_at.is_some_and(|at| at >= since) && rules::applies(Rule::R15Kernel);
         let silent = now.since(peer.heard_at.unwrap_or(since)).as_millis();
+        let friend = self.who_hears(peer.id);
+        if let Some(suspicion) = &mut peer.suspicion {
+            suspicion.kernel = match (peer.probe.is_refused, does_kernel_answer) {
+                (true, _) => "refused the port",
+                (false, true) => "answered ARP",
+                (false, false) => "did not answer ARP",
+            };
+            suspicion.friend.clone_from(&friend);
+        }
         // R16: a refusal is what its kernel says while its daemon is away.
         if is_held && (does_kernel_answer || peer.probe.is_refused) {
             let reason = "restarts; its kernel answers again".to_owned();
             peer.turn(Liveness::Held, reason, now);
-        } else if let Some(friend) = self.who_hears(peer.id) {
+        } else if let Some(friend) = friend {
             self.hang(
                 peer,
                 format!("silent for {silent} ms, but {friend} hears it"),
@@ -330,12 +350,12 @@ impl Member {
         self.plan.is_wireless || peer.stated.flags.wireless
     }
 
-    fn confirm_with(&self, peer: &Peer) -> Duration {
+    pub(super) fn confirm_with(&self, peer: &Peer) -> Duration {
         let is_wireless = self.is_wireless_with(peer);
         if is_wireless {
             self.timers.confirm_wireless
         } else {
-            self.timers.confirm
+            self.timers.confirm_for(peer.stated.interval)
         }
     }
 
@@ -349,6 +369,11 @@ impl Member {
 
     /// The silence after which a peer is suspected now.
     pub(super) fn threshold(&self, peer: &Peer) -> Duration {
+        self.threshold_with_clause(peer).0
+    }
+
+    /// See [`Member::threshold`]; and what gives it.
+    pub(super) fn threshold_with_clause(&self, peer: &Peer) -> (Duration, Clause) {
         let is_wireless = self.is_wireless_with(peer);
         peer.detector
             .threshold(peer.stated.interval, is_wireless, &self.timers)

@@ -12,7 +12,7 @@ use super::Remembered;
 use super::timers::MAX_PEERS;
 use super::wire::MAX_TERM;
 use crate::config::ADDRESSES_MAX;
-use crate::names::{LinkName, NodeId};
+use crate::names::{LinkName, Mac, NodeId};
 
 const FIRST_LINE: &str = "sovnet-state 1";
 /// A file is read up to this many bytes; a full one is far below.
@@ -47,6 +47,12 @@ pub fn to_text(memories: &Memories) -> String {
     text
 }
 
+/// A body with its right checksum.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn seal(body: &str) -> String {
+    format!("{body}{}", checksum(body))
+}
+
 /// What was written.
 ///
 /// # Errors
@@ -79,6 +85,9 @@ fn render(link: &LinkName, remembered: &Remembered) -> String {
     for (id, (address, silence)) in &remembered.peers {
         let _infallible = writeln!(text, "peer {id} {address} {}", silence.as_millis());
     }
+    for (id, mac) in &remembered.macs {
+        let _infallible = writeln!(text, "mac {id} {mac}");
+    }
     text
 }
 
@@ -110,6 +119,14 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
             let peer = (address.parse().ok()?, silence);
             remembered.peers.insert(NodeId(id.to_be_bytes()), peer);
             (remembered.peers.len() <= MAX_PEERS).then_some(())
+        }
+        ["mac", id, mac] => {
+            let id = u64::from_str_radix(id, 16)
+                .ok()
+                .filter(|_| id.len() == 16)?;
+            let mac: Mac = mac.parse().ok().filter(|mac: &Mac| mac.is_unicast())?;
+            remembered.macs.insert(NodeId(id.to_be_bytes()), mac);
+            (remembered.macs.len() <= MAX_PEERS).then_some(())
         }
         _ => None,
     }

@@ -208,7 +208,7 @@ impl Member {
     }
 
     pub(super) fn transmit(&mut self, to: IpAddr, datagram: &Datagram) {
-        let bytes = wire::encode(datagram, &self.keys);
+        let bytes = wire::encode(datagram, self.keys.used());
         self.outputs.push_back(Output::Send { to, bytes });
     }
 

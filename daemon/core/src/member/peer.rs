@@ -7,10 +7,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::detector::Detector;
+use super::explain::Suspicion;
+use super::keys::KeyId;
 use super::placement::Order;
 use super::rules::{self, Rule};
 use super::stated::Stated;
-use super::timers::{LASTING_BEATS, REPLIES_PER_SECOND};
+use super::timers::{INTERVAL_MAX, INTERVAL_MIN, LASTING_BEATS, REPLIES_PER_SECOND};
 use super::window::Window;
 use super::wire::{AddressKey, ClaimKind, Datagram, Entry, MAX_SEQUENCE};
 use crate::names::{Mac, NodeId, NodeName};
@@ -34,6 +36,10 @@ pub(crate) struct Peer {
     pub(crate) detector: Detector,
     pub(crate) heard_at: Option<Moment>,
     pub(crate) probe: Probe,
+    /// The last time that it was suspected.
+    pub(crate) suspicion: Option<Suspicion>,
+    /// The key of what was last believed.
+    pub(crate) key: Option<KeyId>,
     /// When its kernel last answered ARP for its own host address.
     pub(crate) kernel_at: Option<Moment>,
     /// When it last announced or answered for an address that it claims.
@@ -151,6 +157,8 @@ impl Peer {
             detector: Detector::new(Duration::ZERO, now),
             heard_at: None,
             probe: Probe::default(),
+            suspicion: None,
+            key: None,
             kernel_at: None,
             speaks_at: None,
             stated: Stated::nothing(),
@@ -203,6 +211,11 @@ impl Peer {
     pub(crate) fn turn(&mut self, liveness: Liveness, reason: String, now: Moment) -> bool {
         if self.liveness == liveness {
             return false;
+        }
+        if let Some(suspicion) = &mut self.suspicion
+            && self.liveness == Liveness::Suspect
+        {
+            suspicion.verdict = Some((liveness, now));
         }
         self.liveness = liveness;
         self.since = now;
@@ -265,12 +278,13 @@ impl Peer {
     }
 
     /// R12: follows for how long it is heard without hearing `me`. After a heal each side is
-    /// unlisted for one beat; reacting at once would make both yield.
-    pub(crate) fn watch_listing(&mut self, me: NodeId, now: Moment) {
+    /// unlisted for one beat; reacting at once would make both yield. `beat` is my own interval: a
+    /// peer with a shorter one lists me only after it has heard mine.
+    pub(crate) fn watch_listing(&mut self, me: NodeId, beat: Duration, now: Moment) {
         let is_one_way =
             self.liveness == Liveness::Alive && self.stated.is_complete() && !self.stated.hears(me);
         self.unlisted_since = is_one_way.then(|| self.unlisted_since.unwrap_or(now));
-        let lasting = self.stated.interval * LASTING_BEATS;
+        let lasting = self.stated.interval.max(beat) * LASTING_BEATS;
         self.is_deaf = self
             .unlisted_since
             .is_some_and(|since| now.since(since) >= lasting || !rules::applies(Rule::R12Delay));
@@ -285,9 +299,8 @@ impl Peer {
     pub(crate) fn apply_header(&mut self, datagram: &Datagram) {
         self.stated.state = datagram.state;
         self.stated.flags = datagram.flags;
-        // Bounded on both sides: a stated interval of an hour must not make a peer immortal.
         let interval = Duration::from_millis(u64::from(datagram.interval_ms));
-        self.stated.interval = interval.clamp(Duration::from_millis(5), Duration::from_millis(500));
+        self.stated.interval = interval.clamp(INTERVAL_MIN, INTERVAL_MAX);
     }
 
     /// Nothing of what it stated counts any more.

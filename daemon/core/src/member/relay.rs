@@ -148,7 +148,7 @@ impl Member {
         peer.relayed.via = Some(via);
         peer.heard_at = Some(now);
         if peer.stands() && is_same_way {
-            peer.detector.handle_sign_of_life(now);
+            peer.detector.handle_sign_of_life(peer.stated.interval, now);
         } else {
             peer.detector.forget_gap(now);
         }

@@ -41,8 +41,15 @@ impl Member {
         if !self.plan.subnet.contains(source) {
             return self.count("heartbeat-from-outside");
         }
-        match wire::decode(bytes, &[&self.keys]) {
-            Ok(datagram) => self.receive(source, datagram, now),
+        match wire::decode(bytes, &self.keys.accepted()) {
+            Ok(datagram) => {
+                let sender = datagram.sender;
+                self.receive(source, datagram, now);
+                let believed = self.peers.get_mut(&sender);
+                if let Some(peer) = believed.filter(|peer| peer.heard_at == Some(now)) {
+                    peer.key = wire::key_id(bytes);
+                }
+            }
             Err(Reject::Version(foreign)) => self.receive_foreign_version(foreign, now),
             Err(Reject::Key(_id)) => {
                 self.count("heartbeat-wrong-key");
@@ -68,7 +75,7 @@ impl Member {
         if is_current && peer.session.window.accept(foreign.sequence) {
             peer.is_foreign_version = true;
             peer.heard_at = Some(now);
-            peer.detector.handle_sign_of_life(now);
+            peer.detector.handle_sign_of_life(peer.stated.interval, now);
         }
     }
 
@@ -206,7 +213,7 @@ impl Member {
         peer.heard_at = Some(now);
         peer.relayed.via = None;
         peer.is_foreign_version = false;
-        peer.detector.handle_sign_of_life(now);
+        peer.detector.handle_sign_of_life(peer.stated.interval, now);
         if datagram.kind == Kind::Relay {
             return self.receive_relay(peer.id, datagram, now);
         }

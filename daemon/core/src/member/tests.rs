@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::keys::Keys;
+use super::keys::{Keys, Secrets};
 use super::wire::{Datagram, Flags, Kind, encode};
 use super::*;
 use crate::decide::{Ability, Sources};
@@ -21,6 +21,8 @@ fn mac(last: u8) -> Mac {
 struct Bench {
     member: Member,
     now: Moment,
+    /// Datagrams to the peer.
+    sent: Vec<Vec<u8>>,
 }
 
 impl Bench {
@@ -39,7 +41,11 @@ impl Bench {
         };
         let settings = Settings {
             identity,
-            key: Some([1; 32]),
+            keys: KeyRing::new(&Secrets {
+                first: [1; 32],
+                second: None,
+            }),
+            detection: Detection::Default,
             port: 5847,
             peers: BTreeSet::from([PEER]),
         };
@@ -60,7 +66,11 @@ impl Bench {
             addresses: Vec::new(),
         };
         let member = Member::new(settings, plan, &Remembered::default(), [9; 32], now);
-        Bench { member, now }
+        Bench {
+            member,
+            now,
+            sent: Vec::new(),
+        }
     }
 
     /// Runs for so many milliseconds, in turns of 5.
@@ -77,6 +87,8 @@ impl Bench {
                 } = output
                 {
                     self.hear(mac(254), GATEWAY, OWN, true);
+                } else if let Output::Send { to: PEER, bytes } = output {
+                    self.sent.push(bytes);
                 }
             }
         }
@@ -118,6 +130,8 @@ impl Bench {
         self.member.handle_datagram(source, &bytes, self.now);
     }
 }
+
+mod bad_input;
 
 #[test]
 fn a_node_that_is_alone_with_its_gateway_speaks_after_the_grace() {

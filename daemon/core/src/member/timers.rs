@@ -1,7 +1,12 @@
-//! The times of the protocol (ELECTION section 5), each with its reason. Defaults only: profiles
-//! replace the whole table.
+//! The times of the protocol (ELECTION section 5), each with its reason, in three profiles.
+//!
+//! How soon a node is taken for dead follows from the interval that it states, never from the
+//! observer's profile alone: so a node knows the shortest detection of itself (R2), whoever
+//! observes it.
 
 use std::time::Duration;
+
+use crate::config::Detection;
 
 /// All times of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +23,6 @@ pub(super) struct Timers {
     pub confirm_wireless: Duration,
     /// Distance of two questions while asking.
     pub ask_step: Duration,
-    /// Not run for longer than this: start over (R2). The shortest detection of a peer.
-    pub zombie: Duration,
     /// Longest join (R4).
     pub join: Duration,
     /// After a join that ended by time, only own wishes are resumed (R4).
@@ -71,6 +74,15 @@ pub(super) struct Timers {
     pub challenge: Duration,
 }
 
+/// The interval that a node may state: one of an hour must not make it immortal, and one of nothing
+/// must not make it dead.
+pub(super) const INTERVAL_MIN: Duration = Duration::from_millis(5);
+/// See [`INTERVAL_MIN`].
+pub(super) const INTERVAL_MAX: Duration = Duration::from_millis(500);
+/// Whoever states at least this interval is asked for at least [`HASTIEST_CONFIRM`] before it is dead.
+const DEFAULT_BEAT: Duration = Duration::from_millis(25);
+/// The confirmation of the default profile.
+const HASTIEST_CONFIRM: Duration = Duration::from_millis(30);
 /// Beats after which evidence counts as lasting (R12, R14).
 pub(super) const LASTING_BEATS: u32 = 5;
 /// Hellos, replies and refusals per second and source that are answered.
@@ -90,7 +102,6 @@ impl Default for Timers {
             confirm: ms(30),
             confirm_wireless: ms(200),
             ask_step: ms(10),
-            zombie: ms(90),
             join: ms(300),
             grace: ms(3_000),
             hung: ms(1_000),
@@ -120,13 +131,74 @@ impl Default for Timers {
 }
 
 impl Timers {
+    /// The times of a profile.
+    pub(super) fn profile(detection: Detection) -> Timers {
+        let ms = Duration::from_millis;
+        let default = Timers::default();
+        match detection {
+            Detection::Default => default,
+            Detection::Fast => Timers {
+                beat: ms(10),
+                floor: ms(25),
+                confirm: ms(15),
+                ask_step: ms(5),
+                ..default
+            },
+            // What is counted in beats grows with them.
+            Detection::Slow => Timers {
+                beat: ms(100),
+                floor: ms(300),
+                confirm: ms(100),
+                ask_step: ms(33),
+                join: ms(1_200),
+                leave: ms(1_000),
+                offer: ms(1_000),
+                ..default
+            },
+        }
+    }
+
     /// The heartbeat interval with so many nodes, this one included.
     pub(super) fn beat_for(&self, nodes: usize) -> Duration {
         let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
         if nodes <= 10 {
             self.beat
         } else {
-            self.beat.saturating_mul(nodes) / 10
+            (self.beat.saturating_mul(nodes) / 10).min(INTERVAL_MAX)
         }
     }
+
+    /// Silence from which a peer with this interval can be suspected: two lost beats, whatever its
+    /// profile is.
+    pub(super) fn floor_for(&self, interval: Duration) -> Duration {
+        self.floor.max(interval * 12 / 5)
+    }
+
+    /// How long a suspect with this interval is asked: never shorter than its own profile asks, so
+    /// that a fast node gives no other a shorter time than that one reckons with.
+    pub(super) fn confirm_for(&self, interval: Duration) -> Duration {
+        if interval < DEFAULT_BEAT {
+            self.confirm
+        } else {
+            self.confirm.max(HASTIEST_CONFIRM)
+        }
+    }
+
+    /// R2: after so long without being run, some peer may have taken this node for dead, if this node
+    /// states the interval `beat` and the hastiest of its peers states `hastiest`.
+    pub(super) fn shortest_detection(
+        &self,
+        beat: Duration,
+        hastiest: Option<Duration>,
+    ) -> Duration {
+        let observer = if hastiest.is_none_or(|peer| peer >= beat) {
+            *self
+        } else {
+            Timers::profile(Detection::Fast)
+        };
+        observer.floor_for(beat) + observer.confirm_for(beat)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-pub use decode::decode;
+pub use decode::{decode, key_id};
 pub use encode::encode;
 pub use prefix::{MAX_PREFIX_BITS, Prefix};
 

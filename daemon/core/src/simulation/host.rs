@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::config::Detection;
 use crate::decide::{Ability, SegmentPlan, Sources};
+use crate::member::keys::{KeyRing, Secrets};
 use crate::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
 use crate::names::{Mac, NodeId, Subnet};
 use crate::report::SegmentReport;
@@ -105,6 +107,8 @@ pub(crate) struct Host {
     pub(crate) is_drained: bool,
     /// The bytes of its key file.
     pub(crate) key: Option<[u8; 32]>,
+    /// Its profile of times.
+    pub(crate) detection: Detection,
     /// What its machine-id is made of here; a clone has another host's.
     pub(crate) machine: String,
     /// The kernel's neighbours of other LAN addresses: none = asked, not answered yet.
@@ -136,6 +140,7 @@ impl Host {
             gateway: None,
             is_drained: false,
             key: None,
+            detection: Detection::Default,
             machine: name.to_owned(),
             cache: BTreeMap::new(),
             refuses_local: false,
@@ -187,7 +192,7 @@ impl Host {
     pub(crate) fn start(
         &mut self,
         peers: BTreeSet<IpAddr>,
-        key: Option<[u8; 32]>,
+        keys: KeyRing,
         seed: [u8; 32],
         now: Moment,
     ) {
@@ -198,7 +203,8 @@ impl Host {
                 version: "simulated".to_owned(),
                 config_hash: 0,
             },
-            key,
+            keys,
+            detection: self.detection,
             port: 5847,
             peers,
         };
@@ -319,6 +325,16 @@ impl Host {
     /// An order of the operator or of the service manager.
     pub(crate) fn tell(&mut self, command: Command) {
         self.order(Order::Command(command));
+    }
+
+    /// What follows from its key file.
+    pub(crate) fn keys(&self) -> KeyRing {
+        let secrets = |first| Secrets {
+            first,
+            second: None,
+        };
+        let ring = self.key.map(|first| KeyRing::new(&secrets(first)));
+        ring.unwrap_or_else(KeyRing::none)
     }
 
     fn order(&mut self, order: Order) {

@@ -314,8 +314,8 @@ impl Lan {
             peers.clear();
         }
         self.note(host, "starts");
-        let key = self.hosts[host].key;
-        self.hosts[host].start(peers, key, seed, self.now);
+        let keys = self.hosts[host].keys();
+        self.hosts[host].start(peers, keys, seed, self.now);
         self.at(self.now, What::Wake { host });
     }
 

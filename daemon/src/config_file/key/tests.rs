@@ -8,7 +8,7 @@ use super::*;
 
 const HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
 
-fn counting() -> [u8; KEY_BYTES] {
+fn counting() -> [u8; 32] {
     std::array::from_fn(|index| u8::try_from(index).unwrap())
 }
 
@@ -25,7 +25,8 @@ fn a_key_is_hex_digits_or_bytes() {
     let with_newline = format!("{HEX}\n");
     for bytes in [HEX.as_bytes(), with_newline.as_bytes(), &counting()] {
         let path = scratch.file("cluster.key", bytes, 0o600);
-        assert_eq!(read_key(&path).unwrap(), counting());
+        let secrets = read_key(&path).unwrap();
+        assert_eq!((secrets.first, secrets.second), (counting(), None));
     }
 }
 
@@ -34,19 +35,31 @@ fn another_form_is_refused() {
     let not_hex = HEX.replace('A', "G");
     let two_newlines = format!("{HEX}\n\n");
     let long = HEX.repeat(100);
-    for text in ["", "\n", &HEX[1..], &not_hex, &two_newlines, &long] {
+    for text in [
+        "",
+        "\n",
+        &"0".repeat(64),
+        &HEX[1..],
+        &not_hex,
+        &two_newlines,
+        &long,
+    ] {
         let error = refused(text, 0o600);
-        assert!(matches!(error, KeyError::Form { .. }), "{text:?}: {error}");
+        assert!(
+            matches!(error, KeyError::Content { .. }),
+            "{text:?}: {error}"
+        );
     }
-    let error = refused([0; KEY_BYTES - 1], 0o600);
-    assert!(matches!(error, KeyError::Form { .. }), "{error}");
+    let error = refused([0; 31], 0o600);
+    assert!(matches!(error, KeyError::Content { .. }), "{error}");
 }
 
 #[test]
-fn a_key_of_equal_bytes_is_refused() {
-    let zeroes = "0".repeat(2 * KEY_BYTES);
-    let error = refused(zeroes, 0o600);
-    assert!(matches!(error, KeyError::Weak { .. }), "{error}");
+fn two_lines_are_two_keys() {
+    let scratch = Scratch::new();
+    let text = format!("{HEX}\n{}\n", HEX.replace("00", "ff"));
+    let secrets = read_key(&scratch.file("cluster.key", text, 0o600)).unwrap();
+    assert!(secrets.second.is_some());
 }
 
 #[test]

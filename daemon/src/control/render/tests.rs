@@ -6,11 +6,13 @@ use std::time::Duration;
 use expect_test::expect_file;
 use sovnet_core::config::Purpose;
 use sovnet_core::facts::cluster::TrafficPolicy;
+use sovnet_core::member::keys::KeyId;
 use sovnet_core::names::{Mac, NodeId};
 use sovnet_core::report::{
-    AddressReport, ApiState, ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport,
-    Listener, Liveness, NodeInfo, NodeState, Parts, PeerReport, Problem, SegmentReport,
-    ServiceReport, ServiceState, Severity, UpstreamReport, build,
+    AddressReport, ApiState, Clause, ConfiguredAddress, DetectionReport, DnsReport, Holder,
+    KubernetesReport, LanReport, LatenessReport, Listener, Liveness, NodeInfo, NodeState, Parts,
+    PeerReport, Problem, SegmentReport, ServiceReport, ServiceState, Severity, SuspicionReport,
+    UpstreamReport, build,
 };
 use sovnet_core::time::Moment;
 
@@ -68,24 +70,52 @@ fn lan() -> LanReport {
                     reason: "the hash picked it".to_owned(),
                 },
             ],
-            peers: vec![PeerReport {
-                id: Some(NodeId([2; 8])),
-                name: Some("box-01".parse().unwrap()),
-                address: "192.168.8.218".parse().unwrap(),
-                mac: Some(Mac([2, 0, 0, 0, 0, 2])),
-                liveness: Liveness::Held,
-                reason: "it said that it restarts".to_owned(),
-                since: NOW - Duration::from_secs(1),
-                state: Some(NodeState::Restarting),
-                claims: 1,
-                last_heard: Some(NOW - Duration::from_millis(12)),
-                threshold: Duration::from_millis(90),
-                version: Some("0.1.0".to_owned()),
-            }],
+            peers: vec![peer()],
+            lateness: LatenessReport {
+                minute: Duration::from_millis(3),
+                hour: Duration::from_millis(51),
+                late: 1,
+                limit: Duration::from_millis(90),
+            },
+            keys: vec![KeyId([1, 2, 3, 4]), KeyId([5, 6, 7, 8])],
             counters: BTreeMap::from([("arp-answered", 7)]),
             problems: Vec::new(),
         }],
         problems: Vec::new(),
+    }
+}
+
+fn peer() -> PeerReport {
+    PeerReport {
+        id: Some(NodeId([2; 8])),
+        name: Some("box-01".parse().unwrap()),
+        address: "192.168.8.218".parse().unwrap(),
+        mac: Some(Mac([2, 0, 0, 0, 0, 2])),
+        liveness: Liveness::Held,
+        reason: "it said that it restarts".to_owned(),
+        since: NOW - Duration::from_secs(1),
+        state: Some(NodeState::Restarting),
+        claims: 1,
+        last_heard: Some(NOW - Duration::from_millis(12)),
+        threshold: Duration::from_millis(90),
+        detection: Some(DetectionReport {
+            interval: Duration::from_millis(25),
+            learned: Some((Duration::from_millis(110), 1)),
+            clause: Clause::Learned,
+            confirm: Duration::from_millis(30),
+            last_gap: Duration::from_millis(26),
+            explanation: "a heartbeat each 25 ms is expected".to_owned(),
+        }),
+        suspicion: Some(SuspicionReport {
+            silent_since: NOW - Duration::from_millis(5_000),
+            expected: Duration::from_millis(25),
+            observed: Duration::from_millis(110),
+            threshold: Duration::from_millis(60),
+            clause: Clause::Floor,
+            explanation: "none came for 110 ms".to_owned(),
+        }),
+        key: Some(KeyId([1, 2, 3, 4])),
+        version: Some("0.1.0".to_owned()),
     }
 }
 

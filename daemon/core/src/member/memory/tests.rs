@@ -16,6 +16,10 @@ fn sample() -> Memories {
     remembered
         .peers
         .insert(NodeId([1, 2, 3, 4, 5, 6, 7, 8]), peer);
+    let mac = Mac([2, 0, 0x5e, 0, 0x53, 2]);
+    remembered
+        .macs
+        .insert(NodeId([1, 2, 3, 4, 5, 6, 7, 8]), mac);
     Memories::from([("eth0".parse().unwrap(), remembered)])
 }
 
@@ -50,6 +54,31 @@ fn a_term_beyond_the_limit_is_refused_even_with_a_right_checksum() {
     );
     let text = format!("{body}{}", checksum(&body));
     assert_eq!(from_text(&text), Err(MemoryError::Line(3)));
+}
+
+#[test]
+fn lines_that_nobody_writes_are_refused_with_their_number() {
+    for line in [
+        "address 192.0.2.1 3",
+        "address 192.0.2.1 3 lost",
+        "address 192.0.2.300 3 held",
+        "peer 0102 192.0.2.2 10",
+        "mac 0102030405060708 02:00:00:00:00",
+        "mac 0102030405060708 ff:ff:ff:ff:ff:ff",
+        "whatever",
+        "",
+    ] {
+        let body = format!("{FIRST_LINE}\nlink eth0\n{line}\n");
+        let text = format!("{body}{}", checksum(&body));
+        assert_eq!(from_text(&text), Err(MemoryError::Line(3)), "{line:?}");
+    }
+    let body = format!("{FIRST_LINE}\naddress 192.0.2.1 3 held\n");
+    let text = format!("{body}{}", checksum(&body));
+    assert_eq!(
+        from_text(&text),
+        Err(MemoryError::Line(2)),
+        "before any link"
+    );
 }
 
 proptest! {

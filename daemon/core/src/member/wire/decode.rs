@@ -11,6 +11,9 @@ use crate::member::keys::{KeyId, Keys};
 use crate::names::NodeId;
 use crate::report::NodeState;
 
+/// Where the key's id stands.
+const KEY_ID_AT: usize = 4;
+
 /// The datagram in these bytes, if one of the keys protects it. Without a configured key, pass
 /// [`Keys::none`]: then, and only then, key id 0 is known.
 pub fn decode(bytes: &[u8], keys: &[&Keys]) -> Result<Datagram, Reject> {
@@ -45,6 +48,12 @@ pub fn decode(bytes: &[u8], keys: &[&Keys]) -> Result<Datagram, Reject> {
         return Err(Reject::Version(foreign));
     }
     known_version(kind_of(kind)?, foreign, header, Reader(body))
+}
+
+/// The id of the key that is said to protect these bytes.
+pub fn key_id(bytes: &[u8]) -> Option<KeyId> {
+    let id = bytes.get(KEY_ID_AT..)?.first_chunk()?;
+    Some(KeyId(*id))
 }
 
 fn known_version(

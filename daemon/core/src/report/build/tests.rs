@@ -8,7 +8,8 @@ use crate::config::Purpose;
 use crate::names::{Mac, NodeId};
 use crate::report::{
     AddressReport, ApiState, ConfiguredAddress, DnsReport, Holder, KubernetesReport, LanReport,
-    Listener, Liveness, NodeState, PeerReport, Problem, SegmentReport, Severity, UpstreamReport,
+    LatenessReport, Listener, Liveness, NodeState, PeerReport, Problem, SegmentReport, Severity,
+    UpstreamReport,
 };
 use crate::time::Moment;
 
@@ -61,6 +62,9 @@ fn peer(liveness: Liveness) -> PeerReport {
         claims: 1,
         last_heard: None,
         threshold: Duration::from_millis(90),
+        detection: None,
+        suspicion: None,
+        key: None,
         version: None,
     }
 }
@@ -79,6 +83,8 @@ fn healthy() -> LanReport {
                 address("192.168.8.241", Holder::Peer(NodeId([2; 8]))),
             ],
             peers: vec![peer(Liveness::Alive)],
+            lateness: LatenessReport::default(),
+            keys: Vec::new(),
             counters: BTreeMap::new(),
             problems: Vec::new(),
         }],
