@@ -366,16 +366,16 @@ fn nodes_announce_5000_addresses_and_no_more() {
     let shown = show(&verdicts);
     let lines: Vec<&str> = shown.lines().skip(4_996).collect();
     expect![[r#"
-        s60: 10.0.0.60 of wide, first free address of the pool wide
-        s61: refused, the nodes announce at most 64 addresses
-        s62: refused, the nodes announce at most 64 addresses
-        s63: refused, the nodes announce at most 64 addresses
-        s64: refused, the nodes announce at most 64 addresses
-        s65: refused, the nodes announce at most 64 addresses
-        s66: refused, the nodes announce at most 64 addresses
-        s67: refused, the nodes announce at most 64 addresses
-        s68: 10.8.8.8 of wide, note asks for it
-        s69: 10.9.9.9 of wide, it has had it"#]]
+        s4996: 10.0.19.132 of wide, first free address of the pool wide
+        s4997: refused, the nodes announce at most 5000 addresses
+        s4998: refused, the nodes announce at most 5000 addresses
+        s4999: refused, the nodes announce at most 5000 addresses
+        s5000: refused, the nodes announce at most 5000 addresses
+        s5001: refused, the nodes announce at most 5000 addresses
+        s5002: refused, the nodes announce at most 5000 addresses
+        s5003: refused, the nodes announce at most 5000 addresses
+        s5004: 10.8.8.8 of wide, note asks for it
+        s5005: 10.9.9.9 of wide, it has had it"#]]
     .assert_eq(&lines.join("\n"));
 }
 

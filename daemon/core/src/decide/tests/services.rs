@@ -220,5 +220,14 @@ fn more_addresses_than_nodes_can_state_are_named() {
     let decision = decided(&config, &[ETH], &words);
     let problems = decision.problems.into_iter();
     let too_many = problems.filter(|problem| problem.code == "too-many-addresses");
-    expect![[""]].assert_debug_eq(&too_many.collect::<Vec<_>>());
+    expect![[r#"
+        [
+            Problem {
+                severity: Unhealthy,
+                code: "too-many-addresses",
+                what: "10.0.20.250 of home/s4999 is not announced: the nodes announce at most 5000 addresses",
+                remedy: "remove Services of type LoadBalancer that are not needed",
+            },
+        ]
+    "#]].assert_debug_eq(&too_many.collect::<Vec<_>>());
 }
