@@ -47,7 +47,7 @@ use crate::link::{self, Link};
 use crate::ready::{Keeper, Questions, Watchdog};
 use crate::store::{self, Store};
 use crate::tasks::{TaskSet, error_chain};
-use crate::{Options, clock, journal};
+use crate::{Options, clock, journal, vendor};
 use board::Board;
 use signals::Signals;
 use start::{Start, prepare};
@@ -190,6 +190,7 @@ fn sources(start: &Start, board: &Board) -> Sources {
         lan: board.lan.subscribe(),
         dns: has_dns.then(|| board.dns.subscribe()),
         kubernetes: kubernetes::is_on(start).then(|| board.kubernetes.subscribe()),
+        vendors: board.vendors.subscribe(),
         others: vec![
             board.brain_problems.subscribe(),
             board.kernel_problems.subscribe(),
@@ -213,6 +214,8 @@ fn spawn_answering(tasks: &mut TaskSet, start: &Start, board: &Board) {
         obstacle: start.obstacle.clone(),
     };
     tasks.spawn("brain", brain.run(tasks.stop()));
+    let vendors = vendor::follow(board.macs.subscribe(), board.vendors.clone(), tasks.stop());
+    tasks.spawn("vendors", vendors);
     if let Some(dns) = &config.dns {
         let facts = Facts {
             links: board.links.subscribe(),
@@ -257,6 +260,8 @@ fn start_latency(
         commands,
         wish: board.wish.clone(),
         report: board.lan.clone(),
+        occupants: board.occupants.clone(),
+        macs: board.macs.clone(),
         memories: board.memories.clone(),
         progress: Arc::clone(&board.announcing),
     };

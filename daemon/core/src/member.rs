@@ -7,9 +7,12 @@
 //! Only `handle_timeout` decides, so that no deadline is looked at while input waits (R1).
 
 mod claims;
+mod conflict;
 mod detector;
 mod evidence;
 mod explain;
+mod findings;
+mod foreign;
 mod join;
 pub mod keys;
 mod leave;
@@ -18,8 +21,11 @@ pub mod memory;
 mod outbox;
 mod peer;
 pub mod placement;
+mod prober;
+mod proxy;
 mod rng;
 pub(crate) mod rules;
+mod selftest;
 mod session;
 mod state;
 mod strangers;
@@ -34,10 +40,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use claims::Own;
+use conflict::Conflicts;
+use findings::Echoes;
 use keys::Keys;
 use peer::Peer;
+use prober::Prober;
+use proxy::Proxies;
 use rng::Rng;
 use rules::Rule;
+use selftest::SelfTest;
 use state::Watch;
 use strangers::Strangers;
 use timers::Timers;
@@ -150,6 +161,9 @@ pub enum Output {
         /// Where it was last.
         mac: Option<Mac>,
     },
+    /// Ask without a sender whether `target` is free (RFC 5227 section 2.1.1, RFC 4862 section
+    /// 5.4.2).
+    Probe(IpAddr),
     /// Announce this address again now (R6); it is already spoken for.
     Announce(IpAddr),
     /// [`Member::speaking`] or [`Member::wanted_local`] changed.
@@ -195,6 +209,12 @@ pub struct Member {
     /// Addresses from the config whose identity was not heard yet.
     expected: BTreeSet<IpAddr>,
     strangers: Strangers,
+    /// Hosts that are no nodes and use addresses of ours.
+    conflicts: Conflicts,
+    proxies: Proxies,
+    prober: Prober,
+    echoes: Echoes,
+    selftest: SelfTest,
     /// A second machine with this node's identity (S5).
     double: Option<Peer>,
     addresses: BTreeMap<IpAddr, Own>,
@@ -243,6 +263,11 @@ impl Member {
             peers: BTreeMap::new(),
             expected,
             strangers: Strangers::default(),
+            conflicts: Conflicts::default(),
+            proxies: Proxies::default(),
+            prober: Prober::default(),
+            echoes: Echoes::default(),
+            selftest: SelfTest::default(),
             double: None,
             addresses: BTreeMap::new(),
             local: BTreeSet::new(),
@@ -322,6 +347,8 @@ impl Member {
         self.watch_peers(now);
         self.watch_state(now);
         self.ask_strangers(now);
+        self.watch_foreigners(now);
+        self.test_wire(now);
         self.decide_addresses(now);
         self.publish(now);
     }
@@ -334,7 +361,11 @@ impl Member {
         let beat = (self.next_beat, "heartbeat");
         let fine = self.next_question().map(|at| (at, "question"));
         let silent = self.next_silence().map(|at| (at, "silence"));
-        [Some(beat), fine, silent].into_iter().flatten().min()
+        let settled = self.proxies.next_at().map(|at| (at, "proxy question"));
+        [Some(beat), fine, silent, settled]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What to do next.

@@ -7,7 +7,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use sovnet_core::decide::{Ability, SegmentPlan};
+use sovnet_core::dhcp::DhcpWatcher;
 use sovnet_core::facts::KernelWish;
+use sovnet_core::facts::occupants::Occupants;
+use sovnet_core::frame::dhcp;
 use sovnet_core::member::{Command, LogLine, Member, Output, Remembered, Settings, Wake};
 use sovnet_core::names::{LinkIndex, LinkName};
 use sovnet_core::report::{LanReport, Problem, Severity};
@@ -53,6 +56,7 @@ struct Running {
     member: Member,
     speaker: Speaker,
     wire: Wire,
+    dhcp: DhcpWatcher,
     heartbeats: HeartbeatSocket,
     /// Addresses, gateway or peers may have changed since speaker and sockets were told.
     is_elsewise: bool,
@@ -161,7 +165,7 @@ impl Segment {
         if running.is_elsewise {
             running.look_around(&self.plan, settings, now);
         }
-        running.read(now);
+        running.read(&self.plan, now);
         running.member.handle_local(local, now);
         running.member.handle_timeout(now);
         let mut did = Did::default();
@@ -169,6 +173,7 @@ impl Segment {
             match output {
                 Output::Send { to, bytes } => running.send(to, &bytes),
                 Output::Ask { target, mac } => running.speaker.ask(target, mac),
+                Output::Probe(address) => running.speaker.probe(address),
                 Output::Announce(address) => running.speaker.announce_again(address, now),
                 Output::ClaimsChanged => did.kernel_changed = true,
                 Output::NeighboursChanged => {
@@ -199,6 +204,14 @@ impl Segment {
             .map(|running| running.member.remembered())
     }
 
+    /// Hosts that are no nodes and use addresses of ours.
+    pub(super) fn occupants(&self) -> Occupants {
+        let running = self.running.as_ref();
+        running
+            .map(|running| running.member.occupants())
+            .unwrap_or_default()
+    }
+
     pub(super) fn report(&self, report: &mut LanReport, now: Moment) {
         if let Some(trouble) = &self.trouble {
             report.problems.push(Problem {
@@ -212,6 +225,10 @@ impl Segment {
         }
         let Some(running) = &self.running else { return };
         let mut segment = running.member.report(now);
+        segment.dhcp_servers = running.dhcp.report();
+        segment
+            .problems
+            .extend(running.dhcp.problems(&self.plan, now));
         segment.counters.extend(running.speaker.counters());
         segment.counters.extend(
             running
@@ -241,6 +258,7 @@ impl Segment {
                     member,
                     speaker,
                     wire,
+                    dhcp: DhcpWatcher::default(),
                     heartbeats,
                     is_elsewise: true,
                     retry_at: None,
@@ -303,7 +321,7 @@ impl Running {
     }
 
     /// R2, then everything that has arrived.
-    fn read(&mut self, now: Moment) {
+    fn read(&mut self, plan: &SegmentPlan, now: Moment) {
         if self.member.handle_wake(now) == Wake::ThrowQueuesAway {
             let thrown = self.wire.drain() + self.heartbeats.drain();
             self.speaker.reset();
@@ -322,7 +340,17 @@ impl Running {
                     member.handle_heard(heard, now);
                     false
                 }
+                Handled::Ignored("arp-own-frame" | "ndp-own-frame") => {
+                    member.handle_own_frame(now);
+                    false
+                }
                 Handled::Ignored(_) => false,
+            }
+        });
+        let dhcp = &mut self.dhcp;
+        self.wire.read_dhcp(READS_PER_TURN, |frame| {
+            if let Ok(frame) = dhcp::parse(frame) {
+                dhcp.handle_frame(&frame, plan, now);
             }
         });
         let mut buffer = [0; BUFFER];

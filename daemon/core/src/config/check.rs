@@ -16,8 +16,8 @@ use toml::Spanned;
 use super::problem::{Problems, Wrong, clip};
 use super::range::special;
 use super::spec::{AnnounceSpec, ClusterSpec, PushSpec, Spec};
-use super::values::{Component, Conflict, Detection, FailBack};
-use super::{Announce, Cluster, Config, Kubernetes, PEERS_MAX, PORT_DEFAULT};
+use super::values::{Component, Detection, FailBack};
+use super::{Announce, Cluster, Config, Conflict, Kubernetes, PEERS_MAX, PORT_DEFAULT};
 
 /// Checks the whole file.
 pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
@@ -185,14 +185,6 @@ impl Checker<'_, '_> {
                 "fail-back",
                 "never fails back",
             ),
-            (
-                spec.conflict
-                    .written()
-                    .filter(|c| *c.get_ref() != Conflict::Defend)
-                    .map(Spanned::span),
-                "conflict",
-                "always defends its addresses",
-            ),
         ];
         for (span, key, what) in others {
             if let Some(span) = span {
@@ -203,6 +195,10 @@ impl Checker<'_, '_> {
         }
         Announce {
             links: links.iter().map(|link| link.get_ref().clone()).collect(),
+            conflict: spec
+                .conflict
+                .written()
+                .map_or_else(Conflict::default, |conflict| *conflict.get_ref()),
         }
     }
 

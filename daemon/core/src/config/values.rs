@@ -7,13 +7,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Purpose;
 use super::links::{LinkPattern, PatternError};
 use super::problem::{Problems, Wrong, meant, quote};
 use super::range::{AddressRange, RangeError};
 use super::reference::Section;
 use super::spec::FailBackSpec;
 use super::tree::{FromText, FromToml, Value};
+use super::{Conflict, Purpose};
 use crate::names::service::is_object_name;
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
@@ -43,10 +43,7 @@ words! {
     /// How soon a silent node is taken for dead.
     Detection { "default" Default, "fast" Fast, "slow" Slow, }
 }
-words! {
-    /// What to do when another machine uses an address of ours.
-    Conflict { "defend" Defend, "yield" Yield, "quarantine" Quarantine, }
-}
+words! { impl Conflict { "defend" Defend, "yield" Yield, "quarantine" Quarantine, } }
 words! {
     /// Objects of the cluster that give names.
     Source { "services" Services, "ingress" Ingress, "nodes" Nodes, }

@@ -198,6 +198,10 @@ impl Member {
         if datagram.kind == Kind::Ping {
             self.send_plain(peer, Kind::Pong);
         }
+        if datagram.kind == Kind::Observed {
+            self.take_observed(&datagram.observed, now);
+            peer.observed = (datagram.observed.clone(), Some(now));
+        }
         // Not the highest ever: a peer that has lost our facts says so by a lower one.
         peer.acked = datagram.acked_version.min(self.facts_version);
         // S6: a late datagram is a sign of life, and nothing else.

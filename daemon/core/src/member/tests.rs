@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::keys::Keys;
 use super::wire::{Datagram, Flags, Kind, encode};
 use super::*;
-use crate::decide::{Ability, Sources};
+use crate::decide::{Ability, Sources, Watched};
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
@@ -21,6 +21,8 @@ fn mac(last: u8) -> Mac {
 struct Bench {
     member: Member,
     now: Moment,
+    /// What came out, but for the questions to the gateway, which answers.
+    outputs: Vec<Output>,
 }
 
 impl Bench {
@@ -58,9 +60,15 @@ impl Bench {
             abilities: BTreeMap::from([(ADDRESS, Ability::Serves)]),
             forwarded,
             addresses: Vec::new(),
+            watched: Watched::default(),
         };
         let member = Member::new(settings, plan, &Remembered::default(), [9; 32], now);
-        Bench { member, now }
+        let outputs = Vec::new();
+        Bench {
+            member,
+            now,
+            outputs,
+        }
     }
 
     /// Runs for so many milliseconds, in turns of 5.
@@ -77,6 +85,8 @@ impl Bench {
                 } = output
                 {
                     self.hear(mac(254), GATEWAY, OWN, true);
+                } else {
+                    self.outputs.push(output);
                 }
             }
         }
@@ -112,12 +122,16 @@ impl Bench {
             flags: Flags::default(),
             hold_10ms: 0,
             facts: None,
+            observed: Vec::new(),
             hello: None,
         };
         let bytes = encode(&datagram, &Keys::derive(&[2; 32]));
         self.member.handle_datagram(source, &bytes, self.now);
     }
 }
+
+mod foreign;
+mod selftest;
 
 #[test]
 fn a_node_that_is_alone_with_its_gateway_speaks_after_the_grace() {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::decide::{Ability, SegmentPlan, Sources};
+use crate::decide::{Ability, SegmentPlan, Sources, Watched};
 use crate::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
 use crate::names::{Mac, NodeId, Subnet};
 use crate::report::SegmentReport;
@@ -166,6 +166,7 @@ impl Host {
                 .collect(),
             forwarded: BTreeSet::new(),
             addresses: self.abilities.keys().copied().collect(),
+            watched: Watched::default(),
         }
     }
 
@@ -369,6 +370,7 @@ impl Daemon {
                     bytes,
                 }),
                 Output::Ask { target, mac } => self.speaker.ask(target, mac),
+                Output::Probe(address) => self.speaker.probe(address),
                 Output::Announce(address) => self.speaker.announce_again(address, clock),
                 Output::ClaimsChanged => {
                     self.speaker.set_speaking(&self.member.speaking(), clock);

@@ -2,12 +2,12 @@
 
 use super::{
     AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, Foreign, Greeting, HEADER_LENGTH, Kind,
-    ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH,
-    NO_OFFER, Reject, VERSION,
+    ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED, MAX_PEERS, MAX_TERM,
+    MAX_VERSION_LENGTH, NO_OFFER, Observed, Reject, Sight, VERSION,
 };
 use crate::member::keys::{KeyId, Keys};
 use crate::member::rules::{self, Rule};
-use crate::names::NodeId;
+use crate::names::{Mac, NodeId};
 use crate::report::NodeState;
 
 /// The datagram in these bytes, if one of the keys protects it. Without a configured key, pass
@@ -68,12 +68,14 @@ fn known_version(
         flags: flags_of(header.u8()?)?,
         hold_10ms: u16::from_be_bytes(header.take()?),
         facts: None,
+        observed: Vec::new(),
         hello: None,
     };
     if !body.is_empty() {
         match kind {
             Kind::Heartbeat => datagram.facts = Some(facts(&mut body)?),
             Kind::Hello | Kind::Reply => datagram.hello = Some(greeting(&mut body)?),
+            Kind::Observed => datagram.observed = observed(&mut body)?,
             Kind::Relay | Kind::Ping | Kind::Pong => {}
         }
     }
@@ -138,6 +140,25 @@ fn entry(body: &mut Reader<'_>, listed: u8) -> Result<Entry, Reject> {
     })
 }
 
+fn observed(body: &mut Reader<'_>) -> Result<Vec<Observed>, Reject> {
+    let count = usize::from(body.u8()?);
+    if count > MAX_OBSERVED {
+        return Err(Reject::Malformed);
+    }
+    let one = |_| {
+        Ok(Observed {
+            key: AddressKey(body.u64()?),
+            sight: match body.u8()? {
+                1 => Sight::Unheard,
+                2 => Sight::Occupied,
+                _ => return Err(Reject::Malformed),
+            },
+            mac: Mac(body.take()?),
+        })
+    };
+    (0..count).map(one).collect()
+}
+
 fn greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
     let name = body.text()?.parse().map_err(|_no_name| Reject::Malformed)?;
     let version = body.text()?;
@@ -160,6 +181,7 @@ fn kind_of(byte: u8) -> Result<Kind, Reject> {
         4 => Kind::Relay,
         5 => Kind::Ping,
         6 => Kind::Pong,
+        7 => Kind::Observed,
         _ => return Err(Reject::Malformed),
     })
 }

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 
 use super::{
     AddressKey, ClaimKind, Datagram, Entry, Facts, Flags, Foreign, Greeting, Kind, ListedPeer,
-    MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Reject, addresses_that_fit, decode, encode,
+    MAX_LENGTH, MAX_OBSERVED, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Observed, Reject, Sight,
+    addresses_that_fit, decode, encode,
 };
 use crate::member::keys::{KeyId, Keys};
-use crate::names::NodeId;
+use crate::names::{Mac, NodeId};
 use crate::report::NodeState;
 
 /// The datagram of the worked example in docs/heartbeat.md.
@@ -32,6 +33,7 @@ fn example() -> Datagram {
             ..Flags::default()
         },
         hold_10ms: 0,
+        observed: Vec::new(),
         facts: Some(Facts {
             default_level: 3,
             peers: vec![ListedPeer {
@@ -311,7 +313,8 @@ fn datagrams() -> impl Strategy<Value = Datagram> {
         Just(Kind::Reply),
         Just(Kind::Relay),
         Just(Kind::Ping),
-        Just(Kind::Pong)
+        Just(Kind::Pong),
+        Just(Kind::Observed)
     ];
     let state = prop_oneof![
         Just(NodeState::Joining),
@@ -325,29 +328,51 @@ fn datagrams() -> impl Strategy<Value = Datagram> {
     ];
     let wide = (any::<[u64; 5]>(), 0..=MAX_SEQUENCE);
     let small = (any::<[u32; 3]>(), any::<[u16; 2]>(), any::<[bool; 3]>());
-    let bodies = (prop::option::of(facts()), prop::option::of(greetings()));
+    let seen = (any::<u64>(), any::<bool>(), any::<[u8; 6]>());
+    let seen = seen.prop_map(|(key, is_unheard, mac)| Observed {
+        key: AddressKey(key),
+        sight: if is_unheard {
+            Sight::Unheard
+        } else {
+            Sight::Occupied
+        },
+        mac: Mac(mac),
+    });
+    let seen = prop::collection::vec(seen, 0..=MAX_OBSERVED);
+    let bodies = (
+        prop::option::of(facts()),
+        prop::option::of(greetings()),
+        seen,
+    );
     (kind, state, wide, small, bodies).prop_map(
-        |(kind, state, (wide, sequence), (versions, shorts, bits), (facts, hello))| Datagram {
-            kind,
-            sender: NodeId(wide[0].to_be_bytes()),
-            session: wide[1],
-            receiver_session: wide[2],
-            sequence,
-            interval_ms: shorts[0],
-            challenge: wide[3],
-            echo: wide[4],
-            facts_version: versions[0],
-            acked_version: versions[1],
-            follows: versions[2],
-            state,
-            flags: Flags {
-                wireless: bits[0],
-                gateway_seen: bits[1],
-                busy: bits[2],
-            },
-            hold_10ms: shorts[1],
-            facts: facts.filter(|_| kind == Kind::Heartbeat),
-            hello: hello.filter(|_| matches!(kind, Kind::Hello | Kind::Reply)),
+        |(kind, state, (wide, sequence), (versions, shorts, bits), (facts, hello, observed))| {
+            Datagram {
+                kind,
+                sender: NodeId(wide[0].to_be_bytes()),
+                session: wide[1],
+                receiver_session: wide[2],
+                sequence,
+                interval_ms: shorts[0],
+                challenge: wide[3],
+                echo: wide[4],
+                facts_version: versions[0],
+                acked_version: versions[1],
+                follows: versions[2],
+                state,
+                flags: Flags {
+                    wireless: bits[0],
+                    gateway_seen: bits[1],
+                    busy: bits[2],
+                },
+                hold_10ms: shorts[1],
+                facts: facts.filter(|_| kind == Kind::Heartbeat),
+                observed: if kind == Kind::Observed {
+                    observed
+                } else {
+                    Vec::new()
+                },
+                hello: hello.filter(|_| matches!(kind, Kind::Hello | Kind::Reply)),
+            }
         },
     )
 }
