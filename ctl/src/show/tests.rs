@@ -188,21 +188,21 @@ fn a_healthy_node() {
         &healthy(),
         None,
         &expect![[r#"
-        sovnet 0.1.0 on civil    healthy, up 4 h 2 m
+            sovnet 0.1.0 on civil    healthy, up 4 h 2 m
 
-          ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    WHY
-        ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
-        ● 192.168.8.241  dns   box-01             02:00:00:00:00:02  3     4 h 2 m  the hash picked it among 2 able nodes
+              ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    SEEN BY  WHY
+            ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        the hash picked it among 2 able nodes
+            ● 192.168.8.241  dns   box-01             02:00:00:00:00:02  3     4 h 2 m  -        the hash picked it among 2 able nodes
 
-          NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  WHY
-        ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    joined with box-01
-        ● box-01  192.168.8.218  active  alive 4 h 2 m  12 ms ago  90 ms      1          0.1.0    heard within its threshold
+              NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  WHY
+            ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    joined with box-01
+            ● box-01  192.168.8.218  active  alive 4 h 2 m  12 ms ago  90 ms      1          0.1.0    heard within its threshold
 
-          link eth0 (02:00:00:00:00:01) active for 4 h 1 m
-          dns listening on 192.168.8.241:53 (udp, tcp)
-          zones internal.cloud.payne.io (31 names)
-          upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
-    "#]],
+              link eth0 (02:00:00:00:00:01) active for 4 h 1 m
+              dns listening on 192.168.8.241:53 (udp, tcp)
+              zones internal.cloud.payne.io (31 names)
+              upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
+        "#]],
     );
 }
 
@@ -257,27 +257,27 @@ fn a_node_with_services_and_without_the_api() {
         &with_services(),
         None,
         &expect![[r#"
-        sovnet 0.1.0 on civil    healthy, up 4 h 2 m
+            sovnet 0.1.0 on civil    healthy, up 4 h 2 m
 
-          ADDRESS        FOR                  HOLDER             MAC                TERM  SINCE    WHY
-        ● 192.168.8.240  kube-system/traefik  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
-        ● 192.168.8.241  dns                  box-01             02:00:00:00:00:02  3     4 h 2 m  the hash picked it among 2 able nodes
+              ADDRESS        FOR                  HOLDER             MAC                TERM  SINCE    SEEN BY  WHY
+            ● 192.168.8.240  kube-system/traefik  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        the hash picked it among 2 able nodes
+            ● 192.168.8.241  dns                  box-01             02:00:00:00:00:02  3     4 h 2 m  -        the hash picked it among 2 able nodes
 
-          NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  WHY
-        ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    joined with box-01
-        ● box-01  192.168.8.218  active  alive 4 h 2 m  12 ms ago  90 ms      1          0.1.0    heard within its threshold
+              NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  WHY
+            ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    joined with box-01
+            ● box-01  192.168.8.218  active  alive 4 h 2 m  12 ms ago  90 ms      1          0.1.0    heard within its threshold
 
-          SERVICE              STATE     ADDRESS        POOL        POLICY  ENDPOINTS      WHY
-        ● kube-system/traefik  assigned  192.168.8.240  production  Local   here, 2 nodes  spec.loadBalancerIP asks for it
-        ✗ web/page             refused   -              -           Local   here, 2 nodes  192.168.8.241 is an [[address]] of the config, which no Service gets
-        ✗ web/shop             assigned  192.168.8.242  production  Local   0 nodes        spec.loadBalancerIP asks for it
+              SERVICE              STATE     ADDRESS        POOL        POLICY  ENDPOINTS      WHY
+            ● kube-system/traefik  assigned  192.168.8.240  production  Local   here, 2 nodes  spec.loadBalancerIP asks for it
+            ✗ web/page             refused   -              -           Local   here, 2 nodes  192.168.8.241 is an [[address]] of the config, which no Service gets
+            ✗ web/shop             assigned  192.168.8.242  production  Local   0 nodes        spec.loadBalancerIP asks for it
 
-          link eth0 (02:00:00:00:00:01) active for 4 h 1 m
-          dns listening on 192.168.8.241:53 (udp, tcp)
-          zones internal.cloud.payne.io (31 names)
-          upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
-          kubernetes unreachable at https://192.168.8.222:6443 for 1 m (Connection refused (os error 111)), box-01 writes, what is known of Services is from the disk
-    "#]],
+              link eth0 (02:00:00:00:00:01) active for 4 h 1 m
+              dns listening on 192.168.8.241:53 (udp, tcp)
+              zones internal.cloud.payne.io (31 names)
+              upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
+              kubernetes unreachable at https://192.168.8.222:6443 for 1 m (Connection refused (os error 111)), box-01 writes, what is known of Services is from the disk
+        "#]],
     );
 }
 
@@ -287,24 +287,24 @@ fn a_degraded_node() {
         &degraded(),
         None,
         &expect![[r#"
-        sovnet 0.1.0 on civil    DEGRADED: 1 warning, up 4 h 2 m
+            sovnet 0.1.0 on civil    DEGRADED: 1 warning, up 4 h 2 m
 
-          ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    WHY
-        ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
-        ● 192.168.8.241  dns   civil (this node)  02:00:00:00:00:01  3     4 h 2 m  took it over: box-01 died
+              ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    SEEN BY  WHY
+            ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        the hash picked it among 2 able nodes
+            ● 192.168.8.241  dns   civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        took it over: box-01 died
 
-          NODE    ADDRESS        STATE   LIVENESS      HEARD     THRESHOLD  ADDRESSES  VERSION  WHY
-        ● civil   192.168.8.222  active  this node     -         -          2          0.1.0    joined with box-01
-        ✗ box-01  192.168.8.218  active  dead 4 h 2 m  41 s ago  90 ms      1          0.1.0    silent for 41 s and no answer to ARP
+              NODE    ADDRESS        STATE   LIVENESS      HEARD     THRESHOLD  ADDRESSES  VERSION  WHY
+            ● civil   192.168.8.222  active  this node     -         -          2          0.1.0    joined with box-01
+            ✗ box-01  192.168.8.218  active  dead 4 h 2 m  41 s ago  90 ms      1          0.1.0    silent for 41 s and no answer to ARP
 
-          link eth0 (02:00:00:00:00:01) active for 4 h 1 m
-          dns listening on 192.168.8.241:53 (udp, tcp)
-          zones internal.cloud.payne.io (31 names)
-          upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
+              link eth0 (02:00:00:00:00:01) active for 4 h 1 m
+              dns listening on 192.168.8.241:53 (udp, tcp)
+              zones internal.cloud.payne.io (31 names)
+              upstreams 1.1.1.1:53 ok 9.3 ms, 8.8.8.8:53 redirected (our own query came back through the router)
 
-        ! warning peer-dead: peer box-01 (192.168.8.218) is dead: silent for 41 s and no answer to ARP
-          -> look at box-01 (192.168.8.218): power, cable, `systemctl status sovnetd` there
-    "#]],
+            ! warning peer-dead: peer box-01 (192.168.8.218) is dead: silent for 41 s and no answer to ARP
+              -> look at box-01 (192.168.8.218): power, cable, `systemctl status sovnetd` there
+        "#]],
     );
 }
 
@@ -316,9 +316,11 @@ fn an_unhealthy_node_on_eighty_columns() {
         &expect![[r#"
             sovnet 0.1.0 on civil    UNHEALTHY: 1 problem, 1 warning, up 4 h 2 m
 
-              ADDRESS        FOR   HOLDER  MAC  TERM  SINCE    WHY
-            ✗ 192.168.8.240  host  nobody  -    3     4 h 2 m  isolated: this node is silent
-            ✗ 192.168.8.241  dns   nobody  -    3     4 h 2 m  isolated: this node is silent
+              ADDRESS        FOR   HOLDER  MAC  TERM  SINCE    SEEN BY
+            ✗ 192.168.8.240  host  nobody  -    3     4 h 2 m  -
+                isolated: this node is silent
+            ✗ 192.168.8.241  dns   nobody  -    3     4 h 2 m  -
+                isolated: this node is silent
 
               NODE    ADDRESS        STATE     LIVENESS      HEARD     ADDRESSES  VERSION
             ✗ civil   192.168.8.222  isolated  this node     -         0          0.1.0
