@@ -78,8 +78,8 @@ impl Member {
 
     /// What kind of frame it is; none if it says nothing about who has the address.
     fn judge_sighting(&mut self, heard: Heard, now: Moment) -> Option<Sighting> {
-        let is_answer =
-            heard.is_reply && (self.plan.is_own(heard.target) || heard.target.is_unspecified());
+        // A proxy answers announcements of ours, too; only what goes to a group was not asked for.
+        let is_answer = heard.is_reply && !heard.target.is_multicast();
         if !is_answer {
             return Some(Sighting::Announcement);
         }
@@ -285,7 +285,7 @@ fn stand_of(own: &Own) -> Stand {
 
 /// An address of the same neighbourhood, or of the subnet if that is smaller.
 fn near_v4(near: Ipv4Addr, prefix: u8, drawn: u64) -> Ipv4Addr {
-    let host_bits = 32 - u32::from(prefix.max(DECOY_PREFIX_V4).min(32));
+    let host_bits = 32 - u32::from(prefix.clamp(DECOY_PREFIX_V4, 32));
     let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
     let [a, b, c, d, ..] = drawn.to_be_bytes();
     Ipv4Addr::from((u32::from(near) & mask) | (u32::from_be_bytes([a, b, c, d]) & !mask))

@@ -83,14 +83,6 @@ impl Bench {
     }
 }
 
-/// Hears all ARP of the subnet at the far end.
-fn ear(plan: &SegmentPlan) -> PacketSocket {
-    let watched = Watched::new(plan.subnet, &[], &[]);
-    let link = index_of("far");
-    let program = filter::arp(link, &watched, Sampling::default());
-    PacketSocket::open(link, Carries::Arp, &program).unwrap()
-}
-
 fn index() -> LinkIndex {
     index_of("near")
 }
@@ -111,6 +103,7 @@ fn plan() -> SegmentPlan {
         abilities: BTreeMap::from([(IpAddr::V4(VIP), Ability::Serves)]),
         forwarded: BTreeSet::new(),
         addresses: vec![IpAddr::V4(VIP)],
+        watched: sovnet_core::decide::Watched::default(),
     }
 }
 

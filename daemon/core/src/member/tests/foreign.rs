@@ -64,11 +64,15 @@ impl Bench {
     /// The questions for addresses that are nobody's.
     fn decoys(&mut self) -> Vec<IpAddr> {
         let outputs = std::mem::take(&mut self.outputs);
-        let asked = outputs.into_iter().filter_map(|output| match output {
-            Output::Ask { target, .. } if target != ADDRESS && target != PEER => Some(target),
-            _ => None,
-        });
-        asked.collect()
+        let mut asked = Vec::new();
+        for output in outputs {
+            if let Output::Ask { target, .. } = output
+                && ![ADDRESS, PEER].contains(&target)
+            {
+                asked.push(target);
+            }
+        }
+        asked
     }
 }
 
@@ -136,6 +140,8 @@ fn who_answers_for_everything_gets_nothing_and_is_named() {
         for _ in 0..5 {
             bench.hear(mac(9), ADDRESS, OWN, true);
             bench.hear(mac(9), FREE, OWN, true);
+            // To an announcement of ours.
+            bench.hear(mac(9), ADDRESS, ADDRESS, true);
             bench.run(50);
             for decoy in bench.decoys() {
                 bench.hear(mac(9), decoy, OWN, true);

@@ -73,27 +73,27 @@ impl Pair {
         this.member.handle_timeout(now);
         this.claims += this.member.speaking().difference(&spoke).count();
         while let Some(output) = this.member.next_output() {
-            match output {
-                Output::Send { bytes, .. } => other.member.handle_datagram(this.own, &bytes, now),
-                Output::Ask { target, .. } => {
-                    let speaks = other.member.speaking().contains(&target) && other.is_audible;
-                    let answer = match target {
-                        GATEWAY => Some(mac(254)),
-                        _ if target == other.own || speaks => Some(other.mac),
-                        _ => None,
-                    };
-                    if let Some(mac) = answer {
-                        let heard = Heard {
-                            mac,
-                            sender: target,
-                            target: this.own,
-                            is_reply: true,
-                        };
-                        this.member.handle_heard(heard, now);
-                    }
-                }
-                _ => {}
+            if let Output::Send { bytes, .. } = &output {
+                other.member.handle_datagram(this.own, bytes, now);
             }
+            let Output::Ask { target, .. } = output else {
+                continue;
+            };
+            let speaks = other.member.speaking().contains(&target) && other.is_audible;
+            let mac = if target == GATEWAY {
+                mac(254)
+            } else if target == other.own || speaks {
+                other.mac
+            } else {
+                continue;
+            };
+            let heard = Heard {
+                mac,
+                sender: target,
+                target: this.own,
+                is_reply: true,
+            };
+            this.member.handle_heard(heard, now);
         }
     }
 
