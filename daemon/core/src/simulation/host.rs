@@ -46,6 +46,10 @@ pub(crate) enum Packet {
 }
 
 /// What a daemon is told by its own machine; waits while the daemon is paused.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few orders wait at most, for one turn"
+)]
 #[derive(Debug)]
 enum Order {
     Local(BTreeSet<IpAddr>),
