@@ -1,6 +1,7 @@
 //! A status document as text: pure, from the document alone.
 
 mod cluster;
+mod foreign;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -41,11 +42,15 @@ pub(crate) fn table(status: &Status, width: Option<usize>) -> String {
     }
     for segment in &status.segments {
         blocks.push(addresses(segment, width));
+        blocks.push(foreign::conflicts(segment, width));
         blocks.push(nodes(status, segment, width));
     }
     let kubernetes = status.kubernetes.as_ref();
     blocks.extend(kubernetes.map(|part| cluster::services(part, width)));
-    let links = status.segments.iter().map(|s| link(s, width));
+    let links = status
+        .segments
+        .iter()
+        .map(|s| link(s, width) + &foreign::dhcp_lines(s, width));
     let dns = status.dns.iter().map(|dns| dns_lines(dns, width));
     let kubernetes = kubernetes.map(|part| cluster::line(part, width));
     blocks.push(links.chain(dns).chain(kubernetes).collect());
@@ -79,13 +84,14 @@ fn headline(status: &Status) -> String {
     one_line(&line) + "\n"
 }
 
-const ADDRESSES: [Column; 6] = [
+const ADDRESSES: [Column; 7] = [
     column("ADDRESS", 0),
     column("FOR", 2),
     column("HOLDER", 0),
     column("MAC", 3),
-    column("TERM", 4),
+    column("TERM", 5),
     column("SINCE", 1),
+    column("SEEN BY", 4),
 ];
 
 const NODES: [Column; 9] = [
@@ -129,8 +135,22 @@ fn address(address: &Address) -> Row {
             or_dash(address.holder_mac.as_ref()),
             address.term.to_string(),
             millis(address.held_for_ms),
+            seen_by(address),
         ],
         sentence: address.reason.clone(),
+    }
+}
+
+/// "2 of 2": how many of the nodes that could hear the holder do.
+fn seen_by(address: &Address) -> String {
+    let (seen, all) = (
+        address.seen_by.len(),
+        address.seen_by.len() + address.unseen_by.len(),
+    );
+    if all == 0 {
+        "-".to_owned()
+    } else {
+        format!("{seen} of {all}")
     }
 }
 

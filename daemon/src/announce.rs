@@ -23,10 +23,11 @@ use std::time::Duration;
 use futures_util::future::select_all;
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::KernelWish;
+use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
 use sovnet_core::member::{Command, Settings};
-use sovnet_core::names::LinkIndex;
+use sovnet_core::names::{LinkIndex, Mac};
 use sovnet_core::report::LanReport;
 use sovnet_core::time::Moment;
 use thiserror::Error;
@@ -66,6 +67,10 @@ pub(crate) struct Wires {
     pub(crate) wish: watch::Sender<Arc<KernelWish>>,
     /// The LAN side of the status.
     pub(crate) report: watch::Sender<Arc<LanReport>>,
+    /// Hosts that are no nodes and use addresses of ours.
+    pub(crate) occupants: watch::Sender<Arc<Occupants>>,
+    /// Hardware addresses whose vendor people want to know.
+    pub(crate) macs: watch::Sender<Arc<BTreeSet<Mac>>>,
     /// What to keep on disk.
     pub(crate) memories: watch::Sender<Arc<Memories>>,
     /// Grows with every turn.
@@ -305,6 +310,35 @@ impl Announce {
         });
     }
 
+    /// What others do about hosts that are no nodes: Services, vendors.
+    fn publish_foreigners(&self, report: &LanReport) {
+        let mut occupants = Occupants::new();
+        for segment in self.segments.values() {
+            occupants.extend(segment.occupants());
+        }
+        self.wires.occupants.send_if_modified(|current| {
+            let is_news = !occupants::are_same(current, &occupants);
+            if is_news {
+                *current = Arc::new(occupants);
+            }
+            is_news
+        });
+        let segments = report.segments.iter();
+        let macs: BTreeSet<Mac> = segments
+            .flat_map(|segment| {
+                let conflicts = segment.conflicts.iter().map(|conflict| conflict.mac);
+                conflicts.chain(segment.dhcp_servers.iter().map(|server| server.mac))
+            })
+            .collect();
+        self.wires.macs.send_if_modified(|current| {
+            let is_news = **current != macs;
+            if is_news {
+                *current = Arc::new(macs);
+            }
+            is_news
+        });
+    }
+
     fn publish(&mut self) {
         let now = clock::now();
         let addresses: usize = self.segments.values().map(Segment::addresses).sum();
@@ -318,6 +352,7 @@ impl Announce {
         for segment in self.segments.values() {
             segment.report(&mut report, now);
         }
+        self.publish_foreigners(&report);
         self.wires.report.send_replace(Arc::new(report));
     }
 }

@@ -47,7 +47,7 @@ use crate::link;
 use crate::ready::{Keeper, Questions, Watchdog};
 use crate::store::{self, Store};
 use crate::tasks::{TaskSet, error_chain};
-use crate::{Options, clock, journal};
+use crate::{Options, clock, journal, vendor};
 use board::Board;
 use reload::Reload;
 use signals::Signals;
@@ -192,6 +192,7 @@ fn sources(start: &Start, board: &Board) -> Sources {
         lan: board.lan.subscribe(),
         dns: has_dns.then(|| board.dns.subscribe()),
         kubernetes: kubernetes::is_on(start).then(|| board.kubernetes.subscribe()),
+        vendors: board.vendors.subscribe(),
         others: vec![
             board.key_problems.subscribe(),
             board.brain_problems.subscribe(),
@@ -216,6 +217,8 @@ fn spawn_answering(tasks: &mut TaskSet, start: &Start, board: &Board) {
         obstacle: start.obstacle.clone(),
     };
     tasks.spawn("brain", brain.run(tasks.stop()));
+    let vendors = vendor::follow(board.macs.subscribe(), board.vendors.clone(), tasks.stop());
+    tasks.spawn("vendors", vendors);
     if let Some(dns) = &config.dns {
         let facts = Facts {
             links: board.links.subscribe(),

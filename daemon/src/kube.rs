@@ -7,6 +7,7 @@
 //! the Lease writes. `app` runs [`Kube::run`]; nothing here announces or decides.
 
 mod access;
+mod conflict;
 mod lease;
 mod show;
 mod status;
@@ -24,9 +25,10 @@ use sovnet_core::allocate::{self, Verdict};
 use sovnet_core::config::Config;
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::lease::{LOOK_EVERY, Lease};
 use sovnet_core::names::{NodeName, ServiceName};
-use sovnet_core::report::{ApiState, KubernetesReport};
+use sovnet_core::report::{ApiState, KubernetesReport, Vendors};
 use sovnet_core::time::Moment;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +61,10 @@ pub(crate) struct Wires {
     pub(crate) identity: String,
     /// The kernel's facts: what no Service can have.
     pub(crate) links: watch::Receiver<Arc<LinkFacts>>,
+    /// Hosts that are no nodes and use addresses of ours.
+    pub(crate) occupants: watch::Receiver<Arc<Occupants>>,
+    /// Whose products their hardware addresses are.
+    pub(crate) vendors: watch::Receiver<Arc<Vendors>>,
     /// What the cluster says; at start what the disk remembers of it.
     pub(crate) facts: watch::Sender<Arc<ClusterFacts>>,
     /// For the status.
@@ -168,6 +174,8 @@ impl Kube {
             () = stop.cancelled() => Event::Stop,
             changes = changes => Event::Changes(changes),
             Ok(()) = self.wires.links.changed() => Event::Links,
+            Ok(()) = self.wires.occupants.changed() => Event::Links,
+            Ok(()) = self.wires.vendors.changed() => Event::Links,
             () = tokio::time::sleep(next.since(now)) => Event::Deadline,
         }
     }
@@ -314,7 +322,8 @@ impl Kube {
         }
         let links = Arc::clone(&self.wires.links.borrow_and_update());
         let withheld = allocate::withheld(&links, &facts);
-        self.verdicts = allocate::allocate(&self.wires.config, &facts, &withheld);
+        let occupied = occupants::not_given(&self.wires.occupants.borrow_and_update());
+        self.verdicts = allocate::allocate(&self.wires.config, &facts, &withheld, &occupied);
     }
 
     /// Writes what differs, as long as this node may.
@@ -332,6 +341,11 @@ impl Kube {
         };
         let is_done = writer
             .write(&self.verdicts, &mut self.attempts, self.look_at)
+            .await;
+        let occupants = Arc::clone(&self.wires.occupants.borrow());
+        let vendors = Arc::clone(&self.wires.vendors.borrow_and_update());
+        writer
+            .tell_conflicts(&occupants, &vendors, &mut self.attempts)
             .await;
         if !is_done {
             self.write_at.get_or_insert(clock::now() + RETRY_WRITES);

@@ -18,7 +18,6 @@ mod netns;
 mod ready;
 mod store;
 mod tasks;
-#[expect(dead_code, reason = "what reports foreign answers will name it")]
 mod vendor;
 
 use std::io::Write;

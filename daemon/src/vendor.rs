@@ -5,12 +5,19 @@
 //! for one line in a year. It takes some milliseconds of a thread that may block, never of the
 //! latency thread. A file that is missing or strange makes the vendor unknown and is no error.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use sovnet_core::names::Mac;
+use sovnet_core::report::Vendors;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// All registers in one file, of the package `udev`.
 const HWDB: &str = "/usr/lib/udev/hwdb.d/20-OUI.hwdb";
@@ -28,6 +35,12 @@ const LONGEST_LINE: u64 = 1024;
 
 /// A longer name is cut: it is for one line of a terminal.
 const LONGEST_NAME: usize = 60;
+
+/// Vendors that are kept in memory.
+const MAX_KNOWN: usize = 64;
+
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is known about the maker of a hardware address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +72,46 @@ impl fmt::Display for Vendor {
 /// Looks the vendor up. Blocks for some milliseconds: reads files of some megabytes.
 pub(crate) fn of(mac: Mac) -> Vendor {
     look_up(mac, Path::new(HWDB), &REGISTERS.map(Path::new))
+}
+
+/// Looks up whatever appears in `macs`, until `stop`; on a thread that may block, and at most once a
+/// second, since a hostile host can show a new address with every frame.
+///
+/// # Errors
+/// Never: what is not found is told as such.
+pub(crate) async fn follow(
+    mut macs: watch::Receiver<Arc<BTreeSet<Mac>>>,
+    vendors: watch::Sender<Arc<Vendors>>,
+    stop: CancellationToken,
+) -> Result<(), Infallible> {
+    loop {
+        let wanted = Arc::clone(&macs.borrow_and_update());
+        let known = Arc::clone(&vendors.borrow());
+        let wanted: Vec<Mac> = wanted.iter().take(MAX_KNOWN).copied().collect();
+        let found = tokio::task::spawn_blocking(move || -> Vendors {
+            let name = |mac: Mac| known.get(&mac).cloned();
+            wanted
+                .into_iter()
+                .map(|mac| (mac, name(mac).unwrap_or_else(|| of(mac).to_string())))
+                .collect()
+        });
+        if let Ok(found) = found.await {
+            vendors.send_if_modified(|current| {
+                let is_news = **current != found;
+                *current = Arc::new(found);
+                is_news
+            });
+        }
+        let pause = tokio::time::sleep(PAUSE);
+        if stop.run_until_cancelled(pause).await.is_none() {
+            return Ok(());
+        }
+        // Cancel-safe: a change that is not waited for is found at the next look.
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            changed = macs.changed() => if changed.is_err() { return Ok(()) },
+        }
+    }
 }
 
 fn look_up(mac: Mac, hwdb: &Path, registers: &[&Path]) -> Vendor {

@@ -9,6 +9,8 @@
 
 #[path = "netns/cleaning.rs"]
 mod cleaning;
+#[path = "netns/conflict.rs"]
+mod conflict;
 #[path = "netns/gaps.rs"]
 mod gaps;
 #[path = "netns/garbage.rs"]

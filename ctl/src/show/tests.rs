@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect, expect_file};
 use sovnet_control::status::{
-    Address, Dns, Kubernetes, Listener, Peer, Problem, SCHEMA, Segment, Service, Status, Upstream,
-    Zone,
+    Address, Conflict, DhcpServer, Dns, Kubernetes, Listener, Peer, Problem, SCHEMA, Segment,
+    Service, Status, Upstream, Zone,
 };
 
 use super::{exit_code, json, table};
@@ -26,6 +26,8 @@ fn address(last: u8, holder: Option<&str>) -> Address {
         is_local: holder == Some("civil"),
         held_for_ms: 14_520_000,
         reason: "the hash picked it among 2 able nodes".to_owned(),
+        seen_by: Vec::new(),
+        unseen_by: Vec::new(),
     }
 }
 
@@ -101,6 +103,10 @@ pub(crate) fn healthy() -> Status {
             counters: BTreeMap::from([("arp-answered".to_owned(), 7)]),
             turns: None,
             keys: vec!["01020304".to_owned()],
+            conflicts: Vec::new(),
+            dhcp_servers: Vec::new(),
+            pool_addresses_watched: 0,
+            pool_addresses_found_free: 0,
         }],
         dns: Some(dns()),
         kubernetes: None,
@@ -315,9 +321,11 @@ fn an_unhealthy_node_on_eighty_columns() {
         &expect![[r#"
             sovnet 0.1.0 on civil    UNHEALTHY: 1 problem, 1 warning, up 4 h 2 m
 
-              ADDRESS        FOR   HOLDER  MAC  TERM  SINCE    WHY
-            ✗ 192.168.8.240  host  nobody  -    3     4 h 2 m  isolated: this node is silent
-            ✗ 192.168.8.241  dns   nobody  -    3     4 h 2 m  isolated: this node is silent
+              ADDRESS        FOR   HOLDER  MAC  TERM  SINCE    SEEN BY
+            ✗ 192.168.8.240  host  nobody  -    3     4 h 2 m  -
+                isolated: this node is silent
+            ✗ 192.168.8.241  dns   nobody  -    3     4 h 2 m  -
+                isolated: this node is silent
 
               NODE    ADDRESS        STATE     LIVENESS      HEARD     ADDRESSES  VERSION
             ✗ civil   192.168.8.222  isolated  this node     -         0          0.1.0
@@ -417,4 +425,38 @@ fn a_name_from_the_network_cannot_command_the_terminal() {
     status.segments[0].peers[0].reason = "\u{7}".to_owned();
     let text = table(&status, None);
     assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+}
+
+#[test]
+fn who_uses_an_address_of_ours_and_who_gives_addresses_away_is_shown() {
+    let mut status = healthy();
+    let segment = &mut status.segments[0];
+    segment.conflicts.push(Conflict {
+        address: "192.168.8.240".to_owned(),
+        is_announced: true,
+        mac: "00:11:32:01:02:03".to_owned(),
+        vendor: Some("Synology Incorporated".to_owned()),
+        seen_by: "announcement".to_owned(),
+        first_seen_ms_ago: 61_000,
+        last_seen_ms_ago: 1_000,
+        frames: 12,
+        policy: "defend".to_owned(),
+        done: "defended".to_owned(),
+    });
+    segment.dhcp_servers.push(DhcpServer {
+        address: "192.168.8.1".to_owned(),
+        mac: "e4:95:6e:00:00:01".to_owned(),
+        vendor: None,
+        lowest: Some("192.168.8.100".to_owned()),
+        highest: Some("192.168.8.199".to_owned()),
+        last_heard_ms_ago: 5_000,
+        messages: 4,
+    });
+    let screen = table(&status, None);
+    let told = "Synology Incorporated; the address is announced; seen by announcement; defended \
+                (policy defend)";
+    assert!(screen.contains(told), "{screen}");
+    assert!(screen.contains("00:11:32:01:02:03"), "{screen}");
+    let dhcp = "dhcp 192.168.8.1 (e4:95:6e:00:00:01) gave away 192.168.8.100 to 192.168.8.199";
+    assert!(screen.contains(dhcp), "{screen}");
 }

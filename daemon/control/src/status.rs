@@ -68,6 +68,18 @@ pub struct Segment {
     /// The ids of the keys that are accepted, the one that is used first; `00000000` is no key.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// Hosts that are no nodes and use addresses of ours.
+    #[serde(default)]
+    pub conflicts: Vec<Conflict>,
+    /// DHCP servers that were heard.
+    #[serde(default)]
+    pub dhcp_servers: Vec<DhcpServer>,
+    /// How many free addresses of the pools are watched here.
+    #[serde(default)]
+    pub pool_addresses_watched: i64,
+    /// How many of them this node found free when it probed them last; other nodes probe the rest.
+    #[serde(default)]
+    pub pool_addresses_found_free: i64,
 }
 
 /// How late a node's own turns are: a machine with too much to do.
@@ -81,6 +93,50 @@ pub struct Turns {
     pub late_count: i64,
     /// Not run for longer than this, the node takes itself for dead and starts over.
     pub limit_ms: i64,
+}
+
+/// A host that is no node and uses an address of ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+pub struct Conflict {
+    /// The address.
+    pub address: String,
+    /// Whether it is announced, or a free one of a pool.
+    pub is_announced: bool,
+    /// The host's hardware address.
+    pub mac: String,
+    /// Whose product that is; absent while it is looked up.
+    pub vendor: Option<String>,
+    /// What it was last seen by: `announcement`, `answer`, `probe`, or `told` by another node.
+    pub seen_by: String,
+    /// When it was first seen in this episode.
+    pub first_seen_ms_ago: i64,
+    /// When it was last seen.
+    pub last_seen_ms_ago: i64,
+    /// How many frames of it were heard.
+    pub frames: i64,
+    /// `defend`, `yield` or `quarantine`, as the config says.
+    pub policy: String,
+    /// What was done: `noticed`, `defended`, `yielded` or `quarantined`.
+    pub done: String,
+}
+
+/// A DHCP server that was heard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+pub struct DhcpServer {
+    /// Its address.
+    pub address: String,
+    /// Its hardware address, or that of the relay between.
+    pub mac: String,
+    /// Whose product that is; absent while it is looked up.
+    pub vendor: Option<String>,
+    /// The lowest address that it was heard to give away.
+    pub lowest: Option<String>,
+    /// The highest one.
+    pub highest: Option<String>,
+    /// When it was last heard.
+    pub last_heard_ms_ago: i64,
+    /// How many offers and acknowledgements were heard.
+    pub messages: i64,
 }
 
 /// One announced address.
@@ -108,6 +164,13 @@ pub struct Address {
     pub held_for_ms: i64,
     /// Why this holder, or nobody.
     pub reason: String,
+    /// Nodes that hear the holder speak for it: this one by asking about once a minute, the others
+    /// as long as they say nothing else.
+    #[serde(default)]
+    pub seen_by: Vec<String>,
+    /// Nodes that asked three times and heard nothing from the holder.
+    #[serde(default)]
+    pub unseen_by: Vec<String>,
 }
 
 /// One peer.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sovnet_core::config::Detection;
-use sovnet_core::decide::{Ability, SegmentPlan, Sources};
+use sovnet_core::decide::{Ability, SegmentPlan, Sources, Watched};
 use sovnet_core::member::keys::{KeyRing, Secrets};
 use sovnet_core::member::{Identity, Member, Output, Remembered, Settings};
 use sovnet_core::names::{Mac, NodeId};
@@ -91,6 +91,7 @@ fn node(number: usize, nodes: usize, addresses: usize, now: Moment) -> Node {
         abilities,
         forwarded: BTreeSet::new(),
         generation: 0,
+        watched: Watched::default(),
     };
     let seed = [last; 32];
     Node {

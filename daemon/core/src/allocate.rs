@@ -11,7 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::config::{ADDRESSES_MAX, Config, Pool};
+use crate::config::{ADDRESSES_MAX, Config, Conflict, Pool};
 use crate::facts::LinkFacts;
 use crate::facts::cluster::{ClusterFacts, Service, is_for};
 use crate::names::{ServiceName, Subnet};
@@ -43,11 +43,14 @@ pub enum Verdict {
 }
 
 /// Gives addresses. `withheld` are addresses that no Service can have, each with the reason as a
-/// clause about it ("is the gateway's"), see [`withheld`].
+/// clause about it ("is the gateway's"), see [`withheld`]; `occupied` are those that no Service is
+/// given unless it asks for that very one. Who has one of those keeps it, but for the policy
+/// `quarantine`: then it gets another one if there is one.
 pub fn allocate(
     config: &Config,
     cluster: &ClusterFacts,
     withheld: &BTreeMap<IpAddr, String>,
+    occupied: &BTreeMap<IpAddr, String>,
 ) -> BTreeMap<ServiceName, Verdict> {
     let mut ours: Vec<(&ServiceName, &Service)> = cluster
         .services
@@ -59,6 +62,7 @@ pub fn allocate(
     let mut allocation = Allocation {
         config,
         withheld,
+        occupied,
         foreign: foreign(cluster),
         holders: BTreeMap::new(),
         given: BTreeMap::new(),
@@ -142,6 +146,7 @@ fn is_host(subnet: &Subnet) -> bool {
 struct Allocation<'a> {
     config: &'a Config,
     withheld: &'a BTreeMap<IpAddr, String>,
+    occupied: &'a BTreeMap<IpAddr, String>,
     /// Addresses in the status of Services that are another controller's.
     foreign: BTreeMap<IpAddr, &'a ServiceName>,
     /// Who has an address.
@@ -219,6 +224,14 @@ impl<'a> Allocation<'a> {
         })
     }
 
+    /// Whether what the Service has is to be exchanged: of another pool than it asks for, or used
+    /// by a host that is no node.
+    fn is_to_leave(&self, service: &Service, address: Ipv4Addr) -> bool {
+        let is_quarantined = self.config.announce.conflict == Conflict::Quarantine
+            && self.occupied.contains_key(&IpAddr::V4(address));
+        is_quarantined || self.is_of_wrong_pool(service, address)
+    }
+
     /// What stands in the status stays, unless somebody older has it or the config forbids it.
     fn keep(&mut self, name: &'a ServiceName, service: &Service) {
         let mut assigned = service.assigned.iter();
@@ -243,7 +256,7 @@ impl<'a> Allocation<'a> {
         let has = self.given.get(name).copied();
         let found = match (self.wanted(name, service), has) {
             (Some((address, _)), _) => Some(address),
-            (None, Some(has)) if !self.is_of_wrong_pool(service, has) => None,
+            (None, Some(has)) if !self.is_to_leave(service, has) => None,
             (None, _) => self.first_free(name, service).ok(),
         };
         let Some(address) = found.filter(|found| has != Some(*found)) else {
@@ -302,7 +315,7 @@ impl<'a> Allocation<'a> {
         }
         let given = self.given.get(name).copied();
         let Some((address, _)) = self.wanted(name, service) else {
-            let given = given.filter(|given| self.is_of_wrong_pool(service, *given))?;
+            let given = given.filter(|given| self.is_to_leave(service, *given))?;
             let why = self.first_free(name, service).err()?;
             return Some(format!("{why}, so it keeps {given}"));
         };
@@ -355,6 +368,7 @@ impl<'a> Allocation<'a> {
         let free = addresses.find(|address| {
             !self.holders.contains_key(address)
                 && !self.config.reserves.contains_key(&IpAddr::V4(*address))
+                && !self.occupied.contains_key(&IpAddr::V4(*address))
                 && self.obstacle(name, service, *address).is_none()
         });
         free.ok_or_else(|| match pools.as_slice() {

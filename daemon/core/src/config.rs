@@ -17,6 +17,7 @@ mod values;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -88,6 +89,8 @@ pub struct Announce {
     pub links: Vec<LinkPattern>,
     /// How soon a silent node is taken for dead.
     pub detection: Detection,
+    /// What is done when another machine uses an address of ours.
+    pub conflict: Conflict,
 }
 
 /// How soon a silent node is taken for dead (ELECTION section 5). Nodes with different profiles work
@@ -101,6 +104,31 @@ pub enum Detection {
     Fast,
     /// Each 100 ms; dead after 400 ms.
     Slow,
+}
+
+/// What is done when a machine that is no node uses an address that is announced (RFC 5227 section
+/// 2.4). Whatever is chosen, it is noticed, and told with the machine's hardware address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conflict {
+    /// The address is announced again, at most once in ten seconds, and never given up.
+    #[default]
+    Defend,
+    /// It is announced again once; if the machine goes on, the address is left to it until it has
+    /// been silent for a minute.
+    Yield,
+    /// As `Yield`, but for five minutes, and a Service that does not ask for this very address gets
+    /// another one.
+    Quarantine,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Conflict::Defend => "defend",
+            Conflict::Yield => "yield",
+            Conflict::Quarantine => "quarantine",
+        })
+    }
 }
 
 /// `[[address]]`: an address with no Kubernetes behind it.

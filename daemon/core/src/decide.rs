@@ -6,6 +6,7 @@
 
 mod findings;
 mod kernel;
+pub mod watched;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::facts::cluster::ClusterFacts;
 use crate::facts::{Link, LinkAddress, LinkFacts};
 use crate::names::{LinkIndex, LinkName, Mac, NodeName, ServiceName, Subnet};
 use crate::report::Problem;
+pub use watched::Watched;
 
 /// How able a node is to serve an address (ELECTION section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -83,6 +85,8 @@ pub struct SegmentPlan {
     pub forwarded: BTreeSet<IpAddr>,
     /// All addresses of this segment, those that are withheld among them.
     pub addresses: Vec<IpAddr>,
+    /// What is looked after beside them.
+    pub watched: Watched,
 }
 
 impl SegmentPlan {
@@ -159,7 +163,8 @@ pub fn decide(known: &Known<'_>) -> Decision {
         let Some(link) = links.links.get(&index) else {
             continue;
         };
-        if let Some(plan) = plan(config, link, &addresses, &mut decision.problems) {
+        if let Some(mut plan) = plan(config, link, &addresses, &mut decision.problems) {
+            plan.watched = watched::watched(known, &pools_of(&addresses), &plan);
             decision.segments.insert(index, plan);
         }
     }
@@ -302,6 +307,7 @@ fn plan(
         abilities: BTreeMap::new(),
         forwarded: BTreeSet::new(),
         addresses: Vec::new(),
+        watched: Watched::default(),
     };
     let at_best = if link.is_up {
         Ability::Serves
@@ -339,6 +345,12 @@ fn plan(
         problems.push(findings::link_down(link, &plan));
     }
     Some(plan)
+}
+
+/// The first addresses of the ranges that belong to the link.
+fn pools_of(addresses: &[Wanted]) -> BTreeSet<IpAddr> {
+    let pools = addresses.iter().filter(|entry| entry.kind == Kind::Pool);
+    pools.map(|entry| entry.address).collect()
 }
 
 /// A link's own addresses that count: of each family the one to speak from, with its subnet.

@@ -9,6 +9,7 @@ pub mod allocate;
 pub mod approve;
 pub mod config;
 pub mod decide;
+pub mod dhcp;
 pub mod facts;
 pub mod frame;
 #[cfg(any(test, feature = "fuzzing"))]

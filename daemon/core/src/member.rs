@@ -8,9 +8,12 @@
 
 mod addresses;
 mod claims;
+mod conflict;
 mod detector;
 mod evidence;
 mod explain;
+mod findings;
+mod foreign;
 mod join;
 pub mod keys;
 mod leave;
@@ -20,10 +23,13 @@ mod outbox;
 mod pages;
 mod peer;
 pub mod placement;
+mod prober;
+mod proxy;
 mod punctuality;
 mod relay;
 mod rng;
 pub(crate) mod rules;
+mod selftest;
 mod session;
 mod state;
 mod stated;
@@ -39,13 +45,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use addresses::Addresses;
+use conflict::Conflicts;
+use findings::Echoes;
 use keys::KeyRing;
 use pages::Pages;
 use peer::Peer;
+use prober::Prober;
+use proxy::Proxies;
 use punctuality::Punctuality;
 use relay::Relays;
 use rng::Rng;
 use rules::Rule;
+use selftest::SelfTest;
 use state::Watch;
 use strangers::Strangers;
 use timers::Timers;
@@ -164,6 +175,9 @@ pub enum Output {
         /// Where it was last.
         mac: Option<Mac>,
     },
+    /// Ask without a sender whether `target` is free (RFC 5227 section 2.1.1, RFC 4862 section
+    /// 5.4.2).
+    Probe(IpAddr),
     /// Announce this address again now (R6); it is already spoken for.
     Announce(IpAddr),
     /// [`Member::speaking`] or [`Member::wanted_local`] changed.
@@ -209,6 +223,12 @@ pub struct Member {
     /// Addresses from the config whose identity was not heard yet.
     expected: BTreeSet<IpAddr>,
     strangers: Strangers,
+    /// Hosts that are no nodes and use addresses of ours.
+    conflicts: Conflicts,
+    proxies: Proxies,
+    prober: Prober,
+    echoes: Echoes,
+    selftest: SelfTest,
     /// A second machine with this node's identity (S5).
     double: Option<Peer>,
     addresses: Addresses,
@@ -257,6 +277,11 @@ impl Member {
             peers: BTreeMap::new(),
             expected,
             strangers: Strangers::default(),
+            conflicts: Conflicts::default(),
+            proxies: Proxies::default(),
+            prober: Prober::default(),
+            echoes: Echoes::default(),
+            selftest: SelfTest::default(),
             double: None,
             addresses: Addresses::default(),
             local: BTreeSet::new(),
@@ -361,6 +386,8 @@ impl Member {
         self.watch_peers(now);
         self.watch_state(now);
         self.ask_strangers(now);
+        self.watch_foreigners(now);
+        self.test_wire(now);
         self.decide_addresses(now);
         self.publish(now);
     }
@@ -373,7 +400,11 @@ impl Member {
         let beat = (self.next_beat, "heartbeat");
         let fine = self.next_question().map(|at| (at, "question"));
         let silent = self.next_silence().map(|at| (at, "silence"));
-        [Some(beat), fine, silent].into_iter().flatten().min()
+        let settled = self.proxies.next_at().map(|at| (at, "proxy question"));
+        [Some(beat), fine, silent, settled]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What to do next.

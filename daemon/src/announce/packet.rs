@@ -26,10 +26,6 @@ pub(crate) enum Carries {
     /// Neighbour discovery of IPv6.
     Ndp,
     /// Offers and acknowledgements of DHCP servers.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "what watches for DHCP servers will open it")
-    )]
     Dhcp,
 }
 

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sovnet_core::decide::{Ability, SegmentPlan};
+use sovnet_core::dhcp::DhcpWatcher;
 use sovnet_core::facts::KernelWish;
+use sovnet_core::facts::occupants::Occupants;
+use sovnet_core::frame::dhcp;
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::{Command, LogLine, Member, Output, Remembered, Settings, Wake};
 use sovnet_core::names::{LinkIndex, LinkName};
@@ -55,6 +58,7 @@ struct Running {
     member: Member,
     speaker: Speaker,
     wire: Wire,
+    dhcp: DhcpWatcher,
     heartbeats: HeartbeatSocket,
     /// Addresses, gateway or peers may have changed since speaker and sockets were told.
     is_elsewise: bool,
@@ -177,7 +181,7 @@ impl Segment {
         if running.is_elsewise {
             running.look_around(&self.plan, settings, now);
         }
-        running.read(now);
+        running.read(&self.plan, now);
         if !Arc::ptr_eq(&running.local, local) {
             running.local = Arc::clone(local);
             running.member.handle_local(local, now);
@@ -188,6 +192,7 @@ impl Segment {
             match output {
                 Output::Send { to, bytes } => running.send(to, &bytes),
                 Output::Ask { target, mac } => running.speaker.ask(target, mac),
+                Output::Probe(address) => running.speaker.probe(address),
                 Output::Announce(address) => running.speaker.announce_again(address, now),
                 Output::ClaimsChanged => did.kernel_changed = true,
                 Output::NeighboursChanged => {
@@ -218,6 +223,14 @@ impl Segment {
             .map(|running| running.member.remembered())
     }
 
+    /// Hosts that are no nodes and use addresses of ours.
+    pub(super) fn occupants(&self) -> Occupants {
+        let running = self.running.as_ref();
+        running
+            .map(|running| running.member.occupants())
+            .unwrap_or_default()
+    }
+
     pub(super) fn report(&self, report: &mut LanReport, now: Moment) {
         if let Some(trouble) = &self.trouble {
             report.problems.push(Problem {
@@ -231,6 +244,10 @@ impl Segment {
         }
         let Some(running) = &self.running else { return };
         let mut segment = running.member.report(now);
+        segment.dhcp_servers = running.dhcp.report();
+        segment
+            .problems
+            .extend(running.dhcp.problems(&self.plan, now));
         segment.counters.extend(running.speaker.counters());
         segment.counters.extend(
             running
@@ -260,6 +277,7 @@ impl Segment {
                     member,
                     speaker,
                     wire,
+                    dhcp: DhcpWatcher::default(),
                     heartbeats,
                     is_elsewise: true,
                     retry_at: None,
@@ -323,7 +341,7 @@ impl Running {
     }
 
     /// R2, then everything that has arrived.
-    fn read(&mut self, now: Moment) {
+    fn read(&mut self, plan: &SegmentPlan, now: Moment) {
         if self.member.handle_wake(now) == Wake::ThrowQueuesAway {
             let thrown = self.wire.drain() + self.heartbeats.drain();
             self.speaker.reset();
@@ -342,7 +360,17 @@ impl Running {
                     member.handle_heard(heard, now);
                     false
                 }
+                Handled::Ignored("arp-own-frame" | "ndp-own-frame") => {
+                    member.handle_own_frame(now);
+                    false
+                }
                 Handled::Ignored(_) => false,
+            }
+        });
+        let dhcp = &mut self.dhcp;
+        self.wire.read_dhcp(READS_PER_TURN, |frame| {
+            if let Ok(frame) = dhcp::parse(frame) {
+                dhcp.handle_frame(&frame, plan, now);
             }
         });
         let mut buffer = [0; BUFFER];

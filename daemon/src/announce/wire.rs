@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
 use socket2::SockFilter;
+use sovnet_core::config::range::AddressRange;
 use sovnet_core::decide::SegmentPlan;
 use sovnet_core::frame::{ethernet, ndp};
 use sovnet_core::names::LinkIndex;
@@ -31,6 +32,9 @@ pub(super) struct Wire {
     arp: Ear,
     /// Only on a segment that has to do with IPv6: its filter sees every IPv6 packet of the link.
     ndp: Option<Ear>,
+    /// What DHCP servers say, where IPv4 is announced or may be: its filter sees every IPv4 packet
+    /// of the link. A kernel that gives no such socket costs evidence and nothing else.
+    dhcp: Option<PacketSocket>,
     groups: Groups,
 }
 
@@ -49,8 +53,10 @@ impl Wire {
             watched,
             arp,
             ndp: None,
+            dhcp: None,
             groups: Groups::new(link),
         };
+        wire.follow_dhcp(plan);
         wire.follow_ipv6(plan, now)?;
         Ok(wire)
     }
@@ -73,7 +79,23 @@ impl Wire {
             }
             self.watched = watched;
         }
+        self.follow_dhcp(plan);
         self.follow_ipv6(plan, now)
+    }
+
+    fn follow_dhcp(&mut self, plan: &SegmentPlan) {
+        let mut firsts = plan.watched.ranges.iter().map(AddressRange::first);
+        let is_wanted =
+            plan.addresses.iter().any(IpAddr::is_ipv4) || firsts.any(|first| first.is_ipv4());
+        if !is_wanted {
+            self.dhcp = None;
+        } else if self.dhcp.is_none() {
+            let program = filter::dhcp(self.link);
+            match PacketSocket::open(self.link, Carries::Dhcp, &program) {
+                Ok(socket) => self.dhcp = Some(socket),
+                Err(error) => log::debug!(error:% = error; "DHCP servers are not watched"),
+            }
+        }
     }
 
     fn follow_ipv6(&mut self, plan: &SegmentPlan, now: Moment) -> Result<(), PacketError> {
@@ -97,7 +119,20 @@ impl Wire {
     /// Futures that end when a socket has input.
     pub(super) fn readable(&self) -> impl Iterator<Item = impl Future<Output = io::Result<()>>> {
         let ears = std::iter::once(&self.arp).chain(&self.ndp);
-        ears.map(|ear| ear.socket.readable())
+        let sockets = ears.map(|ear| &ear.socket).chain(&self.dhcp);
+        sockets.map(PacketSocket::readable)
+    }
+
+    /// Hands over what DHCP servers said, at most so many frames.
+    pub(super) fn read_dhcp(&self, at_most: usize, mut handle: impl FnMut(&[u8])) {
+        let Some(socket) = &self.dhcp else { return };
+        let mut buffer = [0; super::segment::BUFFER];
+        for _ in 0..at_most {
+            let Some(length) = socket.recv(&mut buffer) else {
+                break;
+            };
+            handle(&buffer[..length]);
+        }
     }
 
     /// Hands over what waits, at most so many frames of each protocol; the handler says whether a
@@ -144,7 +179,8 @@ impl Wire {
     /// Throws away what waits to be received (R2); how many frames.
     pub(super) fn drain(&self) -> usize {
         let ears = std::iter::once(&self.arp).chain(&self.ndp);
-        ears.map(|ear| ear.socket.drain()).sum()
+        let sockets = ears.map(|ear| &ear.socket).chain(&self.dhcp);
+        sockets.map(PacketSocket::drain).sum()
     }
 }
 
@@ -195,6 +231,13 @@ fn watched(plan: &SegmentPlan, around: &Surroundings) -> Watched {
         .copied()
         .chain(own.flatten())
         .map(single)
+        // Who has a free address is to be known before a Service gets it.
+        .chain(
+            plan.watched
+                .ranges
+                .iter()
+                .map(|range| (range.first(), range.last())),
+        )
         .collect();
     let senders = around.peers.iter().chain(&around.gateway).copied();
     let senders: Vec<_> = senders.map(single).collect();

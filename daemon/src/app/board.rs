@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::occupants::Occupants;
 use sovnet_core::facts::{KernelWish, LinkFacts};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
-use sovnet_core::report::{DnsReport, KubernetesReport, LanReport, Problem};
+use sovnet_core::names::Mac;
+use sovnet_core::report::{DnsReport, KubernetesReport, LanReport, Problem, Vendors};
 use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
 
@@ -38,6 +40,11 @@ pub(super) struct Board {
     pub(super) services: Shared<ServiceAddresses>,
     pub(super) kubernetes: Shared<KubernetesReport>,
     pub(super) cluster_store_problems: Shared<Vec<Problem>>,
+    /// Hosts that are no nodes and use addresses of ours.
+    pub(super) occupants: Shared<Occupants>,
+    /// Hardware addresses, and whose products they are.
+    pub(super) macs: Shared<BTreeSet<Mac>>,
+    pub(super) vendors: Shared<Vendors>,
     pub(super) announcing: Progress,
     pub(super) answering: Progress,
 }
@@ -61,6 +68,9 @@ impl Board {
             services: Shared::default(),
             kubernetes: Shared::default(),
             cluster_store_problems: Shared::default(),
+            occupants: Shared::default(),
+            macs: Shared::default(),
+            vendors: Shared::default(),
             announcing: Progress::default(),
             answering: Progress::default(),
         }

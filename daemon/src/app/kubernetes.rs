@@ -41,6 +41,8 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
         kubeconfig: kubernetes.kubeconfig.clone().unwrap_or(joined),
         identity: format!("{}_{}", start.info.name, start.life),
         links: board.links.subscribe(),
+        occupants: board.occupants.subscribe(),
+        vendors: board.vendors.subscribe(),
         facts: board.cluster.clone(),
         report: board.kubernetes.clone(),
     };

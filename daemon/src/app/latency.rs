@@ -32,6 +32,8 @@ pub(super) fn start(
         commands,
         wish: board.wish.clone(),
         report: board.lan.clone(),
+        occupants: board.occupants.clone(),
+        macs: board.macs.clone(),
         memories: board.memories.clone(),
         progress: Arc::clone(&board.announcing),
     };

@@ -8,8 +8,9 @@ use sovnet_control::status as message;
 use sovnet_core::config::Purpose;
 use sovnet_core::facts::cluster::TrafficPolicy;
 use sovnet_core::report::{
-    AddressReport, DetectionReport, DnsReport, Holder, KubernetesReport, PeerReport, Problem,
-    Report, SegmentReport, ServiceReport, Severity, SuspicionReport, UpstreamReport,
+    AddressReport, ConflictReport, DetectionReport, DhcpServerReport, DnsReport, Holder,
+    KubernetesReport, PeerReport, Problem, Report, SegmentReport, ServiceReport, Severity,
+    SuspicionReport, UpstreamReport, Vendors,
 };
 use sovnet_core::time::Moment;
 
@@ -17,6 +18,7 @@ use sovnet_core::time::Moment;
 pub(super) fn status(
     report: &Report,
     counters: &BTreeMap<&'static str, u64>,
+    vendors: &Vendors,
     now: Moment,
 ) -> message::Status {
     let node = &report.node;
@@ -30,7 +32,7 @@ pub(super) fn status(
         health_reason: report.health_reason.clone(),
         config_file: node.config_file.clone(),
         uptime_ms: millis(now.since(node.started_at)),
-        segments: segments.map(|s| segment(report, s, now)).collect(),
+        segments: segments.map(|s| segment(report, s, vendors, now)).collect(),
         dns: report.dns.as_ref().map(dns),
         kubernetes: report.kubernetes.as_ref().map(|part| kubernetes(part, now)),
         problems: report.problems.iter().map(problem).collect(),
@@ -38,7 +40,14 @@ pub(super) fn status(
     }
 }
 
-fn segment(report: &Report, segment: &SegmentReport, now: Moment) -> message::Segment {
+fn segment(
+    report: &Report,
+    segment: &SegmentReport,
+    vendors: &Vendors,
+    now: Moment,
+) -> message::Segment {
+    let conflicts = segment.conflicts.iter();
+    let servers = segment.dhcp_servers.iter();
     let addresses = segment.addresses.iter();
     message::Segment {
         link: segment.link.to_string(),
@@ -59,7 +68,42 @@ fn segment(report: &Report, segment: &SegmentReport, now: Moment) -> message::Se
             limit_ms: millis(segment.lateness.limit),
         }),
         keys: segment.keys.iter().map(ToString::to_string).collect(),
+        conflicts: conflicts.map(|one| conflict(one, vendors, now)).collect(),
+        dhcp_servers: servers.map(|one| dhcp_server(one, vendors, now)).collect(),
+        pool_addresses_watched: size(segment.free.0),
+        pool_addresses_found_free: size(segment.free.1),
     }
+}
+
+fn conflict(conflict: &ConflictReport, vendors: &Vendors, now: Moment) -> message::Conflict {
+    message::Conflict {
+        address: conflict.address.to_string(),
+        is_announced: conflict.is_announced,
+        mac: conflict.mac.to_string(),
+        vendor: vendors.get(&conflict.mac).cloned(),
+        seen_by: conflict.sighting.to_string(),
+        first_seen_ms_ago: millis(now.since(conflict.first)),
+        last_seen_ms_ago: millis(now.since(conflict.last)),
+        frames: count(conflict.count),
+        policy: conflict.policy.to_string(),
+        done: conflict.handling.to_string(),
+    }
+}
+
+fn dhcp_server(server: &DhcpServerReport, vendors: &Vendors, now: Moment) -> message::DhcpServer {
+    message::DhcpServer {
+        address: server.address.to_string(),
+        mac: server.mac.to_string(),
+        vendor: vendors.get(&server.mac).cloned(),
+        lowest: server.range.map(|(lowest, _)| lowest.to_string()),
+        highest: server.range.map(|(_, highest)| highest.to_string()),
+        last_heard_ms_ago: millis(now.since(server.last)),
+        messages: count(server.count),
+    }
+}
+
+fn size(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Address {
@@ -86,6 +130,8 @@ fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Ad
         is_local: address.is_local,
         held_for_ms: millis(now.since(address.since)),
         reason: address.reason.clone(),
+        seen_by: address.seen_by.clone(),
+        unseen_by: address.unseen_by.clone(),
     }
 }
 

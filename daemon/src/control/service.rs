@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sovnet_control::message::{CommandReply, ControlError, StatusReply};
 use sovnet_control::status::{
-    Address, Dns, Listener, Peer as PeerStatus, Problem, Segment, Status, Upstream, Zone,
+    Address, Conflict, DhcpServer, Dns, Listener, Peer as PeerStatus, Problem, Segment, Status,
+    Upstream, Zone,
 };
 use sovnet_core::member::Command;
 use sovnet_core::time::Moment;
@@ -73,7 +74,7 @@ pub(super) struct Desk {
 /// Status of, and commands to, a node of sovnet.
 #[zlink::service(
     interface = "internal.sovnet.Control",
-    types = [Status, Segment, Address, PeerStatus, Dns, Listener, Zone, Upstream, Problem],
+    types = [Status, Segment, Address, Conflict, DhcpServer, PeerStatus, Dns, Listener, Zone, Upstream, Problem],
     vendor = "sovnet",
     product = "sovnetd",
     version = env!("CARGO_PKG_VERSION")
@@ -86,8 +87,9 @@ impl Desk {
         let now = clock::now();
         let report = self.shared.sources.report(now);
         let counters = self.shared.counters.snapshot();
+        let vendors = std::sync::Arc::clone(&self.shared.sources.vendors.borrow());
         StatusReply {
-            status: render::status(&report, &counters, now),
+            status: render::status(&report, &counters, &vendors, now),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sovnet_core::report::{
-    DnsReport, KubernetesReport, LanReport, NodeInfo, Parts, Problem, Report, build,
+    DnsReport, KubernetesReport, LanReport, NodeInfo, Parts, Problem, Report, Vendors, build,
 };
 use sovnet_core::time::Moment;
 use tokio::sync::watch;
@@ -19,6 +19,8 @@ pub(crate) struct Sources {
     pub(crate) dns: Option<watch::Receiver<Arc<DnsReport>>>,
     /// Kubernetes; none if it is switched off.
     pub(crate) kubernetes: Option<watch::Receiver<Arc<KubernetesReport>>>,
+    /// Whose products the hardware addresses are.
+    pub(crate) vendors: watch::Receiver<Arc<Vendors>>,
     /// What others found: the decision, the kernel, the store.
     pub(crate) others: Vec<watch::Receiver<Arc<Vec<Problem>>>>,
 }

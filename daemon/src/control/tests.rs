@@ -69,6 +69,7 @@ fn sources(idle: Option<&str>) -> (Sources, watch::Sender<Arc<LanReport>>) {
         lan,
         dns: None,
         kubernetes: None,
+        vendors: watch::channel(Arc::default()).1,
         others: Vec::new(),
     };
     (sources, lan_tx)

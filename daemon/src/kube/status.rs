@@ -15,6 +15,7 @@ use sovnet_core::lease::{Lease, REQUEST_MAX};
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::time::Moment;
 
+use super::conflict::Told;
 use super::lease::{MANAGER, no_answer_within};
 use super::translate;
 use super::trouble::text;
@@ -31,6 +32,8 @@ pub(super) struct Attempts {
     writes: BTreeMap<ServiceName, Attempt>,
     /// The last Warning about a Service: its uid and the text.
     told: BTreeMap<ServiceName, (String, String)>,
+    /// The last conflict that was told of a Service.
+    pub(super) conflicts: BTreeMap<ServiceName, Told>,
     /// When the API last forbade a write.
     forbidden_at: Option<Moment>,
 }
@@ -144,6 +147,7 @@ impl Attempts {
     fn forget_gone(&mut self, verdicts: &BTreeMap<ServiceName, Verdict>) {
         self.writes.retain(|name, _| verdicts.contains_key(name));
         self.told.retain(|name, _| verdicts.contains_key(name));
+        self.conflicts.retain(|name, _| verdicts.contains_key(name));
     }
 }
 
@@ -289,7 +293,7 @@ impl Writer<'_> {
         attempts.told.insert(name.clone(), told);
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         name: &ServiceName,
         service: &cluster::Service,

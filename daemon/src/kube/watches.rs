@@ -3,6 +3,7 @@
 //! Each kind is swapped as a whole when its list is complete; a relist in between shows the old one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, SelectAll};
@@ -317,6 +318,15 @@ impl Watches {
     /// A Service as it was last seen, with its version.
     pub(super) fn seen(&self, name: &ServiceName) -> Option<&(cluster::Service, String)> {
         self.services.objects.get(name)
+    }
+
+    /// The Services of ours that have this address.
+    pub(super) fn names_with(&self, address: IpAddr) -> Vec<ServiceName> {
+        let having =
+            self.services.objects.iter().filter(|(_, (service, _))| {
+                service.is_ours() && service.assigned.contains(&address)
+            });
+        having.map(|(name, _)| name.clone()).collect()
     }
 }
 

@@ -105,8 +105,67 @@ fn check_with(text: &str, withheld: &[(&str, &str)], services: &[&str], expected
         .iter()
         .map(|(address, why)| (address.parse().unwrap(), (*why).to_owned()))
         .collect();
-    let verdicts = allocate(&config_of(text), &cluster_of(services), &withheld);
+    let none = BTreeMap::new();
+    let verdicts = allocate(&config_of(text), &cluster_of(services), &withheld, &none);
     expected.assert_eq(&show(&verdicts));
+}
+
+/// With 192.0.2.10 in use by a host that is no node.
+fn check_occupied(policy: &str, services: &[&str], expected: Expect) {
+    let text = CONFIG.replacen("[cluster]", &format!("[announce]\n{policy}\n[cluster]"), 1);
+    let occupied = BTreeMap::from([("192.0.2.10".parse().unwrap(), "is used".to_owned())]);
+    let none = BTreeMap::new();
+    let verdicts = allocate(&config_of(&text), &cluster_of(services), &none, &occupied);
+    expected.assert_eq(&show(&verdicts));
+}
+
+#[test]
+fn what_a_host_uses_is_given_to_nobody_who_does_not_ask_for_it() {
+    check_occupied(
+        "",
+        &["web", "mail ip=192.0.2.10"],
+        expect![[r#"
+            mail: 192.0.2.10 of lan, note asks for it
+            web: 192.0.2.13 of lan, first free address of the pool lan
+        "#]],
+    );
+}
+
+#[test]
+fn only_quarantine_takes_an_address_from_who_has_it_and_only_for_another_one() {
+    for policy in ["", "conflict = \"yield\""] {
+        check_occupied(
+            policy,
+            &["web has=192.0.2.10"],
+            expect![[r#"
+                web: 192.0.2.10 of lan, it has had it
+            "#]],
+        );
+    }
+    let quarantine = "conflict = \"quarantine\"";
+    check_occupied(
+        quarantine,
+        &["web has=192.0.2.10", "mail has=192.0.2.13"],
+        expect![[r#"
+            mail: 192.0.2.13 of lan, it has had it
+            web: 198.51.100.21 of guests, first free address of the pool guests
+        "#]],
+    );
+    check_occupied(
+        quarantine,
+        &["web has=192.0.2.10 pool=lan", "mail has=192.0.2.13"],
+        expect![[r#"
+            mail: 192.0.2.13 of lan, it has had it
+            web: 192.0.2.10 of lan, it has had it; BUT the pool lan has no free address, so it keeps 192.0.2.10
+        "#]],
+    );
+    check_occupied(
+        quarantine,
+        &["web has=192.0.2.10 ip=192.0.2.10"],
+        expect![[r#"
+            web: 192.0.2.10 of lan, note asks for it
+        "#]],
+    );
 }
 
 fn check(services: &[&str], expected: Expect) {
@@ -362,7 +421,12 @@ fn nodes_announce_5000_addresses_and_no_more() {
     let mut services: Vec<&str> = names.iter().map(String::as_str).collect();
     services[5_005] = "s5005 has=10.9.9.9";
     services[5_004] = "s5004 ip=10.8.8.8";
-    let verdicts = allocate(&config_of(text), &cluster_of(&services), &BTreeMap::new());
+    let verdicts = allocate(
+        &config_of(text),
+        &cluster_of(&services),
+        &BTreeMap::new(),
+        &BTreeMap::new(),
+    );
     let shown = show(&verdicts);
     let lines: Vec<&str> = shown.lines().skip(4_996).collect();
     expect![[r#"

@@ -16,8 +16,8 @@ use toml::Spanned;
 use super::problem::{Problems, Wrong, clip};
 use super::range::special;
 use super::spec::{AnnounceSpec, ClusterSpec, PushSpec, Spec};
-use super::values::{Component, Conflict, FailBack};
-use super::{Announce, Cluster, Config, Kubernetes, PEERS_MAX, PORT_DEFAULT};
+use super::values::{Component, FailBack};
+use super::{Announce, Cluster, Config, Conflict, Kubernetes, PEERS_MAX, PORT_DEFAULT};
 
 /// Checks the whole file.
 pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
@@ -168,24 +168,14 @@ impl Checker<'_, '_> {
         let links = spec.links.entries();
         let places = links.iter().map(|link| (link.span(), link.get_ref()));
         self.refuse_repeated("[announce] links:", places);
-        let others = [
-            (
-                spec.fail_back
-                    .written()
-                    .filter(|f| *f.get_ref() != FailBack::Never)
-                    .map(Spanned::span),
-                "fail-back",
-                "never fails back",
-            ),
-            (
-                spec.conflict
-                    .written()
-                    .filter(|c| *c.get_ref() != Conflict::Defend)
-                    .map(Spanned::span),
-                "conflict",
-                "always defends its addresses",
-            ),
-        ];
+        let others = [(
+            spec.fail_back
+                .written()
+                .filter(|f| *f.get_ref() != FailBack::Never)
+                .map(Spanned::span),
+            "fail-back",
+            "never fails back",
+        )];
         for (span, key, what) in others {
             if let Some(span) = span {
                 let text = clip(self.problems.text_at(span));
@@ -196,6 +186,10 @@ impl Checker<'_, '_> {
         Announce {
             links: links.iter().map(|link| link.get_ref().clone()).collect(),
             detection: spec.detection.value().copied().unwrap_or_default(),
+            conflict: spec
+                .conflict
+                .written()
+                .map_or_else(Conflict::default, |conflict| *conflict.get_ref()),
         }
     }
 

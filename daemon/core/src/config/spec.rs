@@ -17,9 +17,9 @@ use super::range::AddressRange;
 use super::reference::{Key, Section};
 use super::tree::{Entries, Field, FromToml, Value, field, refuse_unknown, section, table_of};
 use super::values::{
-    Component, Conflict, DayTime, Endpoint, FailBack, Label, Mail, ObjectName, Source, Upstream,
+    Component, DayTime, Endpoint, FailBack, Label, Mail, ObjectName, Source, Upstream,
 };
-use super::{Detection, Purpose};
+use super::{Conflict, Detection, Purpose};
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
 /// Values in a list, each with its place.
@@ -91,8 +91,11 @@ section! {
         /// `"never"`, `{ after = "10m" }` or `{ between = ["03:00", "05:00"] }`. This version acts
         /// on the default only. Default: `"never"`.
         "fail-back" fail_back: FailBack,
-        /// What to do when another machine uses an address of ours: `"defend"`, `"yield"` or
-        /// `"quarantine"`. This version acts on the default only. Default: `"defend"`.
+        /// What to do when another machine uses an address of ours. `"defend"`: announce it again,
+        /// at most once in ten seconds. `"yield"`: announce it again once, and leave it to a machine
+        /// that goes on until that has been silent for a minute. `"quarantine"`: the same for five
+        /// minutes, and a Service that has it gets another one, unless it asks for this very one.
+        /// Default: `"defend"`.
         "conflict" conflict: Conflict,
     }
 }

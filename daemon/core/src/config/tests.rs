@@ -227,6 +227,7 @@ fn what_is_correct_but_not_acted_on_yet_is_said() {
         "#,
     );
     assert_eq!(config.cluster.peers.len(), 2);
+    assert_eq!(config.announce.conflict, Conflict::Yield);
     assert_eq!(config.addresses.len(), 1);
     assert_eq!(config.announce.detection, Detection::Fast);
     let dns = config.dns.expect("DNS is on");
@@ -234,7 +235,6 @@ fn what_is_correct_but_not_acted_on_yet_is_said() {
     assert_eq!(dns.listen.len(), 1);
     expect![[r#"
         [announce] fail-back = { between = ["03:00", "05:00"] }: this version never fails back
-        [announce] conflict = "yield": this version always defends its addresses
         [[pool]] small (192.168.8.240/29 = 192.168.8.240-192.168.8.247, 8 addresses; 192.168.8.250, 1 address): has no effect without [kubernetes] in the file
         [dns] upstreams tls://1.1.1.1: this version leaves it out: it does not ask over TLS or HTTPS yet
         [dns] upstreams https://dns.example.net/dns-query: this version leaves it out: it does not ask over TLS or HTTPS yet

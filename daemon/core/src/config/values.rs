@@ -13,7 +13,7 @@ use super::range::{AddressRange, RangeError};
 use super::reference::Section;
 use super::spec::FailBackSpec;
 use super::tree::{FromText, FromToml, Value};
-use super::{Detection, Purpose};
+use super::{Conflict, Detection, Purpose};
 use crate::names::service::is_object_name;
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
@@ -40,10 +40,7 @@ macro_rules! words {
 
 words! { impl Purpose { "host" Host, "dns" Dns, } }
 words! { impl Detection { "default" Default, "fast" Fast, "slow" Slow, } }
-words! {
-    /// What to do when another machine uses an address of ours.
-    Conflict { "defend" Defend, "yield" Yield, "quarantine" Quarantine, }
-}
+words! { impl Conflict { "defend" Defend, "yield" Yield, "quarantine" Quarantine, } }
 words! {
     /// Objects of the cluster that give names.
     Source { "services" Services, "ingress" Ingress, "nodes" Nodes, }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::corpus_secrets;
 use crate::config::Detection;
-use crate::decide::{Ability, SegmentPlan, Sources};
+use crate::decide::{Ability, SegmentPlan, Sources, Watched};
 use crate::member::keys::KeyRing;
 use crate::member::memory::{self, Memories};
 use crate::member::{Command, Heard, Identity, Member, Output, Remembered, Settings, Wake};
@@ -120,6 +120,7 @@ fn plan(number: u8) -> SegmentPlan {
         forwarded: BTreeSet::new(),
         addresses: Vec::new(),
         generation: 0,
+        watched: Watched::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::evidence::{Conflict, Rival};
+use super::evidence::Rival;
 use super::peer::Peer;
 use super::placement::{self, Candidate, DEFAULT_WEIGHT, Order};
 use super::rules::{self, Rule};
@@ -83,7 +83,8 @@ pub(super) struct Own {
     /// Lower claims of others that were answered with an announcement (R6).
     contested: BTreeSet<NodeId>,
     pub(super) rival: Option<Rival>,
-    pub(super) conflict: Option<Conflict>,
+    /// Since when a MAC of a peer answers for it that does not answer for the peer (R11).
+    pub(super) doubted_at: Option<Moment>,
     /// To whom it was given up last (R5): the reason is the better one of the two then.
     pub(super) gave_way_to: Option<NodeId>,
     pub(super) holder: Holder,
@@ -119,7 +120,7 @@ impl Own {
             taken_by_patience_at: None,
             contested: BTreeSet::new(),
             rival: None,
-            conflict: None,
+            doubted_at: None,
             gave_way_to: None,
             holder: Holder::Nobody,
             since: now,

@@ -9,7 +9,7 @@ use super::claims::{Claim, Own};
 use super::rules::{self, Rule};
 use super::strangers::rank;
 use super::timers::LASTING_BEATS;
-use super::{Heard, LogLine, Member, Output};
+use super::{Heard, Member, Output};
 use crate::names::{Mac, NodeId};
 use crate::report::Liveness;
 use crate::time::Moment;
@@ -21,23 +21,21 @@ pub(super) struct Rival {
     mac: Mac,
     first: Moment,
     last: Moment,
+    /// When its host was asked for first, and last.
     asked_at: Option<Moment>,
-}
-
-/// A host that is no peer and answers for an address of ours.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Conflict {
-    pub(super) mac: Mac,
-    pub(super) last: Moment,
-    pub(super) count: u64,
-    defended_at: Option<Moment>,
-    told_at: Moment,
+    asked_again_at: Moment,
 }
 
 impl Member {
     /// An ARP frame was heard that is not our own.
     pub fn handle_heard(&mut self, heard: Heard, now: Moment) {
-        if heard.mac == self.plan.mac || !heard.mac.is_unicast() || heard.sender.is_unspecified() {
+        if heard.mac == self.plan.mac || !heard.mac.is_unicast() {
+            return;
+        }
+        if heard.sender.is_unspecified() {
+            return self.hear_probe(heard, now);
+        }
+        if self.proxies.hear(heard.mac, heard.sender) {
             return;
         }
         let is_answer = heard.is_reply && self.plan.is_own(heard.target);
@@ -57,6 +55,9 @@ impl Member {
         }
         if self.hear_stranger(heard.sender, heard.mac, now) {
             self.confirm_rival(heard.sender, heard.mac, now);
+        }
+        if self.prober.contains(heard.sender) {
+            self.hear_free(heard, now);
         }
         if self.plan.subnet.contains(heard.sender) && !self.plan.is_own(heard.sender) {
             if is_answer {
@@ -93,6 +94,7 @@ impl Member {
             }
         }
         peer.kernel_at = Some(now);
+        peer.host_at = Some(now);
         let is_probed = matches!(
             peer.liveness,
             Liveness::Alive | Liveness::Suspect | Liveness::Hung
@@ -114,6 +116,7 @@ impl Member {
             peer.kernel_at = Some(now);
             (peer.address, peer.liveness)
         });
+        self.note_holder_heard(heard.sender, heard.mac, now);
         let stranger = self.speaking_stranger(heard.mac, now);
         let sender = sender.or(stranger.map(|host| (host, Liveness::Unknown)));
         let Some(mut own) = self.addresses.remove(&heard.sender) else {
@@ -123,27 +126,58 @@ impl Member {
             // Heartbeats settle it, faster than frames could.
             Some((_, Liveness::Alive)) => {}
             Some((host, _)) if own.is_active() && rules::applies(Rule::R14Wire) => {
-                self.meet_rival(&mut own, host, heard.mac, now);
+                let is_impostor = self.meet_rival(&mut own, host, heard.mac, now);
+                if is_impostor {
+                    self.meet_foreigner(&mut own, heard, now);
+                }
             }
-            Some(_) if own.ask.is_some() && rules::applies(Rule::R11Wire) => {
-                own.ask = None;
-                own.ask_again_at = Some(now + self.timers.wire);
-                self.count("vacancy-answered-by-peer");
+            Some((host, _)) if own.ask.is_some() && rules::applies(Rule::R11Wire) => {
+                self.meet_unheard_holder(&mut own, host, heard, now);
             }
             Some(_) => {}
             None if own.ask.is_some() && !rules::applies(Rule::R11Foreign) => {
                 own.ask = None;
                 own.ask_again_at = Some(now + self.timers.wire);
             }
-            None => self.meet_foreigner(&mut own, heard.mac, now),
+            None => self.meet_foreigner(&mut own, heard, now),
         }
         self.addresses.insert(heard.sender, own);
     }
 
-    /// R14: a peer that I do not hear announces my address.
-    fn meet_rival(&mut self, own: &mut Own, host: IpAddr, mac: Mac, now: Moment) {
+    /// R11: a peer that I do not hear answers for a vacant address: not now, and asked again. But a
+    /// MAC alone is no peer: it has to answer for the peer's own address as well.
+    fn meet_unheard_holder(&mut self, own: &mut Own, host: IpAddr, heard: Heard, now: Moment) {
+        let is_vouched = self.vouches_for_itself(host, heard.mac, now);
+        if is_vouched {
+            own.doubted_at = None;
+        } else {
+            let (target, mac) = (host, Some(heard.mac));
+            self.outputs.push_back(Output::Ask { target, mac });
+            let doubted_at = *own.doubted_at.get_or_insert(now);
+            if now.since(doubted_at) >= self.timers.wire {
+                return self.meet_foreigner(own, heard, now);
+            }
+        }
+        own.ask = None;
+        own.ask_again_at = Some(now + self.timers.wire);
+        self.count("vacancy-answered-by-peer");
+    }
+
+    /// Whether this MAC answered for the peer's own host address lately.
+    fn vouches_for_itself(&self, host: IpAddr, mac: Mac, now: Moment) -> bool {
+        let is_recent = |at: Moment| now.since(at) < self.timers.wire * 3;
+        let mut peers = self.peers.values();
+        let is_peer = peers.any(|peer| {
+            peer.address == host && peer.mac == Some(mac) && peer.host_at.is_some_and(is_recent)
+        });
+        is_peer || self.strangers.answered_at(host, mac).is_some_and(is_recent)
+    }
+
+    /// R14: a peer that I do not hear announces my address. True if it turned out to be none: its
+    /// MAC does not answer for the peer's own host address.
+    fn meet_rival(&mut self, own: &mut Own, host: IpAddr, mac: Mac, now: Moment) -> bool {
         let lasting = self.beat() * LASTING_BEATS;
-        let rival = match own.rival {
+        let mut rival = match own.rival {
             // One of an earlier partition is no evidence for this one.
             Some(rival)
                 if rival.host == host
@@ -158,20 +192,21 @@ impl Member {
                 first: now,
                 last: now,
                 asked_at: None,
+                asked_again_at: Moment::default(),
             },
         };
-        own.rival = Some(rival);
-        if now.since(rival.first) < lasting && rules::applies(Rule::R14Delay) {
-            return;
+        let is_lasting = now.since(rival.first) >= lasting || !rules::applies(Rule::R14Delay);
+        let may_ask = rival.asked_at.is_none() || now.since(rival.asked_again_at) >= lasting;
+        if is_lasting && may_ask {
+            rival.asked_at.get_or_insert(now);
+            rival.asked_again_at = now;
+            let (target, mac) = (host, Some(mac));
+            self.outputs.push_back(Output::Ask { target, mac });
         }
-        own.rival = Some(Rival {
-            asked_at: Some(now),
-            ..rival
-        });
-        self.outputs.push_back(Output::Ask {
-            target: host,
-            mac: Some(mac),
-        });
+        own.rival = Some(rival);
+        rival
+            .asked_at
+            .is_some_and(|at| now.since(at) >= self.timers.wire)
     }
 
     /// The rival's MAC also answers for its own host address: it is that peer, and rank decides.
@@ -212,51 +247,5 @@ impl Member {
         let mut peers = self.peers.values();
         let peer = peers.find(|peer| peer.address == host);
         peer.map_or_else(|| host.to_string(), super::peer::Peer::label)
-    }
-
-    /// A host that is no peer answers for one of the addresses: defended at most once per 10 s,
-    /// reported, and it never moves the address (R11, R14).
-    fn meet_foreigner(&mut self, own: &mut Own, mac: Mac, now: Moment) {
-        let mut conflict = match own.conflict {
-            Some(conflict) if conflict.mac == mac => conflict,
-            Some(_) | None => {
-                let told_at = own.conflict.map(|old| old.told_at);
-                let told_at = told_at.filter(|at| now.since(*at) < self.timers.defend);
-                if told_at.is_none() {
-                    let text = format!(
-                        "{} is also answered by {mac}, which is no peer",
-                        own.address
-                    );
-                    let address = Some(own.address);
-                    self.log(LogLine {
-                        is_warning: true,
-                        address,
-                        peer: None,
-                        text,
-                    });
-                }
-                // The time of the last defence outlives a change of MAC: a host that changes it
-                // with every frame must not make us answer every frame.
-                let defended_at = own.conflict.and_then(|old| old.defended_at);
-                Conflict {
-                    mac,
-                    last: now,
-                    count: 0,
-                    defended_at,
-                    told_at: told_at.unwrap_or(now),
-                }
-            }
-        };
-        conflict.last = now;
-        conflict.count = conflict.count.saturating_add(1);
-        let may_defend = conflict
-            .defended_at
-            .is_none_or(|at| now.since(at) >= self.timers.defend);
-        if own.is_active() && may_defend {
-            conflict.defended_at = Some(now);
-            self.outputs.push_back(Output::Announce(own.address));
-        }
-        own.conflict = Some(conflict);
-        self.count("foreign-claims-heard");
     }
 }

@@ -15,7 +15,7 @@ use crate::report::{
 use crate::time::Moment;
 
 /// For how long something that was seen once stays a problem.
-const LATELY: Duration = Duration::from_secs(60);
+pub(super) const LATELY: Duration = Duration::from_secs(60);
 
 impl Member {
     /// What this segment looks like. The speaker's counters are added by the driver.
@@ -32,9 +32,12 @@ impl Member {
                 .values()
                 .map(|own| self.report_address(own, now))
                 .collect(),
-            peers: self.report_peers(now),
             lateness: self.punctuality.report(self.zombie_limit(), now),
             keys: self.keys.ids(),
+            conflicts: self.report_conflicts(),
+            dhcp_servers: Vec::new(),
+            free: (self.plan.watched.free.len(), self.prober.found_free()),
+            peers: self.report_peers(now),
             counters: self.counters.clone(),
             problems: self.find_problems(now),
         }
@@ -60,6 +63,7 @@ impl Member {
         } else {
             own.reason.clone()
         };
+        let (seen_by, unseen_by) = self.seen_by(own, now);
         AddressReport {
             address: own.address,
             holder,
@@ -71,11 +75,19 @@ impl Member {
             is_forwarded: own.is_forwarded,
             since: own.since,
             reason,
+            seen_by,
+            unseen_by,
         }
     }
 
     /// Why nobody speaks for an address.
     fn vacancy_state(&self, own: &Own, now: Moment) -> String {
+        let policy = self.plan.watched.policy;
+        let conflict = self.conflicts.of(own.address);
+        if let Some(conflict) = conflict.filter(|_| self.conflicts.is_withheld(own.address, policy))
+        {
+            return format!("left to {}, which is no node and uses it", conflict.mac);
+        }
         if self.level(own, now) == 0 {
             return match self.state {
                 NodeState::Isolated | NodeState::Mute | NodeState::Gone => {
@@ -173,25 +185,8 @@ impl Member {
                     .to_owned(),
             });
         }
-        for own in self.addresses.values() {
-            let Some(conflict) = own.conflict.filter(|conflict| is_recent(conflict.last)) else {
-                continue;
-            };
-            problems.push(Problem {
-                severity: Severity::Unhealthy,
-                code: "address-conflict",
-                what: format!(
-                    "{} is also answered by {}, which is no peer ({} frames, last {} s ago)",
-                    own.address,
-                    conflict.mac,
-                    conflict.count,
-                    now.since(conflict.last).as_secs()
-                ),
-                remedy: "find the host with this MAC and give it another address; keep the \
-                         address out of the router's DHCP range"
-                    .to_owned(),
-            });
-        }
+        self.find_foreign_problems(&mut problems, now);
+        self.find_unheard(&mut problems, now);
         self.find_peer_problems(&mut problems, now);
         problems.extend(self.punctuality.problem(self.zombie_limit(), now));
         problems

@@ -6,7 +6,9 @@ use super::claims::Claim;
 use super::pages::Statement;
 use super::peer::Peer;
 use super::rules::{self, Rule};
-use super::wire::{self, ClaimKind, Datagram, Entry, Flags, Greeting, Kind, ListedPeer, MAX_PEERS};
+use super::wire::{
+    self, ClaimKind, Datagram, Entry, Flags, Greeting, Kind, ListedPeer, MAX_PEERS, Observed,
+};
 use super::{Member, Output};
 use crate::names::NodeId;
 use crate::report::{Liveness, NodeState};
@@ -143,6 +145,22 @@ impl Member {
         self.transmit(peer.address, &datagram);
     }
 
+    /// What was observed on the wire, to every peer that is heard.
+    pub(super) fn send_observed(&mut self, observed: &[Observed]) {
+        let heard = self.peers.values();
+        let heard = heard.filter(|peer| peer.liveness == Liveness::Alive);
+        let ids: Vec<NodeId> = heard.map(|peer| peer.id).collect();
+        for id in ids {
+            let Some(mut peer) = self.peers.remove(&id) else {
+                continue;
+            };
+            let mut datagram = self.header(Kind::Observed, Some(&mut peer));
+            datagram.observed = observed.to_vec();
+            self.transmit(peer.address, &datagram);
+            self.peers.insert(id, peer);
+        }
+    }
+
     /// The reply that somebody earns who is not believed yet (S3).
     pub(super) fn send_reply(
         &mut self,
@@ -195,6 +213,7 @@ impl Member {
                 0
             },
             facts: None,
+            observed: Vec::new(),
             hello: matches!(kind, Kind::Hello | Kind::Reply).then_some(greeting),
         };
         if let Some(peer) = peer {

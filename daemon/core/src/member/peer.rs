@@ -14,7 +14,7 @@ use super::rules::{self, Rule};
 use super::stated::Stated;
 use super::timers::{INTERVAL_MAX, INTERVAL_MIN, LASTING_BEATS, REPLIES_PER_SECOND};
 use super::window::Window;
-use super::wire::{AddressKey, ClaimKind, Datagram, Entry, MAX_SEQUENCE};
+use super::wire::{AddressKey, ClaimKind, Datagram, Entry, MAX_SEQUENCE, Observed};
 use crate::names::{Mac, NodeId, NodeName};
 use crate::report::Liveness;
 use crate::time::Moment;
@@ -42,9 +42,13 @@ pub(crate) struct Peer {
     pub(crate) key: Option<KeyId>,
     /// When its kernel last answered ARP for its own host address.
     pub(crate) kernel_at: Option<Moment>,
+    /// When its MAC last spoke for its own host address, and for nothing else.
+    pub(crate) host_at: Option<Moment>,
     /// When it last announced or answered for an address that it claims.
     pub(crate) speaks_at: Option<Moment>,
     pub(crate) stated: Stated,
+    /// What it observed on the wire, and when it said so.
+    pub(super) observed: (Vec<Observed>, Option<Moment>),
     /// Since when it is heard and does not say that it hears this node.
     unlisted_since: Option<Moment>,
     /// It has not heard this node for so long that no heal explains it (R12).
@@ -160,6 +164,8 @@ impl Peer {
             suspicion: None,
             key: None,
             kernel_at: None,
+            host_at: None,
+            observed: (Vec::new(), None),
             speaks_at: None,
             stated: Stated::nothing(),
             unlisted_since: None,

@@ -221,6 +221,10 @@ impl Member {
         if datagram.kind == Kind::Ping {
             self.send_plain(peer, Kind::Pong);
         }
+        if datagram.kind == Kind::Observed {
+            self.take_observed(&datagram.observed, now);
+            peer.observed = (datagram.observed.clone(), Some(now));
+        }
         // S6: a late datagram is a sign of life; its pages are weighed by their own versions.
         let is_late = datagram.sequence < peer.stated.sequence && rules::applies(Rule::S6Late);
         if !is_late {

@@ -154,6 +154,10 @@ impl Member {
             self.outputs.push_back(Output::ClaimsChanged);
         }
         self.expected.remove(&plan.own);
+        self.prober.set(&plan.watched.free, &mut self.rng, now);
+        let (prober, addresses) = (&self.prober, &self.addresses);
+        self.conflicts
+            .retain(|address| prober.contains(address) || addresses.contains_key(&address));
         self.watch.has_met_anyone |= !remembered.peers.is_empty();
         self.plan = plan;
     }
@@ -165,7 +169,7 @@ impl Member {
         self.outputs.retain(|output| {
             !matches!(
                 output,
-                Output::Send { .. } | Output::Ask { .. } | Output::Announce(_)
+                Output::Send { .. } | Output::Ask { .. } | Output::Probe(_) | Output::Announce(_)
             )
         });
         let mut peers = std::mem::take(&mut self.peers);
@@ -285,12 +289,19 @@ impl Member {
             NodeState::Gone | NodeState::Isolated | NodeState::Mute => Ability::Cannot,
         };
         let is_unable = own.unable_until.is_some_and(|until| now < until);
-        let ability = if is_unable {
+        let policy = self.plan.watched.policy;
+        let is_withheld = self.conflicts.is_withheld(own.address, policy);
+        let ability = if is_unable || is_withheld {
             Ability::Cannot
         } else {
             own.ability
         };
-        let stated = ability.min(cap);
+        let heard = if self.selftest.is_unheard(own.address, now) {
+            Ability::LastResort
+        } else {
+            Ability::Serves
+        };
+        let stated = ability.min(cap).min(heard);
         let is_between = matches!(stated, Ability::LastResort | Ability::Going);
         if is_between && !rules::applies(Rule::Levels) {
             return Ability::Cannot;

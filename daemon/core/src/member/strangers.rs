@@ -25,8 +25,17 @@ pub(super) struct Strangers {
     pub(super) wrong_keys: BTreeMap<IpAddr, Moment>,
     /// Who answered for one of the announced addresses, and when last.
     pub(super) speaks: BTreeMap<IpAddr, Moment>,
-    macs: BTreeMap<IpAddr, Mac>,
+    /// The MAC that last answered for its own address, and when.
+    macs: BTreeMap<IpAddr, (Mac, Moment)>,
     asked_at: Option<Moment>,
+}
+
+impl Strangers {
+    /// When this MAC last answered for the stranger's own address.
+    pub(super) fn answered_at(&self, host: IpAddr, mac: Mac) -> Option<Moment> {
+        let (known, at) = self.macs.get(&host)?;
+        (*known == mac).then_some(*at)
+    }
 }
 
 impl Member {
@@ -57,14 +66,14 @@ impl Member {
             .speaks
             .retain(|one, _| strangers.contains(one));
         if is_stranger {
-            self.strangers.macs.insert(host, mac);
+            self.strangers.macs.insert(host, (mac, now));
         }
         is_stranger
     }
 
     /// The stranger that sent a frame for an announced address.
     pub(super) fn speaking_stranger(&mut self, mac: Mac, now: Moment) -> Option<IpAddr> {
-        let found = self.strangers.macs.iter().find(|(_, one)| **one == mac);
+        let found = self.strangers.macs.iter().find(|(_, (one, _))| *one == mac);
         let host = found.map(|(host, _)| *host)?;
         let is_stranger = self.strangers(now).contains(&host);
         if is_stranger {

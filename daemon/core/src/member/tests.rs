@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::keys::{Keys, Secrets};
 use super::wire::{Datagram, Flags, Kind, encode};
 use super::*;
-use crate::decide::{Ability, Sources};
+use crate::decide::{Ability, Sources, Watched};
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
@@ -23,6 +23,8 @@ struct Bench {
     now: Moment,
     /// Datagrams to the peer.
     sent: Vec<Vec<u8>>,
+    /// What came out, but for the questions to the gateway, which answers.
+    outputs: Vec<Output>,
 }
 
 impl Bench {
@@ -64,12 +66,14 @@ impl Bench {
             abilities: BTreeMap::from([(ADDRESS, Ability::Serves)]),
             forwarded,
             addresses: Vec::new(),
+            watched: Watched::default(),
         };
         let member = Member::new(settings, plan, &Remembered::default(), [9; 32], now);
         Bench {
             member,
             now,
             sent: Vec::new(),
+            outputs: Vec::new(),
         }
     }
 
@@ -89,6 +93,8 @@ impl Bench {
                     self.hear(mac(254), GATEWAY, OWN, true);
                 } else if let Output::Send { to: PEER, bytes } = output {
                     self.sent.push(bytes);
+                } else {
+                    self.outputs.push(output);
                 }
             }
         }
@@ -124,6 +130,7 @@ impl Bench {
             flags: Flags::default(),
             hold_10ms: 0,
             facts: None,
+            observed: Vec::new(),
             hello: None,
         };
         let bytes = encode(&datagram, &Keys::derive(&[2; 32]));
@@ -132,6 +139,8 @@ impl Bench {
 }
 
 mod bad_input;
+mod foreign;
+mod selftest;
 
 #[test]
 fn a_node_that_is_alone_with_its_gateway_speaks_after_the_grace() {

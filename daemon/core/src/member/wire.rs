@@ -20,7 +20,7 @@ pub use prefix::{MAX_PREFIX_BITS, Prefix};
 
 use super::keys::KeyId;
 use super::placement::first_eight;
-use crate::names::{NodeId, NodeName};
+use crate::names::{Mac, NodeId, NodeName};
 use crate::report::NodeState;
 
 /// First bytes of every datagram of ours.
@@ -35,6 +35,8 @@ pub const MAX_LENGTH: usize = 1232;
 pub const MAX_ADDRESSES: usize = 64;
 /// Most peers in one page of facts: so many fit.
 pub const MAX_PEERS: usize = 126;
+/// Most observations in one datagram.
+pub const MAX_OBSERVED: usize = 64;
 /// Longest version text, in bytes.
 pub const MAX_VERSION_LENGTH: usize = 31;
 /// Highest term: a higher one on the wire is malformed, an own one saturates (S7).
@@ -72,6 +74,8 @@ pub enum Kind {
     Ping,
     /// The answer to that.
     Pong,
+    /// What the sender observed on the wire, once a second while there is any.
+    Observed,
 }
 
 /// One datagram.
@@ -107,6 +111,9 @@ pub struct Datagram {
     pub hold_10ms: u16,
     /// A page of the sender's facts; travels in a heartbeat, and in a relay.
     pub facts: Option<Page>,
+    /// What the sender observed on the wire; travels in a datagram of that kind only, the first
+    /// [`MAX_OBSERVED`] of it.
+    pub observed: Vec<Observed>,
     /// Who the sender is; travels in a hello and in a reply, and in a relay without a page.
     pub hello: Option<Greeting>,
 }
@@ -118,6 +125,26 @@ impl Datagram {
         let id = NodeId(self.echo.to_be_bytes());
         (self.kind == Kind::Relay).then_some((id, self.challenge))
     }
+}
+
+/// Something that the sender observed on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observed {
+    /// Of which address.
+    pub key: AddressKey,
+    /// What.
+    pub sight: Sight,
+    /// Whose frames they were; zeros for [`Sight::Unheard`].
+    pub mac: Mac,
+}
+
+/// What can be observed of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Its holder was asked for three times, and nobody with its hardware address answered.
+    Unheard,
+    /// A host that is no node has it, although it is a free address of a pool.
+    Occupied,
 }
 
 /// Single bits of the header.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::Detection;
-use crate::decide::{Ability, SegmentPlan, Sources};
+use crate::decide::{Ability, SegmentPlan, Sources, Watched};
 use crate::member::keys::{KeyRing, Secrets};
 use crate::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
 use crate::names::{Mac, NodeId, Subnet};
@@ -48,6 +48,10 @@ pub(crate) enum Packet {
 }
 
 /// What a daemon is told by its own machine; waits while the daemon is paused.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few orders wait at most, for one turn"
+)]
 #[derive(Debug)]
 enum Order {
     Local(BTreeSet<IpAddr>),
@@ -185,6 +189,7 @@ impl Host {
                 .collect(),
             forwarded: BTreeSet::new(),
             addresses: self.abilities.keys().copied().collect(),
+            watched: Watched::default(),
         }
     }
 
@@ -400,6 +405,7 @@ impl Daemon {
                     bytes,
                 }),
                 Output::Ask { target, mac } => self.speaker.ask(target, mac),
+                Output::Probe(address) => self.speaker.probe(address),
                 Output::Announce(address) => self.speaker.announce_again(address, clock),
                 Output::ClaimsChanged => {
                     self.speaker.set_speaking(&self.member.speaking(), clock);

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use sovnet_core::config::Detection;
 use sovnet_core::decide::{Ability, SegmentPlan, Sources};
 use sovnet_core::frame::arp;
+use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::{Identity, Remembered, Settings};
 use sovnet_core::names::{LinkIndex, Mac, NodeId};
 
@@ -53,7 +56,8 @@ impl Bench {
                     version: "test".to_owned(),
                     config_hash: 0,
                 },
-                key: None,
+                keys: KeyRing::none(),
+                detection: Detection::Default,
                 port: 7_947,
                 peers: BTreeSet::new(),
             },
@@ -64,7 +68,7 @@ impl Bench {
 
     /// Turns until so much time has passed; how many frames the far end heard that announce.
     async fn run(&mut self, time: Duration) -> usize {
-        let local = BTreeSet::from([IpAddr::V4(VIP)]);
+        let local = Arc::new(BTreeSet::from([IpAddr::V4(VIP)]));
         let until = clock::now() + time;
         let mut heard = 0;
         while clock::now() < until {
@@ -81,14 +85,6 @@ impl Bench {
         }
         heard
     }
-}
-
-/// Hears all ARP of the subnet at the far end.
-fn ear(plan: &SegmentPlan) -> PacketSocket {
-    let watched = Watched::new(plan.subnet, &[], &[]);
-    let link = index_of("far");
-    let program = filter::arp(link, &watched, Sampling::default());
-    PacketSocket::open(link, Carries::Arp, &program).unwrap()
 }
 
 fn index() -> LinkIndex {
@@ -111,6 +107,7 @@ fn plan() -> SegmentPlan {
         abilities: BTreeMap::from([(IpAddr::V4(VIP), Ability::Serves)]),
         forwarded: BTreeSet::new(),
         addresses: vec![IpAddr::V4(VIP)],
+        watched: sovnet_core::decide::Watched::default(),
     }
 }
 

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use expect_test::expect_file;
-use sovnet_core::config::Purpose;
+use sovnet_control::status as message;
+use sovnet_core::config::{Conflict, Purpose};
 use sovnet_core::facts::cluster::TrafficPolicy;
 use sovnet_core::member::keys::KeyId;
 use sovnet_core::names::{Mac, NodeId};
 use sovnet_core::report::{
-    AddressReport, ApiState, Clause, ConfiguredAddress, DetectionReport, DnsReport, Holder,
-    KubernetesReport, LanReport, LatenessReport, Listener, Liveness, NodeInfo, NodeState, Parts,
-    PeerReport, Problem, SegmentReport, ServiceReport, ServiceState, Severity, SuspicionReport,
-    UpstreamReport, build,
+    AddressReport, ApiState, Clause, ConfiguredAddress, ConflictReport, DetectionReport, DnsReport,
+    Handling, Holder, KubernetesReport, LanReport, LatenessReport, Listener, Liveness, NodeInfo,
+    NodeState, Parts, PeerReport, Problem, SegmentReport, ServiceReport, ServiceState, Severity,
+    Sighting, SuspicionReport, UpstreamReport, Vendors, build,
 };
 use sovnet_core::time::Moment;
 
@@ -56,6 +57,8 @@ fn lan() -> LanReport {
                     is_forwarded: false,
                     since: NOW - Duration::from_millis(1_500),
                     reason: "box-01 claims it with term 4".to_owned(),
+                    seen_by: Vec::new(),
+                    unseen_by: Vec::new(),
                 },
                 AddressReport {
                     address: "192.168.8.240".parse().unwrap(),
@@ -68,6 +71,8 @@ fn lan() -> LanReport {
                     is_forwarded: true,
                     since: NOW - Duration::from_millis(1_500),
                     reason: "the hash picked it".to_owned(),
+                    seen_by: Vec::new(),
+                    unseen_by: Vec::new(),
                 },
             ],
             peers: vec![peer()],
@@ -78,6 +83,9 @@ fn lan() -> LanReport {
                 limit: Duration::from_millis(90),
             },
             keys: vec![KeyId([1, 2, 3, 4]), KeyId([5, 6, 7, 8])],
+            conflicts: Vec::new(),
+            dhcp_servers: Vec::new(),
+            free: (0, 0),
             counters: BTreeMap::from([("arp-answered", 7)]),
             problems: Vec::new(),
         }],
@@ -181,7 +189,47 @@ fn every_part_of_a_report_has_its_place_in_the_message() {
     };
     let report = build(&node(), &parts, NOW);
     let counters = BTreeMap::from([("calls", 3)]);
-    let message = status(&report, &counters, NOW);
+    let message = status(&report, &counters, &Vendors::new(), NOW);
     let text = serde_json::to_string_pretty(&message).unwrap();
     expect_file!["status.json"].assert_eq(&format!("{text}\n"));
+}
+
+#[test]
+fn a_host_that_uses_an_address_is_told_with_its_vendor_and_what_was_done() {
+    let mut lan = lan();
+    let mac = Mac([0, 0x11, 0x32, 1, 2, 3]);
+    lan.segments[0].conflicts.push(ConflictReport {
+        address: "192.168.8.240".parse().unwrap(),
+        mac,
+        first: NOW - Duration::from_secs(61),
+        last: NOW - Duration::from_secs(1),
+        count: 12,
+        sighting: Sighting::Announcement,
+        handling: Handling::Defended,
+        policy: Conflict::Defend,
+        is_announced: true,
+    });
+    let vendors = Vendors::from([(mac, "Synology Incorporated".to_owned())]);
+    let parts = Parts {
+        lan: &lan,
+        dns: None,
+        kubernetes: None,
+        others: &[],
+    };
+    let report = build(&node(), &parts, NOW);
+    let status = status(&report, &BTreeMap::new(), &vendors, NOW);
+    let segment = &status.segments[0];
+    let expected = message::Conflict {
+        address: "192.168.8.240".to_owned(),
+        is_announced: true,
+        mac: "00:11:32:01:02:03".to_owned(),
+        vendor: Some("Synology Incorporated".to_owned()),
+        seen_by: "announcement".to_owned(),
+        first_seen_ms_ago: 61_000,
+        last_seen_ms_ago: 1_000,
+        frames: 12,
+        policy: "defend".to_owned(),
+        done: "defended".to_owned(),
+    };
+    assert_eq!(segment.conflicts, [expected]);
 }

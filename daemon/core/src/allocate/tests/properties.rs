@@ -146,7 +146,7 @@ proptest! {
         services in any_services(),
         withheld in any_withheld(),
     ) {
-        let verdicts = allocate(&config, &cluster(&services), &withheld);
+        let verdicts = allocate(&config, &cluster(&services), &withheld, &BTreeMap::new());
         prop_assert!(verdicts.keys().eq(services.keys()));
         let given = addresses_of(&verdicts);
         let different: BTreeSet<&Ipv4Addr> = given.values().collect();
@@ -180,7 +180,7 @@ proptest! {
         config in any_config(),
         services in any_services(),
     ) {
-        let verdicts = allocate(&config, &cluster(&services), &BTreeMap::new());
+        let verdicts = allocate(&config, &cluster(&services), &BTreeMap::new(), &BTreeMap::new());
         let given: BTreeSet<Ipv4Addr> = addresses_of(&verdicts).into_values().collect();
         let is_foreign = |ip: &IpAddr| {
             let mut others = services.values().filter(|other| !other.is_ours());
@@ -218,7 +218,7 @@ proptest! {
         ), 1..4),
         withheld in prop::collection::vec(any_withheld(), 5),
     ) {
-        let mut verdicts = allocate(&config, &cluster(&services), &withheld[0]);
+        let mut verdicts = allocate(&config, &cluster(&services), &withheld[0], &BTreeMap::new());
         for (round, changed) in changes.iter().enumerate() {
             write(&mut services, &verdicts);
             for (name, service) in changed {
@@ -231,7 +231,7 @@ proptest! {
                     services.insert(name.clone(), service);
                 }
             }
-            let next = allocate(&config, &cluster(&services), &withheld[round + 1]);
+            let next = allocate(&config, &cluster(&services), &withheld[round + 1], &BTreeMap::new());
             let now = addresses_of(&next);
             for (name, had) in addresses_of(&verdicts) {
                 if changed.contains_key(name) {
@@ -261,9 +261,9 @@ proptest! {
         mut services in any_services(),
         withheld in any_withheld(),
     ) {
-        let verdicts = allocate(&config, &cluster(&services), &withheld);
+        let verdicts = allocate(&config, &cluster(&services), &withheld, &BTreeMap::new());
         write(&mut services, &verdicts);
-        let again = allocate(&config, &cluster(&services), &withheld);
+        let again = allocate(&config, &cluster(&services), &withheld, &BTreeMap::new());
         prop_assert_eq!(addresses_of(&verdicts), addresses_of(&again));
     }
 }

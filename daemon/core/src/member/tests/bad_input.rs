@@ -60,6 +60,7 @@ impl Pair {
                     ),
                     Output::Send { .. }
                     | Output::Ask { .. }
+                    | Output::Probe(_)
                     | Output::Announce(_)
                     | Output::ClaimsChanged
                     | Output::NeighboursChanged

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use super::{
     AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, HAS_PREFIX, HEADER_LENGTH,
-    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_PEERS, MAX_TERM,
-    MAX_VERSION_LENGTH, NO_OFFER, Page, Prefix, Reject, VERSION,
+    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED,
+    MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, Page, Prefix, Reject, Sight,
+    VERSION,
 };
 use crate::member::keys::{KeyId, Keys};
-use crate::names::NodeId;
+use crate::names::{Mac, NodeId};
 use crate::report::NodeState;
 
 /// Where the key's id stands.
@@ -78,6 +79,7 @@ fn known_version(
         flags: flags_of(header.u8()?)?,
         hold_10ms: u16::from_be_bytes(header.take()?),
         facts: None,
+        observed: Vec::new(),
         hello: None,
     };
     if !body.is_empty() {
@@ -88,6 +90,7 @@ fn known_version(
                 datagram.hello = Some(relayed_greeting(&mut body)?);
             }
             Kind::Relay => datagram.facts = Some(page(&mut body)?),
+            Kind::Observed => datagram.observed = observed(&mut body)?,
             Kind::Ping | Kind::Pong => {}
         }
     }
@@ -164,6 +167,25 @@ fn entry(body: &mut Reader<'_>, listed: u8) -> Result<Entry, Reject> {
     })
 }
 
+fn observed(body: &mut Reader<'_>) -> Result<Vec<Observed>, Reject> {
+    let count = usize::from(body.u8()?);
+    if count > MAX_OBSERVED {
+        return Err(Reject::Malformed);
+    }
+    let one = |_| {
+        Ok(Observed {
+            key: AddressKey(body.u64()?),
+            sight: match body.u8()? {
+                1 => Sight::Unheard,
+                2 => Sight::Occupied,
+                _ => return Err(Reject::Malformed),
+            },
+            mac: Mac(body.take()?),
+        })
+    };
+    (0..count).map(one).collect()
+}
+
 fn greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
     let name = body.text()?.parse().map_err(|_no_name| Reject::Malformed)?;
     let version = body.text()?;
@@ -200,6 +222,7 @@ fn kind_of(byte: u8) -> Result<Kind, Reject> {
         4 => Kind::Relay,
         5 => Kind::Ping,
         6 => Kind::Pong,
+        7 => Kind::Observed,
         _ => return Err(Reject::Malformed),
     })
 }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use super::{
     ClaimKind, Datagram, ENTRY_LENGTH, Entry, Flags, Greeting, HAS_PREFIX, HEADER_LENGTH,
-    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM,
-    MAX_VERSION_LENGTH, NO_OFFER, PEER_LENGTH, Page, Prefix, VERSION, addresses_that_fit,
+    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_LENGTH, MAX_OBSERVED, MAX_PEERS,
+    MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, PEER_LENGTH, Page, Prefix,
+    Sight, VERSION, addresses_that_fit,
 };
 use crate::member::keys::Keys;
 use crate::report::NodeState;
@@ -21,6 +22,7 @@ pub fn encode(datagram: &Datagram, keys: &Keys) -> Vec<u8> {
         (Kind::Heartbeat | Kind::Relay, Some(page), _) => put_page(&mut bytes, page),
         (Kind::Hello | Kind::Reply, _, Some(greeting)) => put_greeting(&mut bytes, greeting),
         (Kind::Relay, None, Some(greeting)) => put_relayed_greeting(&mut bytes, greeting),
+        (Kind::Observed, ..) => put_observed(&mut bytes, &datagram.observed),
         _ => {}
     }
     let code = keys.code(&bytes);
@@ -97,6 +99,19 @@ fn entry_bytes(entry: &Entry, listed: u8) -> [u8; ENTRY_LENGTH] {
     bytes
 }
 
+fn put_observed(bytes: &mut Vec<u8>, observed: &[Observed]) {
+    let observed = observed.iter().take(MAX_OBSERVED);
+    bytes.push(u8::try_from(observed.len()).expect("at most 64 observations are taken"));
+    for one in observed {
+        bytes.extend_from_slice(&one.key.0.to_be_bytes());
+        bytes.push(match one.sight {
+            Sight::Unheard => 1,
+            Sight::Occupied => 2,
+        });
+        bytes.extend_from_slice(&one.mac.0);
+    }
+}
+
 fn put_greeting(bytes: &mut Vec<u8>, greeting: &Greeting) {
     let is_printable = |byte: &u8| *byte == b' ' || byte.is_ascii_graphic();
     let version: Vec<u8> = greeting
@@ -138,6 +153,7 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::Relay => 4,
         Kind::Ping => 5,
         Kind::Pong => 6,
+        Kind::Observed => 7,
     }
 }
 

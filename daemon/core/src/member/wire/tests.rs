@@ -6,11 +6,11 @@ use proptest::prelude::*;
 
 use super::{
     AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, Kind, ListedPeer,
-    MAX_ADDRESSES, MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Page, Prefix, Reject,
-    addresses_that_fit, decode, encode,
+    MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Observed, Page,
+    Prefix, Reject, Sight, addresses_that_fit, decode, encode,
 };
 use crate::member::keys::{KeyId, Keys};
-use crate::names::NodeId;
+use crate::names::{Mac, NodeId};
 use crate::report::NodeState;
 
 /// The datagram of the worked example in docs/heartbeat.md.
@@ -33,6 +33,7 @@ fn example() -> Datagram {
             ..Flags::default()
         },
         hold_10ms: 0,
+        observed: Vec::new(),
         facts: Some(Page {
             is_list: true,
             prefix: Some(Prefix::ALL),
@@ -392,7 +393,8 @@ fn datagrams() -> impl Strategy<Value = Datagram> {
         Just(Kind::Reply),
         Just(Kind::Relay),
         Just(Kind::Ping),
-        Just(Kind::Pong)
+        Just(Kind::Pong),
+        Just(Kind::Observed)
     ];
     let state = prop_oneof![
         Just(NodeState::Joining),
@@ -406,36 +408,58 @@ fn datagrams() -> impl Strategy<Value = Datagram> {
     ];
     let wide = (any::<[u64; 5]>(), 0..=MAX_SEQUENCE);
     let small = (any::<[u32; 3]>(), any::<[u16; 2]>(), any::<[bool; 3]>());
-    let bodies = (prop::option::of(pages()), prop::option::of(greetings()));
+    let seen = (any::<u64>(), any::<bool>(), any::<[u8; 6]>());
+    let seen = seen.prop_map(|(key, is_unheard, mac)| Observed {
+        key: AddressKey(key),
+        sight: if is_unheard {
+            Sight::Unheard
+        } else {
+            Sight::Occupied
+        },
+        mac: Mac(mac),
+    });
+    let seen = prop::collection::vec(seen, 0..=MAX_OBSERVED);
+    let bodies = (
+        prop::option::of(pages()),
+        prop::option::of(greetings()),
+        seen,
+    );
     (kind, state, wide, small, bodies).prop_map(
-        |(kind, state, (wide, sequence), (versions, shorts, bits), (facts, hello))| Datagram {
-            kind,
-            sender: NodeId(wide[0].to_be_bytes()),
-            session: wide[1],
-            receiver_session: wide[2],
-            sequence,
-            interval_ms: shorts[0],
-            challenge: wide[3],
-            echo: wide[4],
-            facts_version: versions[0],
-            acked_version: versions[1],
-            follows: versions[2],
-            state,
-            flags: Flags {
-                wireless: bits[0],
-                gateway_seen: bits[1],
-                busy: bits[2],
-            },
-            hold_10ms: shorts[1],
-            hello: hello.and_then(|hello| match kind {
-                Kind::Hello | Kind::Reply => Some(hello),
-                Kind::Relay if facts.is_none() => Some(Greeting {
-                    address: Some(IpAddr::from(wide[0].to_be_bytes().map(u16::from))),
-                    ..hello
+        |(kind, state, (wide, sequence), (versions, shorts, bits), (facts, hello, observed))| {
+            Datagram {
+                kind,
+                sender: NodeId(wide[0].to_be_bytes()),
+                session: wide[1],
+                receiver_session: wide[2],
+                sequence,
+                interval_ms: shorts[0],
+                challenge: wide[3],
+                echo: wide[4],
+                facts_version: versions[0],
+                acked_version: versions[1],
+                follows: versions[2],
+                state,
+                flags: Flags {
+                    wireless: bits[0],
+                    gateway_seen: bits[1],
+                    busy: bits[2],
+                },
+                hold_10ms: shorts[1],
+                observed: if kind == Kind::Observed {
+                    observed
+                } else {
+                    Vec::new()
+                },
+                hello: hello.and_then(|hello| match kind {
+                    Kind::Hello | Kind::Reply => Some(hello),
+                    Kind::Relay if facts.is_none() => Some(Greeting {
+                        address: Some(IpAddr::from(wide[0].to_be_bytes().map(u16::from))),
+                        ..hello
+                    }),
+                    _ => None,
                 }),
-                _ => None,
-            }),
-            facts: facts.filter(|_| matches!(kind, Kind::Heartbeat | Kind::Relay)),
+                facts: facts.filter(|_| matches!(kind, Kind::Heartbeat | Kind::Relay)),
+            }
         },
     )
 }

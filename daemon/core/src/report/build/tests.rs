@@ -46,6 +46,8 @@ fn address(text: &str, holder: Holder) -> AddressReport {
         is_forwarded: false,
         since: Moment::default(),
         reason: "the hash picked it".to_owned(),
+        seen_by: Vec::new(),
+        unseen_by: Vec::new(),
     }
 }
 
@@ -82,6 +84,9 @@ fn healthy() -> LanReport {
                 address("192.168.8.240", Holder::This),
                 address("192.168.8.241", Holder::Peer(NodeId([2; 8]))),
             ],
+            conflicts: Vec::new(),
+            dhcp_servers: Vec::new(),
+            free: (0, 0),
             peers: vec![peer(Liveness::Alive)],
             lateness: LatenessReport::default(),
             keys: Vec::new(),
