@@ -14,6 +14,7 @@ mod evidence;
 mod explain;
 mod findings;
 mod foreign;
+mod hardware;
 mod join;
 pub mod keys;
 mod leave;

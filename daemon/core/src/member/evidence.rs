@@ -78,11 +78,9 @@ impl Member {
         // for everything would keep its addresses dark.
         let is_mutual = peer.is_direct() && peer.lists(me);
         if peer.mac != Some(heard.mac) {
-            let is_silent = matches!(
-                peer.liveness,
-                Liveness::Suspect | Liveness::Hung | Liveness::Held
-            );
-            let is_vouching = is_silent && rules::applies(Rule::R15OwnMac);
+            let is_silent = !matches!(peer.liveness, Liveness::Alive | Liveness::Unknown);
+            let has_replaced = peer.hardware.handle_other(heard.mac, now);
+            let is_vouching = is_silent && !has_replaced && rules::applies(Rule::R15OwnMac);
             if (is_mutual || is_vouching) && peer.mac.is_some() {
                 return self.count("peer-mac-disputed");
             }
@@ -93,6 +91,7 @@ impl Member {
                 return;
             }
         }
+        peer.hardware.handle_known();
         peer.kernel_at = Some(now);
         peer.host_at = Some(now);
         let is_probed = matches!(

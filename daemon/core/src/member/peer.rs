@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::detector::Detector;
 use super::explain::Suspicion;
+use super::hardware::Hardware;
 use super::keys::KeyId;
 use super::placement::Order;
 use super::rules::{self, Rule};
@@ -25,6 +26,7 @@ pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) address: IpAddr,
     pub(crate) mac: Option<Mac>,
+    pub(crate) hardware: Hardware,
     pub(crate) name: Option<NodeName>,
     pub(crate) version: Option<String>,
     pub(crate) session: Session,
@@ -141,6 +143,7 @@ impl Peer {
             id,
             address,
             mac: None,
+            hardware: Hardware::default(),
             name: None,
             version: None,
             session: Session {

@@ -181,6 +181,14 @@ impl Member {
             }
         }
         if peer.may_reply(now) {
+            if !peer.stands() && source == peer.address {
+                // It may have another card than the one that the answer goes to.
+                peer.hardware.handle_datagram(now);
+                self.outputs.push_back(Output::Ask {
+                    target: source,
+                    mac: peer.mac,
+                });
+            }
             let is_busy = standing == Standing::Busy;
             self.send_reply(peer, source, datagram, is_busy);
         }

@@ -30,18 +30,20 @@ pub(crate) enum Class {
     Many,
     Wireless,
     Foreign,
+    /// They begin on two sides of a partition, so that both claim at the first term.
+    Apart,
 }
 
 impl Class {
     /// Every class, with its share of the schedules in per mille.
-    pub(crate) const ALL: [(Class, u64); 17] = [
+    pub(crate) const ALL: [(Class, u64); 18] = [
         (Class::Chaos, 180),
         (Class::Replays, 120),
         (Class::Broken, 100),
         (Class::Moves, 60),
         (Class::Endpoints, 50),
         (Class::Restarts, 60),
-        (Class::Partition, 60),
+        (Class::Partition, 40),
         (Class::Filtered, 40),
         (Class::Clones, 50),
         (Class::Join, 50),
@@ -52,6 +54,7 @@ impl Class {
         (Class::Many, 20),
         (Class::Wireless, 20),
         (Class::Foreign, 20),
+        (Class::Apart, 20),
     ];
 
     /// The schedule of this seed.
@@ -73,7 +76,10 @@ impl Class {
     }
 
     fn begins_at_rest(self) -> bool {
-        !matches!(self, Class::Chaos | Class::Replays | Class::Broken)
+        !matches!(
+            self,
+            Class::Chaos | Class::Replays | Class::Broken | Class::Apart
+        )
     }
 
     fn setup(self, seed: u64, random: &mut Random) -> Setup {
@@ -111,6 +117,11 @@ impl Class {
             Class::Endpoints => Setup { nodes: 2, ..quick },
             Class::Restarts => quick,
             Class::Partition | Class::Filtered | Class::Clones | Class::Join => clean,
+            Class::Apart => Setup {
+                nodes: 2,
+                knows_peers: true,
+                ..clean
+            },
             Class::Cables | Class::JoinInHold | Class::Pauses | Class::Zombies => clean,
             Class::Many => Setup {
                 nodes: 5 + random.below(4),
@@ -127,7 +138,7 @@ impl Class {
 
     fn demand(self) -> Demand {
         match self {
-            Class::Chaos | Class::Replays | Class::Filtered => Demand::Peace,
+            Class::Chaos | Class::Replays | Class::Filtered | Class::Apart => Demand::Peace,
             Class::Clones | Class::Zombies | Class::Many | Class::Wireless => Demand::Peace,
             Class::Broken => Demand::Rest,
             Class::Moves | Class::Endpoints => Demand::NoGap,
@@ -158,6 +169,11 @@ impl Class {
                 after(random.millis(50, 4_000), Fault::Heal),
                 after(2_000, Fault::Wait),
             ],
+            Class::Apart => [after(0, Fault::CutBoth(node, other))]
+                .into_iter()
+                .chain(started(setup))
+                .chain([after(0, Fault::Heal), after(2_000, Fault::Wait)])
+                .collect(),
             Class::Filtered => filtered(node, other, random),
             Class::Clones => clones(node, other, random),
             Class::Join => vec![

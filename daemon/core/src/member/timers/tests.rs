@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::member::peer::Peer;
+use crate::member::wire::{Page, Prefix};
 use crate::names::NodeId;
 use crate::report::Liveness;
 use crate::time::Moment;
@@ -48,26 +49,25 @@ fn nobody_detects_a_node_sooner_than_it_reckons_with() {
 
 #[test]
 fn five_beats_of_the_slower_make_a_peer_deaf() {
-    let now = Moment::from_millis(1_000);
-    let mut peer = Peer::new(NodeId([1; 8]), IpAddr::from([192, 0, 2, 2]), 1, now);
-    peer.turn(Liveness::Alive, "is heard".to_owned(), now);
-    peer.stated.version = 1;
-    peer.stated.interval = ms(10);
-    let mut deaf_after = |beat: Duration| {
-        let mut now = Moment::from_millis(2_000);
-        peer.watch_listing(NodeId([2; 8]), beat, now);
-        for millis in 1..=1_000 {
+    let me = NodeId([2; 8]);
+    let deaf_after = |beat: Duration| {
+        let mut now = Moment::from_millis(1_000);
+        let mut peer = Peer::new(NodeId([1; 8]), IpAddr::from([192, 0, 2, 2]), 1, now);
+        peer.turn(Liveness::Alive, "is heard".to_owned(), now);
+        peer.stated.interval = ms(10);
+        let page = Page {
+            is_list: true,
+            prefix: Some(Prefix::ALL),
+            ..Page::default()
+        };
+        assert!(peer.stated.apply(peer.id, 1, &page).is_some());
+        peer.watch_listing(me, beat, now);
+        (1..=1_000).find(|_| {
             now = now + ms(1);
-            peer.watch_listing(NodeId([2; 8]), beat, now);
-            if peer.is_deaf {
-                peer.stated.version = 0;
-                peer.watch_listing(NodeId([2; 8]), beat, now);
-                peer.stated.version = 1;
-                return millis;
-            }
-        }
-        0
+            peer.watch_listing(me, beat, now);
+            peer.is_deaf
+        })
     };
-    assert_eq!(deaf_after(ms(10)), 50);
-    assert_eq!(deaf_after(ms(100)), 500);
+    assert_eq!(deaf_after(ms(10)), Some(50));
+    assert_eq!(deaf_after(ms(100)), Some(500));
 }
