@@ -16,6 +16,10 @@ use sovnet_core::names::{Mac, NodeId};
 use sovnet_core::time::Moment;
 
 /// CPU time of this process: the clock on the wall also counts what other processes take.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a measurement is no part of the core"
+)]
 fn cpu_time() -> Duration {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanos = text.split(' ').next().and_then(|text| text.parse().ok());
@@ -118,7 +122,13 @@ impl Node {
             match output {
                 Output::Send { to, bytes } => out.push((to, bytes)),
                 Output::ClaimsChanged => is_local_due = true,
-                _ => {}
+                Output::Ask { .. }
+                | Output::Probe(_)
+                | Output::Announce(_)
+                | Output::NeighboursChanged
+                | Output::Remember
+                | Output::Log(_)
+                | Output::Finished => {}
             }
         }
         if is_local_due {

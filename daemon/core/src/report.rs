@@ -5,20 +5,24 @@
 
 mod build;
 mod cluster;
+mod conflict;
+mod detection;
 mod judge;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::config::{Conflict, Purpose};
+use crate::config::Purpose;
 use crate::facts::cluster::TrafficPolicy;
 use crate::member::keys::KeyId;
 use crate::names::{LinkName, Mac, NodeId, NodeName, ServiceName};
 use crate::time::Moment;
 
 pub use build::{Health, NodeInfo, Parts, Report, build};
+pub use conflict::{ConflictReport, DhcpServerReport, Handling, Sighting, Vendors};
+pub use detection::{Clause, DetectionReport, LatenessReport, SuspicionReport};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,95 +190,6 @@ pub struct AddressReport {
     pub unseen_by: Vec<String>,
 }
 
-/// What a frame was that showed a host with an address of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sighting {
-    /// It said so without being asked, or asked others with the address as its own.
-    Announcement,
-    /// It answered a question of this node.
-    Answer,
-    /// It asked whether the address is free, in order to take it.
-    Probe,
-    /// Another node saw it.
-    Told,
-}
-
-impl fmt::Display for Sighting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Sighting::Announcement => "announcement",
-            Sighting::Answer => "answer",
-            Sighting::Probe => "probe",
-            Sighting::Told => "told",
-        })
-    }
-}
-
-/// What was done about a host that is no node and uses an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handling {
-    /// Nothing: the address is another node's to defend, or nobody's.
-    Noticed,
-    /// The address was announced again.
-    Defended,
-    /// The address is left to the host until that has been silent for a minute.
-    Yielded,
-    /// The address is left alone until the host has been silent for five minutes.
-    Quarantined,
-}
-
-impl fmt::Display for Handling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Handling::Noticed => "noticed",
-            Handling::Defended => "defended",
-            Handling::Yielded => "yielded",
-            Handling::Quarantined => "quarantined",
-        })
-    }
-}
-
-/// A host that is no node and uses an address of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConflictReport {
-    /// The address.
-    pub address: IpAddr,
-    /// The host's hardware address.
-    pub mac: Mac,
-    /// When it was first seen in this episode, on this node's clock.
-    pub first: Moment,
-    /// When it was last seen.
-    pub last: Moment,
-    /// How many frames of it were heard.
-    pub count: u64,
-    /// What the last of them was.
-    pub sighting: Sighting,
-    /// What was done.
-    pub handling: Handling,
-    /// What the config wants to be done.
-    pub policy: Conflict,
-    /// Whether the address is announced, or a free one of a pool.
-    pub is_announced: bool,
-}
-
-/// Whose products hardware addresses are, as far as it was looked up.
-pub type Vendors = BTreeMap<Mac, String>;
-
-/// A DHCP server that was heard on a segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DhcpServerReport {
-    /// Its address.
-    pub address: Ipv4Addr,
-    /// Its hardware address, or that of the relay between.
-    pub mac: Mac,
-    /// The lowest and the highest address that it was heard to give away.
-    pub range: Option<(Ipv4Addr, Ipv4Addr)>,
-    /// When it was last heard, on this node's clock.
-    pub last: Moment,
-    /// How many offers and acknowledgements of it were heard.
-    pub count: u64,
-}
-
 /// One peer on a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerReport {
@@ -308,79 +223,6 @@ pub struct PeerReport {
     pub key: Option<KeyId>,
     /// Its program version.
     pub version: Option<String>,
-}
-
-/// How late a node's own turns are (ELECTION R1, R2).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LatenessReport {
-    /// The latest turn of the last minute: how long after a heartbeat was due.
-    pub minute: Duration,
-    /// The same of the last hour.
-    pub hour: Duration,
-    /// Turns of the last hour that came after more than half of `limit`.
-    pub late: u64,
-    /// Not run for longer than this, the node starts over (R2).
-    pub limit: Duration,
-}
-
-/// What the silence that is allowed to a peer follows from (ELECTION section 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Clause {
-    /// The least that there is for its interval.
-    Floor,
-    /// One end is wireless.
-    Wireless,
-    /// A silence that it survived.
-    Learned,
-    /// The most that there is.
-    Ceiling,
-}
-
-impl fmt::Display for Clause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Clause::Floor => "floor",
-            Clause::Wireless => "wireless",
-            Clause::Learned => "learned",
-            Clause::Ceiling => "ceiling",
-        })
-    }
-}
-
-/// How the silence that is allowed to a peer comes about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DetectionReport {
-    /// The interval of heartbeats that it states.
-    pub interval: Duration,
-    /// The longest silence that it survived in the last 24 hours, and in which third of them: 0 is
-    /// the present one.
-    pub learned: Option<(Duration, u8)>,
-    /// What gave the threshold.
-    pub clause: Clause,
-    /// How long it is asked before it is dead.
-    pub confirm: Duration,
-    /// The time between its last two signs of life.
-    pub last_gap: Duration,
-    /// All of it in one sentence.
-    pub explanation: String,
-}
-
-/// One time that a peer was suspected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SuspicionReport {
-    /// When it was last heard before.
-    pub silent_since: Moment,
-    /// Its interval then.
-    pub expected: Duration,
-    /// For how long it was silent until the verdict, or until now.
-    pub observed: Duration,
-    /// The silence that was allowed, and what gave it.
-    pub threshold: Duration,
-    /// See `threshold`.
-    pub clause: Clause,
-    /// All of it in one sentence: what was expected and observed, what its kernel and other nodes
-    /// said, and what followed.
-    pub explanation: String,
 }
 
 /// One address from the config, whatever becomes of it.

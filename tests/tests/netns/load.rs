@@ -61,7 +61,7 @@ fn a_long_connection_ends_at_once_when_its_address_moves() {
     let holder = bench.holder("civil", PAGE).unwrap();
     let node = bench.lan.node(&holder).clone();
     // Sends for ever, as a download does.
-    let endless = "busybox nc -lp 8080 -s 192.168.8.240 -e yes";
+    let endless = "busybox nc -l -p 8080 -e yes";
     let mut words = endless.split(' ');
     let mut command = std::process::Command::new(words.next().unwrap());
     command.args(words);

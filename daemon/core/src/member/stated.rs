@@ -168,7 +168,7 @@ impl Stated {
             self.open(prefix, version, &mut open);
             for (part, former_level) in open {
                 news.is_general |= former_level != Some(page.default_level);
-                self.replace(peer, part, version, page, &mut news);
+                news.keys.extend(self.replace(peer, (part, version), page));
             }
         }
         if !self.is_complete {
@@ -231,7 +231,14 @@ impl Stated {
         inside.map(|(prefix, known)| (*prefix, *known))
     }
 
-    fn replace(&mut self, peer: NodeId, part: Prefix, version: u32, page: &Page, news: &mut News) {
+    /// The entries of one part become those of the page; the keys whose entry changed.
+    fn replace(
+        &mut self,
+        peer: NodeId,
+        (part, version): (Prefix, u32),
+        page: &Page,
+    ) -> BTreeSet<AddressKey> {
+        let mut changed = BTreeSet::new();
         let former: BTreeMap<AddressKey, Standing> = self
             .entries
             .range(part.keys())
@@ -262,20 +269,20 @@ impl Stated {
                 score,
             };
             if former != Some(&standing) {
-                news.keys.insert(entry.key);
+                changed.insert(entry.key);
             }
             self.load += usize::from(entry.claim != ClaimKind::None);
             self.claims += usize::from(entry.claim == ClaimKind::Active);
             self.entries.insert(entry.key, standing);
         }
         let gone = former.into_keys();
-        news.keys
-            .extend(gone.filter(|key| !self.entries.contains_key(key)));
+        changed.extend(gone.filter(|key| !self.entries.contains_key(key)));
         let known = Part {
             version,
             default_level: page.default_level,
         };
         self.parts.insert(part, known);
+        changed
     }
 
     /// Everything again, page by page (R13): the page of this number, counted round and round.
