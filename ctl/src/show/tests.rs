@@ -204,9 +204,9 @@ fn a_healthy_node() {
         &expect![[r#"
             sovnet 0.1.0 on civil    healthy, up 4 h 2 m
 
-              ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    WHY
-            ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
-            ● 192.168.8.241  dns   box-01             02:00:00:00:00:02  3     4 h 2 m  the hash picked it among 2 able nodes
+              ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    SEEN BY  WHY
+            ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        the hash picked it among 2 able nodes
+            ● 192.168.8.241  dns   box-01             02:00:00:00:00:02  3     4 h 2 m  -        the hash picked it among 2 able nodes
 
               NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  KEY       WHY
             ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    01020304  joined with box-01
@@ -273,9 +273,9 @@ fn a_node_with_services_and_without_the_api() {
         &expect![[r#"
             sovnet 0.1.0 on civil    healthy, up 4 h 2 m
 
-              ADDRESS        FOR                  HOLDER             MAC                TERM  SINCE    WHY
-            ● 192.168.8.240  kube-system/traefik  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
-            ● 192.168.8.241  dns                  box-01             02:00:00:00:00:02  3     4 h 2 m  the hash picked it among 2 able nodes
+              ADDRESS        FOR                  HOLDER             MAC                TERM  SINCE    SEEN BY  WHY
+            ● 192.168.8.240  kube-system/traefik  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        the hash picked it among 2 able nodes
+            ● 192.168.8.241  dns                  box-01             02:00:00:00:00:02  3     4 h 2 m  -        the hash picked it among 2 able nodes
 
               NODE    ADDRESS        STATE   LIVENESS       HEARD      THRESHOLD  ADDRESSES  VERSION  KEY       WHY
             ● civil   192.168.8.222  active  this node      -          -          1          0.1.0    01020304  joined with box-01
@@ -303,9 +303,9 @@ fn a_degraded_node() {
         &expect![[r#"
             sovnet 0.1.0 on civil    DEGRADED: 1 warning, up 4 h 2 m
 
-              ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    WHY
-            ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  the hash picked it among 2 able nodes
-            ● 192.168.8.241  dns   civil (this node)  02:00:00:00:00:01  3     4 h 2 m  took it over: box-01 died
+              ADDRESS        FOR   HOLDER             MAC                TERM  SINCE    SEEN BY  WHY
+            ● 192.168.8.240  host  civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        the hash picked it among 2 able nodes
+            ● 192.168.8.241  dns   civil (this node)  02:00:00:00:00:01  3     4 h 2 m  -        took it over: box-01 died
 
               NODE    ADDRESS        STATE   LIVENESS      HEARD     THRESHOLD  ADDRESSES  VERSION  KEY       WHY
             ● civil   192.168.8.222  active  this node     -         -          2          0.1.0    01020304  joined with box-01
