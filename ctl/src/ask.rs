@@ -1,6 +1,7 @@
 //! One question to the daemon, within a time limit.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,6 +49,25 @@ impl Daemon<'_> {
     /// See [`Failure`].
     pub(crate) fn undrain(&self) -> Result<String, Failure> {
         let reply = self.ask(async |daemon| daemon.undrain().await)?;
+        Ok(reply.done)
+    }
+
+    /// Moves an address, for a time if one is given; the result is what it says it did.
+    ///
+    /// # Errors
+    ///
+    /// See [`Failure`].
+    pub(crate) fn move_address(
+        &self,
+        address: IpAddr,
+        to: &str,
+        length: Option<Duration>,
+    ) -> Result<String, Failure> {
+        // A part of a second counts as a whole one.
+        let seconds = length.map(|length| length.as_millis().div_ceil(1_000));
+        let seconds = seconds.map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX));
+        let address = address.to_string();
+        let reply = self.ask(async |daemon| daemon.move_address(&address, to, seconds).await)?;
         Ok(reply.done)
     }
 
@@ -103,6 +123,8 @@ fn refused(refusal: ControlError) -> Failure {
     match refusal {
         ControlError::PermissionDenied { user, needs } => Failure::Denied { user, needs },
         ControlError::Idle { reason } => Failure::Idle(reason),
-        ControlError::Unavailable { reason } => Failure::Unavailable(reason),
+        ControlError::Unavailable { reason } | ControlError::Refused { reason } => {
+            Failure::Unavailable(reason)
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! `--help`, the manual pages and the completions all come from here; packaging/pages reads this
 //! file as it stands, so it names nothing of the rest of the program.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -52,6 +53,17 @@ pub(crate) enum Command {
     Drain,
     /// Take part again after a drain.
     Undrain,
+    /// Move an address that this node holds to another node; it stays there.
+    Move {
+        /// The address.
+        address: IpAddr,
+        /// The node that shall have it, by the name that status shows.
+        #[arg(long, value_name = "NODE")]
+        to: String,
+        /// Come back after this time, such as 10m or 12h, at most 30d.
+        #[arg(long = "for", value_name = "TIME", value_parser = parse_long_duration)]
+        length: Option<Duration>,
+    },
     /// The key that the nodes share.
     Key {
         #[command(subcommand)]

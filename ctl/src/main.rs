@@ -69,6 +69,11 @@ fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
         }
         Command::Drain => daemon.drain().map(done),
         Command::Undrain => daemon.undrain().map(done),
+        Command::Move {
+            address,
+            to,
+            length,
+        } => daemon.move_address(*address, to, *length).map(done),
         Command::Key { command } => match command {
             KeyCommand::New { file } => key::make(file),
             KeyCommand::Rotate { step, file } => rotate::rotate(*step, file),

@@ -137,8 +137,36 @@ fn address(address: &Address) -> Row {
             millis(address.held_for_ms),
             seen_by(address),
         ],
-        sentence: address.reason.clone(),
+        sentence: reason(address),
     }
+}
+
+/// Why it is there, and what is planned for it.
+fn reason(address: &Address) -> String {
+    let within = |left: Option<i64>| left.map(millis);
+    let returns = address.returns_to.as_ref().map(|to| {
+        let left = within(address.returns_in_ms).unwrap_or_default();
+        format!("goes back to {to} in {left}")
+    });
+    let fails_back = address.fails_back_to.as_ref().map(|to| {
+        let when = match within(address.fails_back_in_ms) {
+            Some(left) => format!("in {left}"),
+            None => "when the window opens".to_owned(),
+        };
+        format!("fails back to {to} {when}")
+    });
+    let is_moved = address.is_moved && returns.is_none();
+    let moved = is_moved.then(|| "stays where an operator put it".to_owned());
+    let pinned = address.pinned_to.as_ref();
+    let pinned = pinned.map(|node| format!("pinned to {node}"));
+    let held_back = address.held_back.as_ref();
+    let held_back = held_back.map(|why| format!("this node is {why}"));
+    let parts = [returns, moved, fails_back, pinned, held_back];
+    let parts = parts.into_iter().flatten();
+    std::iter::once(address.reason.clone())
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// "2 of 2": how many of the nodes that could hear the holder do.

@@ -26,7 +26,7 @@ use sovnet_core::facts::KernelWish;
 use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
-use sovnet_core::member::{Command, Settings};
+use sovnet_core::member::{Command, MoveOrder, MoveRefusal, Order, Settings};
 use sovnet_core::names::{LinkIndex, Mac};
 use sovnet_core::report::LanReport;
 use sovnet_core::time::Moment;
@@ -45,6 +45,9 @@ const REPORT_EACH: Duration = Duration::from_micros(250);
 /// With no segment to care for, the loop still shows that it lives.
 const IDLE: Duration = Duration::from_millis(250);
 
+/// One sentence: what was done, or why it can not be done.
+type Answer = Result<String, String>;
+
 /// Why the loop ended.
 #[derive(Debug, Error)]
 pub(crate) enum AnnounceError {
@@ -62,7 +65,7 @@ pub(crate) struct Wires {
     /// Addresses that the kernel holds for us.
     pub(crate) local: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     /// Orders of an operator or the service manager, each with the place for its answer.
-    pub(crate) commands: mpsc::Receiver<(Command, oneshot::Sender<String>)>,
+    pub(crate) commands: mpsc::Receiver<(Order, oneshot::Sender<Answer>)>,
     /// What the kernel shall hold.
     pub(crate) wish: watch::Sender<Arc<KernelWish>>,
     /// The LAN side of the status.
@@ -75,6 +78,8 @@ pub(crate) struct Wires {
     pub(crate) memories: watch::Sender<Arc<Memories>>,
     /// Grows with every turn.
     pub(crate) progress: Arc<AtomicU64>,
+    /// The local time of day in minutes; none while nothing depends on it.
+    pub(crate) day_minute: watch::Receiver<Option<u16>>,
 }
 
 /// The loop.
@@ -94,7 +99,7 @@ enum Event {
     Due,
     Decision,
     Keys,
-    Command(Command, oneshot::Sender<String>),
+    Order(Order, oneshot::Sender<Answer>),
     /// Nobody can command any more: the process is ending.
     Closed,
 }
@@ -127,8 +132,11 @@ impl Announce {
                 Event::Due => {}
                 Event::Decision => self.follow_decision()?,
                 Event::Keys => self.follow_keys()?,
-                Event::Command(command, answer) => {
-                    let said = self.obey(command);
+                Event::Order(order, answer) => {
+                    let said = match order {
+                        Order::Command(command) => Ok(self.obey(command)),
+                        Order::Move(order) => self.try_move(&order),
+                    };
                     // Whoever asked may be gone; the order stands.
                     let _asker_is_gone = answer.send(said);
                     self.take_turn()?;
@@ -166,7 +174,7 @@ impl Announce {
         tokio::select! {
             biased;
             command = self.wires.commands.recv() => match command {
-                Some((command, answer)) => Event::Command(command, answer),
+                Some((order, answer)) => Event::Order(order, answer),
                 None => Event::Closed,
             },
             changed = self.wires.decision.changed() => match changed {
@@ -189,9 +197,13 @@ impl Announce {
     /// One turn of every segment: wake, read, decide, carry out.
     fn take_turn(&mut self) -> Result<(), AnnounceError> {
         let local = Arc::clone(&self.wires.local.borrow_and_update());
+        let day_minute = *self.wires.day_minute.borrow();
         let mut is_claims_changed = false;
         let mut is_to_remember = false;
         for segment in self.segments.values_mut() {
+            if let Some(minute) = day_minute {
+                segment.handle_wall_clock(minute);
+            }
             let did = segment.take_turn(&self.settings, &local, clock::now())?;
             is_claims_changed |= did.kernel_changed;
             is_to_remember |= did.remember;
@@ -274,6 +286,20 @@ impl Announce {
             Command::Stop => format!("stopping: {spoken} {addresses} held here are handed over"),
             Command::Restart => format!("restarting: peers hold the {spoken} {addresses} for it"),
         }
+    }
+
+    /// An address is on one segment at most: the others do not know it.
+    fn try_move(&mut self, order: &MoveOrder) -> Answer {
+        let now = clock::now();
+        let mut said = Err(MoveRefusal::Unknown(order.address));
+        for segment in self.segments.values_mut() {
+            match segment.handle_move(order, now) {
+                Err(MoveRefusal::Unknown(_)) => {}
+                other => said = other,
+            }
+        }
+        self.reported_at = None;
+        said.map_err(|refusal| refusal.to_string())
     }
 
     fn wish(&self) {

@@ -33,8 +33,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use sovnet_core::config::FailBack;
 use sovnet_core::facts::LinkFacts;
-use sovnet_core::member::Command;
+use sovnet_core::member::{Command, Order};
 use sovnet_core::report::{Problem, Severity};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -136,6 +137,11 @@ fn serve(options: &Options, start: Start) -> Result<()> {
             latency::start(start.settings.clone(), commands_rx, &board, tasks.stop())
         });
         let latency = latency.transpose()?;
+        let fail_back = start.settings.policy.fail_back;
+        if matches!(fail_back, FailBack::Between { .. }) {
+            let day = clock::follow_day(board.day_minute.clone(), tasks.stop());
+            tasks.spawn("day", day);
+        }
         let signals = Signals::listen(reload).context("failed to listen to signals")?;
         let is_idle = latency.is_none();
         tasks.spawn(
@@ -162,7 +168,7 @@ async fn leave(
     commands: &mpsc::Sender<CommandRequest>,
 ) -> Result<()> {
     let (answer, _said) = oneshot::channel();
-    let _ended_already = commands.try_send((Command::Stop, answer));
+    let _ended_already = commands.try_send((Order::Command(Command::Stop), answer));
     let joined = tokio::task::spawn_blocking(move || latency.join());
     match tokio::time::timeout(HAND_OVER, joined).await {
         Ok(Ok(Ok(result))) => result.context("the latency thread failed"),

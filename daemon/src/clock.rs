@@ -1,8 +1,16 @@
 //! The only place that reads clocks.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use k8s_openapi::jiff::Timestamp;
 use nix::time::{ClockId, clock_gettime};
 use sovnet_core::time::Moment;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The time of day is looked at this often.
+const DAY_STEP: Duration = Duration::from_secs(20);
 
 /// Now, on `CLOCK_BOOTTIME`.
 pub(crate) fn now() -> Moment {
@@ -17,4 +25,27 @@ pub(crate) fn wall() -> Timestamp {
     let time = clock_gettime(ClockId::CLOCK_REALTIME).expect("Linux has a wall clock");
     let nanos = i32::try_from(time.tv_nsec()).unwrap_or(0);
     Timestamp::new(time.tv_sec(), nanos).unwrap_or_default()
+}
+
+/// Tells the local time of day, in minutes after midnight, until `stop`: the windows in which
+/// addresses may fail back are written in it. The time zone is read from the disk, so this is
+/// nothing for the latency thread.
+///
+/// # Errors
+/// None.
+pub(crate) async fn follow_day(
+    day_minute: watch::Sender<Option<u16>>,
+    stop: CancellationToken,
+) -> Result<(), Infallible> {
+    loop {
+        let local = jiff::Zoned::now();
+        let hour = u16::from(local.hour().unsigned_abs());
+        let minute = hour * 60 + u16::from(local.minute().unsigned_abs());
+        day_minute.send_replace(Some(minute));
+        // Cancel-safe: nothing is lost with a sleep.
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(DAY_STEP) => {}
+        }
+    }
 }

@@ -22,7 +22,7 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::rc::Rc;
 use std::time::Duration;
 
-use sovnet_core::member::Command;
+use sovnet_core::member::Order;
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -39,8 +39,11 @@ use self::service::{Desk, Shared};
 pub(crate) use self::socket::bind;
 pub(crate) use self::sources::Sources;
 
-/// A command with the place for its answer: one sentence that says what was done.
-pub(crate) type CommandRequest = (Command, oneshot::Sender<String>);
+/// One sentence: what was done, or why it can not be done.
+pub(crate) type Answer = Result<String, String>;
+
+/// An order with the place for its answer.
+pub(crate) type CommandRequest = (Order, oneshot::Sender<Answer>);
 
 /// How many commands may wait; an operator gives one at a time.
 pub(crate) const COMMAND_QUEUE: usize = 8;

@@ -25,6 +25,8 @@ mod interfaces;
 mod keys;
 #[path = "netns/load.rs"]
 mod load;
+#[path = "netns/moves.rs"]
+mod moves;
 #[path = "netns/ndp.rs"]
 mod ndp;
 #[path = "netns/nodes.rs"]

@@ -1,5 +1,7 @@
 //! Screens and documents of four nodes, compared as a whole.
 
+mod planned;
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect, expect_file};
@@ -26,6 +28,13 @@ fn address(last: u8, holder: Option<&str>) -> Address {
         is_local: holder == Some("civil"),
         held_for_ms: 14_520_000,
         reason: "the hash picked it among 2 able nodes".to_owned(),
+        is_moved: false,
+        pinned_to: None,
+        returns_to: None,
+        returns_in_ms: None,
+        fails_back_to: None,
+        fails_back_in_ms: None,
+        held_back: None,
         seen_by: Vec::new(),
         unseen_by: Vec::new(),
     }

@@ -17,4 +17,13 @@ pub trait Control {
 
     /// Take part again.
     async fn undrain(&mut self) -> zlink::Result<Result<CommandReply, ControlError>>;
+
+    /// Move an address that this node holds to another one; with `seconds` only for so long.
+    #[zlink(rename = "Move")]
+    async fn move_address(
+        &mut self,
+        address: &str,
+        to: &str,
+        seconds: Option<i64>,
+    ) -> zlink::Result<Result<CommandReply, ControlError>>;
 }

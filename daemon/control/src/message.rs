@@ -12,7 +12,7 @@ pub struct StatusReply {
     pub status: Status,
 }
 
-/// Reply of `Drain` and `Undrain`.
+/// Reply of `Drain`, `Undrain` and `Move`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, introspect::Type)]
 pub struct CommandReply {
     /// One sentence for people: what was done, or is being done now.
@@ -33,6 +33,11 @@ pub enum ControlError {
     /// The daemon has no config: there is nothing to command.
     Idle {
         /// Why it is idle.
+        reason: String,
+    },
+    /// What was ordered is not possible as things are.
+    Refused {
+        /// Why, one sentence, with what to do.
         reason: String,
     },
     /// The daemon cannot do it now: too many commands wait, or it is stopping.

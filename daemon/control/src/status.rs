@@ -164,6 +164,21 @@ pub struct Address {
     pub held_for_ms: i64,
     /// Why this holder, or nobody.
     pub reason: String,
+    /// Whether an operator placed it where it is, so that fail-back leaves it alone.
+    #[serde(default)]
+    pub is_moved: bool,
+    /// The node that the config pins it to.
+    pub pinned_to: Option<String>,
+    /// The node that it goes back to after a move for a time; told by its holder.
+    pub returns_to: Option<String>,
+    /// And when.
+    pub returns_in_ms: Option<i64>,
+    /// The node that fail-back brings it to; told by its holder.
+    pub fails_back_to: Option<String>,
+    /// And when; absent while the window of the day is closed.
+    pub fails_back_in_ms: Option<i64>,
+    /// Why this node is only a last resort for it for a while.
+    pub held_back: Option<String>,
     /// Nodes that hear the holder speak for it: this one by asking about once a minute, the others
     /// as long as they say nothing else.
     #[serde(default)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sovnet_core::config::Detection;
 use sovnet_core::decide::{Ability, SegmentPlan, Sources, Watched};
 use sovnet_core::member::keys::{KeyRing, Secrets};
-use sovnet_core::member::{Identity, Member, Output, Remembered, Settings};
+use sovnet_core::member::{Identity, Member, Output, Policy, Remembered, Settings};
 use sovnet_core::names::{Mac, NodeId};
 use sovnet_core::time::Moment;
 
@@ -78,6 +78,7 @@ fn node(number: usize, nodes: usize, addresses: usize, now: Moment) -> Node {
             .filter(|other| *other != number)
             .map(host)
             .collect(),
+        policy: Policy::default(),
     };
     let abilities: BTreeMap<IpAddr, Ability> = (0..addresses)
         .map(|number| (address(number), Ability::Serves))
@@ -92,6 +93,7 @@ fn node(number: usize, nodes: usize, addresses: usize, now: Moment) -> Node {
         is_wireless: false,
         gateway: None,
         addresses: abilities.keys().copied().collect(),
+        nodes: BTreeSet::new(),
         abilities,
         forwarded: BTreeSet::new(),
         generation: 0,

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
@@ -51,6 +52,8 @@ pub const TTL_SECS_DEFAULT: u32 = 60;
 pub struct Config {
     /// `[node] name`; default is the host name.
     pub node_name: Option<NodeName>,
+    /// `[node] weight`: this node's share of the addresses relative to others.
+    pub node_weight: u8,
     /// `[cluster]`.
     pub cluster: Cluster,
     /// `[announce]`.
@@ -61,6 +64,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// `[[reserve]]`: the one Service that an address is for.
     pub reserves: BTreeMap<IpAddr, ServiceName>,
+    /// `[[pin]]`: the node that an address belongs to.
+    pub pins: BTreeMap<IpAddr, NodeName>,
     /// `[kubernetes]`; none if the nodes have no Kubernetes.
     pub kubernetes: Option<Kubernetes>,
     /// `[dns]`, with its zones; none if the file has no `[dns]` and no address with purpose dns.
@@ -79,6 +84,8 @@ pub struct Cluster {
     pub peers: Vec<IpAddr>,
     /// UDP port of heartbeats.
     pub port: u16,
+    /// Whether a node that hears no majority of the peers serves nothing.
+    pub has_quorum: bool,
 }
 
 /// `[announce]`.
@@ -87,10 +94,28 @@ pub struct Announce {
     /// Links to announce on, see [`links::is_chosen`]; empty = every link that has the address's
     /// subnet.
     pub links: Vec<LinkPattern>,
+    /// When an address goes where placement from scratch would put it.
+    pub fail_back: FailBack,
     /// How soon a silent node is taken for dead.
     pub detection: Detection,
     /// What is done when another machine uses an address of ours.
     pub conflict: Conflict,
+}
+
+/// When an address goes where placement from scratch would put it (ELECTION R18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailBack {
+    /// It stays where it is.
+    Never,
+    /// After it was elsewhere for so long.
+    After(Duration),
+    /// In a window of the day, in minutes after midnight, local time; it may go over midnight.
+    Between {
+        /// From this minute on.
+        from: u16,
+        /// Up to this one.
+        to: u16,
+    },
 }
 
 /// How soon a silent node is taken for dead (ELECTION section 5). Nodes with different profiles work

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::links::is_chosen;
-use crate::config::{ADDRESSES_MAX, Config};
+use crate::config::{ADDRESSES_MAX, Config, PEERS_MAX};
 use crate::facts::cluster::ClusterFacts;
 use crate::facts::{Link, LinkAddress, LinkFacts};
 use crate::names::{LinkIndex, LinkName, Mac, NodeName, ServiceName, Subnet};
@@ -85,6 +85,8 @@ pub struct SegmentPlan {
     pub forwarded: BTreeSet<IpAddr>,
     /// All addresses of this segment, those that are withheld among them.
     pub addresses: Vec<IpAddr>,
+    /// Addresses of the cluster's other nodes in the subnet: peers that are looked for.
+    pub nodes: BTreeSet<IpAddr>,
     /// What is looked after beside them.
     pub watched: Watched,
 }
@@ -164,6 +166,7 @@ pub fn decide(known: &Known<'_>) -> Decision {
             continue;
         };
         if let Some(mut plan) = plan(config, link, &addresses, &mut decision.problems) {
+            plan.nodes = nodes_beside(&plan, known.cluster);
             plan.watched = watched::watched(known, &pools_of(&addresses), &plan);
             decision.segments.insert(index, plan);
         }
@@ -286,6 +289,17 @@ fn placed(
     placed
 }
 
+/// The addresses of the cluster's nodes that are on the segment, but for this one's: as many as a
+/// config may name.
+fn nodes_beside(plan: &SegmentPlan, cluster: &ClusterFacts) -> BTreeSet<IpAddr> {
+    let nodes = cluster.nodes.values().flatten().copied();
+    nodes
+        .filter(|at| plan.subnet.contains(*at) && !plan.is_own(*at))
+        .filter(|at| !plan.addresses.contains(at))
+        .take(PEERS_MAX)
+        .collect()
+}
+
 /// The plan for one link; none if the link has no own address for it after all.
 fn plan(
     config: &Config,
@@ -307,6 +321,7 @@ fn plan(
         abilities: BTreeMap::new(),
         forwarded: BTreeSet::new(),
         addresses: Vec::new(),
+        nodes: BTreeSet::new(),
         watched: Watched::default(),
     };
     let at_best = if link.is_up {

@@ -9,8 +9,10 @@
 mod addresses;
 mod claims;
 mod conflict;
+mod damping;
 mod detector;
 mod evidence;
+mod expected;
 mod explain;
 mod findings;
 mod foreign;
@@ -20,18 +22,24 @@ pub mod keys;
 mod leave;
 mod liveness;
 pub mod memory;
+mod moves;
 mod outbox;
 mod pages;
 mod peer;
+mod pins;
 pub mod placement;
+mod planned;
+pub mod policy;
 mod prober;
 mod proxy;
 mod punctuality;
+mod quorum;
 mod relay;
 mod rng;
 pub(crate) mod rules;
 mod selftest;
 mod session;
+mod settings;
 mod state;
 mod stated;
 mod strangers;
@@ -62,52 +70,14 @@ use state::Watch;
 use strangers::Strangers;
 use timers::Timers;
 
-use crate::config::Detection;
 use crate::decide::SegmentPlan;
 use crate::names::{Mac, NodeId, NodeName};
 use crate::report::NodeState;
 use crate::time::Moment;
 
-/// Who this node is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The identity that follows from the machine-id.
-    pub id: NodeId,
-    /// The node's name.
-    pub name: NodeName,
-    /// This program's version, at most 31 bytes go out.
-    pub version: String,
-    /// First 4 bytes of the hash of the config, so that peers can see a difference.
-    pub config_hash: u32,
-}
-
-/// What a member is told once.
-#[derive(Clone)]
-pub struct Settings {
-    /// Who this node is.
-    pub identity: Identity,
-    /// What protects heartbeats.
-    pub keys: KeyRing,
-    /// How soon a silent node is taken for dead.
-    pub detection: Detection,
-    /// UDP port of heartbeats.
-    pub port: u16,
-    /// Peers that are known from the config and from disk, without this node's own address.
-    pub peers: BTreeSet<IpAddr>,
-}
-
-impl std::fmt::Debug for Settings {
-    /// Keys by their ids: what is printed may be logged (I14).
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings")
-            .field("identity", &self.identity)
-            .field("keys", &self.keys)
-            .field("detection", &self.detection)
-            .field("port", &self.port)
-            .field("peers", &self.peers)
-            .finish()
-    }
-}
+pub use moves::{MoveOrder, MoveRefusal};
+pub use policy::Policy;
+pub use settings::{Identity, Settings};
 
 /// What outlives the process: written after each change, read at start. Never believed as a
 /// claim, only as a wish.
@@ -115,10 +85,26 @@ impl std::fmt::Debug for Settings {
 pub struct Remembered {
     /// Address -> (highest term ever seen, whether this node held it then).
     pub terms: BTreeMap<IpAddr, (u64, bool)>,
+    /// What an operator placed here, by address; some of it goes back.
+    pub moved: BTreeMap<IpAddr, Option<RememberedLease>>,
+    /// Lives in a row that ended without notice shortly after they began, the present one
+    /// included until it has lasted.
+    pub short_lives: u32,
     /// Peers by identity: last address and the learned silence.
     pub peers: BTreeMap<NodeId, (IpAddr, Duration)>,
     /// Their last hardware addresses: to tell their frames from a stranger's before they are heard.
     pub macs: BTreeMap<NodeId, Mac>,
+}
+
+/// The rest of a move for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RememberedLease {
+    /// Where the address goes back to.
+    pub to: NodeId,
+    /// After this time.
+    pub left: Duration,
+    /// Whether an operator had placed it there, too.
+    pub was_moved: bool,
 }
 
 /// What R2 found.
@@ -142,6 +128,15 @@ pub enum Command {
     Stop,
     /// End and come back within the hold (R16).
     Restart,
+}
+
+/// What can be ordered: of the whole node, or of one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Of the node.
+    Command(Command),
+    /// Of an address.
+    Move(MoveOrder),
 }
 
 /// What an ARP frame that was heard says, whoever it was meant for.
@@ -219,10 +214,13 @@ pub struct Member {
     state_since: Moment,
     state_reason: String,
     watch: Watch,
+    life: damping::Life,
+    failback: moves::FailBackWatch,
     /// Whom it knows, by identity.
     peers: BTreeMap<NodeId, Peer>,
     /// Addresses from the config whose identity was not heard yet.
     expected: BTreeSet<IpAddr>,
+    nodes: expected::Nodes,
     strangers: Strangers,
     /// Hosts that are no nodes and use addresses of ours.
     conflicts: Conflicts,
@@ -275,8 +273,11 @@ impl Member {
             state_since: now,
             state_reason: "listens before it claims anything".to_owned(),
             watch: Watch::new(now),
+            life: damping::Life::after(remembered.short_lives, now),
+            failback: moves::FailBackWatch::default(),
             peers: BTreeMap::new(),
             expected,
+            nodes: expected::Nodes::default(),
             strangers: Strangers::default(),
             conflicts: Conflicts::default(),
             proxies: Proxies::default(),
@@ -299,6 +300,7 @@ impl Member {
         };
         member.remember_peers(remembered, now);
         member.take_plan(plan, remembered, now);
+        member.outputs.push_back(Output::Remember);
         member
     }
 
@@ -385,6 +387,7 @@ impl Member {
             return;
         }
         self.watch_peers(now);
+        self.forget_left();
         self.watch_state(now);
         self.ask_strangers(now);
         self.watch_foreigners(now);
@@ -449,6 +452,8 @@ impl Member {
         let peers = known.map(|peer| (peer.id, (peer.address, peer.detector.silence())));
         Remembered {
             terms: terms.collect(),
+            moved: self.remembered_moves(),
+            short_lives: self.life.short_lives(),
             peers: peers.collect(),
             macs,
         }

@@ -8,6 +8,7 @@ mod cluster;
 mod conflict;
 mod detection;
 mod judge;
+mod planned;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::time::Moment;
 pub use build::{Health, NodeInfo, Parts, Report, build};
 pub use conflict::{ConflictReport, DhcpServerReport, Handling, Sighting, Vendors};
 pub use detection::{Clause, DetectionReport, LatenessReport, SuspicionReport};
+pub use planned::Planned;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,6 +186,8 @@ pub struct AddressReport {
     pub since: Moment,
     /// Why this holder (or nobody), one sentence.
     pub reason: String,
+    /// What is planned for it.
+    pub planned: Planned,
     /// Nodes that hear the holder speak for it.
     pub seen_by: Vec<String>,
     /// Nodes that asked three times and were not answered by the holder.

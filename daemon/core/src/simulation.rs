@@ -14,6 +14,7 @@ mod fault;
 mod faults;
 mod host;
 mod lan;
+mod moves;
 mod profiles;
 mod random;
 mod relays;

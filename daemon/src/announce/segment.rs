@@ -13,7 +13,9 @@ use sovnet_core::facts::KernelWish;
 use sovnet_core::facts::occupants::Occupants;
 use sovnet_core::frame::dhcp;
 use sovnet_core::member::keys::KeyRing;
-use sovnet_core::member::{Command, LogLine, Member, Output, Remembered, Settings, Wake};
+use sovnet_core::member::{
+    Command, LogLine, Member, MoveOrder, MoveRefusal, Output, Remembered, Settings, Wake,
+};
 use sovnet_core::names::{LinkIndex, LinkName};
 use sovnet_core::report::{LanReport, Problem, Severity};
 use sovnet_core::speaker::{Handled, Speaker, Surroundings};
@@ -155,6 +157,25 @@ impl Segment {
         self.order = Some(command);
         if let Some(running) = &mut self.running {
             running.member.handle_command(command, now);
+        }
+    }
+
+    /// An operator's order for one address.
+    pub(super) fn handle_move(
+        &mut self,
+        order: &MoveOrder,
+        now: Moment,
+    ) -> Result<String, MoveRefusal> {
+        match &mut self.running {
+            Some(running) => running.member.handle_move(order, now),
+            None => Err(MoveRefusal::Unknown(order.address)),
+        }
+    }
+
+    /// The local time of day, in minutes.
+    pub(super) fn handle_wall_clock(&mut self, day_minute: u16) {
+        if let Some(running) = &mut self.running {
+            running.member.handle_wall_clock(day_minute);
         }
     }
 

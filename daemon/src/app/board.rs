@@ -47,6 +47,8 @@ pub(super) struct Board {
     pub(super) vendors: Shared<Vendors>,
     pub(super) announcing: Progress,
     pub(super) answering: Progress,
+    /// The local time of day in minutes; none while nobody follows it.
+    pub(super) day_minute: watch::Sender<Option<u16>>,
 }
 
 impl Board {
@@ -73,6 +75,7 @@ impl Board {
             vendors: Shared::default(),
             announcing: Progress::default(),
             answering: Progress::default(),
+            day_minute: watch::Sender::default(),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn start(
         macs: board.macs.clone(),
         memories: board.memories.clone(),
         progress: Arc::clone(&board.announcing),
+        day_minute: board.day_minute.subscribe(),
     };
     let link = Link::new(
         board.wish.subscribe(),

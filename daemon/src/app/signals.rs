@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 
-use sovnet_core::member::Command;
+use sovnet_core::member::{Command, Order};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -56,10 +56,14 @@ impl Signals {
                 return Ok(());
             }
             let (answer, said) = oneshot::channel();
-            if commands.send((command, answer)).await.is_err() {
+            if commands
+                .send((Order::Command(command), answer))
+                .await
+                .is_err()
+            {
                 return Ok(());
             }
-            if let Ok(said) = said.await {
+            if let Ok(Ok(said) | Err(said)) = said.await {
                 log::info!("{said}");
             }
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use sovnet_core::config::{Config, Detection};
-use sovnet_core::member::Settings;
 use sovnet_core::member::keys::KeyRing;
+use sovnet_core::member::{Policy, Settings};
 use sovnet_core::report::{ConfiguredAddress, NodeInfo, Problem, Severity};
 
 use crate::tasks::error_chain;
@@ -48,6 +48,7 @@ pub(super) fn prepare(options: &Options, config: Option<Config>) -> Result<Start
             .map_or(Detection::Default, |config| config.announce.detection),
         port: config.as_ref().map_or(0, |config| config.cluster.port),
         peers: peers.copied().collect(),
+        policy: config.as_ref().map(Policy::of).unwrap_or_default(),
     };
     let file = options.config.display();
     let configured = config.iter().flat_map(|config| &config.addresses);

@@ -118,6 +118,7 @@ fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Ad
         None if !services.is_empty() => "service",
         None => "unknown",
     };
+    let planned = &address.planned;
     message::Address {
         address: address.address.to_string(),
         purpose: purpose.to_owned(),
@@ -130,6 +131,16 @@ fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Ad
         is_local: address.is_local,
         held_for_ms: millis(now.since(address.since)),
         reason: address.reason.clone(),
+        is_moved: planned.is_moved,
+        pinned_to: planned.pinned_to.as_ref().map(ToString::to_string),
+        returns_to: planned.returns.as_ref().map(|(to, _left)| to.clone()),
+        returns_in_ms: planned.returns.as_ref().map(|(_to, left)| millis(*left)),
+        fails_back_to: planned.fails_back.as_ref().map(|(to, _left)| to.clone()),
+        fails_back_in_ms: planned
+            .fails_back
+            .as_ref()
+            .and_then(|(_to, left)| left.map(millis)),
+        held_back: planned.held_back.clone(),
         seen_by: address.seen_by.clone(),
         unseen_by: address.unseen_by.clone(),
     }

@@ -1,6 +1,7 @@
-//! One connection's service: the three methods, with the rights of the peer at its other end.
+//! One connection's service: its methods, with the rights of the peer at its other end.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use sovnet_control::status::{
     Address, Conflict, DhcpServer, Dns, Listener, Peer as PeerStatus, Problem, Segment, Status,
     Upstream, Zone,
 };
-use sovnet_core::member::Command;
+use sovnet_core::member::{Command, MoveOrder, Order};
 use sovnet_core::time::Moment;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -95,13 +96,46 @@ impl Desk {
 
     /// Hand over every address that another node can serve.
     async fn drain(&self) -> Result<CommandReply, ControlError> {
-        self.command(Command::Drain, "drain").await
+        self.command(Order::Command(Command::Drain), "drain").await
     }
 
     /// Take part again.
     async fn undrain(&self) -> Result<CommandReply, ControlError> {
-        self.command(Command::Undrain, "undrain").await
+        self.command(Order::Command(Command::Undrain), "undrain")
+            .await
     }
+
+    /// Move an address that this node holds to another one; with `seconds` only for so long.
+    #[zlink(rename = "Move")]
+    async fn move_address(
+        &self,
+        address: String,
+        to: String,
+        seconds: Option<i64>,
+    ) -> Result<CommandReply, ControlError> {
+        let order = move_order(&address, &to, seconds);
+        let order = order.map_err(|reason| ControlError::Refused { reason })?;
+        self.command(Order::Move(order), "move").await
+    }
+}
+
+/// The order that these texts mean.
+fn move_order(address: &str, to: &str, seconds: Option<i64>) -> Result<MoveOrder, String> {
+    let address: IpAddr = address
+        .parse()
+        .map_err(|_no_address| format!("\"{address}\" is no address"))?;
+    let to = to
+        .parse()
+        .map_err(|error| format!("\"{to}\" is no node: {error}"))?;
+    let length = seconds.map(|seconds| {
+        let seconds = u64::try_from(seconds);
+        seconds.map_err(|_negative| "a move can not last less than nothing".to_owned())
+    });
+    Ok(MoveOrder {
+        address: address.to_canonical(),
+        to,
+        length: length.transpose()?.map(Duration::from_secs),
+    })
 }
 
 impl Desk {
@@ -111,7 +145,7 @@ impl Desk {
 
     async fn command(
         &self,
-        command: Command,
+        order: Order,
         name: &'static str,
     ) -> Result<CommandReply, ControlError> {
         self.shared.counters.add(Counter::Calls);
@@ -121,7 +155,7 @@ impl Desk {
                 reason: reason.clone(),
             });
         }
-        let done = self.pass_on(command).await?;
+        let done = self.pass_on(order).await?;
         Ok(CommandReply { done })
     }
 
@@ -154,18 +188,19 @@ impl Desk {
         }
     }
 
-    async fn pass_on(&self, command: Command) -> Result<String, ControlError> {
+    async fn pass_on(&self, order: Order) -> Result<String, ControlError> {
         let unavailable = |reason: &str| ControlError::Unavailable {
             reason: reason.to_owned(),
         };
         let (answer_tx, answer) = oneshot::channel();
-        let sent = self.shared.commands.try_send((command, answer_tx));
+        let sent = self.shared.commands.try_send((order, answer_tx));
         sent.map_err(|error| match error {
             TrySendError::Full(_) => unavailable("too many commands wait already: try again"),
             TrySendError::Closed(_) => unavailable("the daemon is stopping"),
         })?;
         match tokio::time::timeout(ANSWER, answer).await {
-            Ok(Ok(done)) => Ok(done),
+            Ok(Ok(Ok(done))) => Ok(done),
+            Ok(Ok(Err(reason))) => Err(ControlError::Refused { reason }),
             Ok(Err(_dropped)) => Err(unavailable("the daemon is stopping")),
             Err(_elapsed) => Err(unavailable(
                 "the daemon took the command but did not confirm it within 5 s",

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sovnet_control::client::Control as _;
 use sovnet_control::message::ControlError;
 use sovnet_core::config::Purpose;
-use sovnet_core::member::Command;
+use sovnet_core::member::{Command, Order};
 use sovnet_core::names::NodeId;
 use sovnet_core::report::{ConfiguredAddress, LanReport, NodeInfo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -194,8 +194,8 @@ async fn a_command_reaches_its_executor_and_its_answer_the_client() {
     in_background(async move {
         for wanted in [Command::Drain, Command::Undrain] {
             let (command, answer) = running.commands.recv().await.unwrap();
-            assert_eq!(command, wanted);
-            answer.send(format!("{command:?} is done")).unwrap();
+            assert_eq!(command, Order::Command(wanted));
+            answer.send(Ok(format!("{wanted:?} is done"))).unwrap();
         }
     });
     let mut client = zlink::tokio::unix::connect(&running.path).await.unwrap();
@@ -203,6 +203,45 @@ async fn a_command_reaches_its_executor_and_its_answer_the_client() {
     assert_eq!(drained.done, "Drain is done");
     let undrained = client.undrain().await.unwrap().unwrap();
     assert_eq!(undrained.done, "Undrain is done");
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_move_reaches_its_executor_and_a_refusal_the_client() {
+    let mut running = start(None);
+    in_background(async move {
+        while let Some((order, answer)) = running.commands.recv().await {
+            let Order::Move(order) = order else {
+                panic!("{order:?} is no move")
+            };
+            let told = format!("{} {} {:?}", order.address, order.to, order.length);
+            let is_timed = order.length.is_some();
+            answer
+                .send(if is_timed { Ok(told) } else { Err(told) })
+                .unwrap();
+        }
+    });
+    let mut client = zlink::tokio::unix::connect(&running.path).await.unwrap();
+    let moved = client
+        .move_address("192.168.8.240", "box-01", Some(600))
+        .await;
+    assert_eq!(
+        moved.unwrap().unwrap().done,
+        "192.168.8.240 box-01 Some(600s)"
+    );
+    for (address, to, seconds, reason) in [
+        ("192.168.8.240", "box-01", None, "192.168.8.240 box-01 None"),
+        ("cat", "box-01", None, "\"cat\" is no address"),
+        (
+            "192.168.8.240",
+            "box-01",
+            Some(-1),
+            "a move can not last less than nothing",
+        ),
+    ] {
+        let refused = client.move_address(address, to, seconds).await.unwrap();
+        let reason = reason.to_owned();
+        assert_eq!(refused.unwrap_err(), ControlError::Refused { reason });
+    }
 }
 
 #[tokio::test(flavor = "local")]

@@ -6,6 +6,7 @@
 
 pub(super) mod addresses;
 mod dns;
+mod placement;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,11 +14,11 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::problem::{Problems, Wrong, clip};
+use super::problem::{Problems, Wrong};
 use super::range::special;
 use super::spec::{AnnounceSpec, ClusterSpec, PushSpec, Spec};
-use super::values::{Component, FailBack};
-use super::{Announce, Cluster, Config, Conflict, Kubernetes, PEERS_MAX, PORT_DEFAULT};
+use super::values::Component;
+use super::{Announce, Cluster, Config, Conflict, FailBack, Kubernetes, PEERS_MAX, PORT_DEFAULT};
 
 /// Checks the whole file.
 pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
@@ -37,6 +38,8 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
         spec.addresses.entries(),
         has_kubernetes,
     );
+    let pins = checker.pins(spec.pins.entries());
+    let node_weight = checker.node_weight(spec.node.value());
     let dns = checker.dns(spec.dns.value(), &addresses, has_kubernetes);
     let kubernetes = has_kubernetes.then(|| Kubernetes {
         kubeconfig: spec
@@ -49,6 +52,7 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
     }
     let inactive = checker.inactive;
     Config {
+        node_weight,
         node_name: spec
             .node
             .value()
@@ -58,6 +62,7 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
         addresses,
         pools,
         reserves,
+        pins,
         kubernetes,
         dns,
         inactive,
@@ -147,6 +152,7 @@ impl Checker<'_, '_> {
             key_file: spec.key_file.value().cloned(),
             peers,
             port: self.port(spec),
+            has_quorum: self.quorum(spec),
         }
     }
 
@@ -168,23 +174,9 @@ impl Checker<'_, '_> {
         let links = spec.links.entries();
         let places = links.iter().map(|link| (link.span(), link.get_ref()));
         self.refuse_repeated("[announce] links:", places);
-        let others = [(
-            spec.fail_back
-                .written()
-                .filter(|f| *f.get_ref() != FailBack::Never)
-                .map(Spanned::span),
-            "fail-back",
-            "never fails back",
-        )];
-        for (span, key, what) in others {
-            if let Some(span) = span {
-                let text = clip(self.problems.text_at(span));
-                self.inactive
-                    .push(format!("[announce] {key} = {text}: this version {what}"));
-            }
-        }
         Announce {
             links: links.iter().map(|link| link.get_ref().clone()).collect(),
+            fail_back: spec.fail_back.value().copied().unwrap_or(FailBack::Never),
             detection: spec.detection.value().copied().unwrap_or_default(),
             conflict: spec
                 .conflict

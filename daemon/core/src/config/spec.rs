@@ -16,10 +16,8 @@ use super::problem::{Problems, Wrong};
 use super::range::AddressRange;
 use super::reference::{Key, Section};
 use super::tree::{Entries, Field, FromToml, Value, field, refuse_unknown, section, table_of};
-use super::values::{
-    Component, DayTime, Endpoint, FailBack, Label, Mail, ObjectName, Source, Upstream,
-};
-use super::{Conflict, Detection, Purpose};
+use super::values::{Component, DayTime, Endpoint, Label, Mail, ObjectName, Source, Upstream};
+use super::{Conflict, Detection, FailBack, Purpose};
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
 /// Values in a list, each with its place.
@@ -39,6 +37,8 @@ section! {
         "pool" pools: List<PoolSpec>,
         /// See `[[reserve]]`.
         "reserve" reserves: List<ReserveSpec>,
+        /// See `[[pin]]`.
+        "pin" pins: List<PinSpec>,
         /// See `[[address]]`.
         "address" addresses: List<AddressSpec>,
         /// See `[dns]`.
@@ -56,6 +56,10 @@ section! {
         /// The node's name in status and logs, 1 to 63 letters, digits, `-` and `.`; different on
         /// each node. With Kubernetes it must be the Kubernetes node name. Default: the host name.
         "name" name: NodeName,
+        /// This node's share of the addresses relative to the other nodes, 0 to 16: with 2 it gets
+        /// twice as many as a node with 1, with 0 only those that no other node can serve.
+        /// Default: 1.
+        "weight" weight: i64,
     }
 }
 
@@ -71,6 +75,10 @@ section! {
         "peers" peers: List<IpAddr>,
         /// UDP port of the heartbeats, the same on every node. Default: 5847.
         "port" port: i64,
+        /// Whether a node that hears half of `peers` or less, itself included, serves nothing, so
+        /// that of two halves of a network only one speaks. `peers` must name every node then, at
+        /// least three. Default: false.
+        "quorum" quorum: bool,
     }
 }
 
@@ -87,9 +95,10 @@ section! {
         /// quiet wired LAN with CPU to spare) or `"slow"` (400 ms). Each node is judged by its own
         /// choice. Default: `"default"`.
         "detection" detection: Detection,
-        /// Whether an address goes back to the node that had it, when that is well again:
-        /// `"never"`, `{ after = "10m" }` or `{ between = ["03:00", "05:00"] }`. This version acts
-        /// on the default only. Default: `"never"`.
+        /// Whether an address goes to the node that it would be on if all were placed anew, such as
+        /// one that is back from a repair: `"never"`, `{ after = "10m" }` or
+        /// `{ between = ["03:00", "05:00"] }`, by this machine's local time. Addresses that an
+        /// operator moved stay. Default: `"never"`.
         "fail-back" fail_back: FailBack,
         /// What to do when another machine uses an address of ours. `"defend"`: announce it again,
         /// at most once in ten seconds. `"yield"`: announce it again once, and leave it to a machine
@@ -103,7 +112,8 @@ section! {
 section! {
     /// The table that `fail-back` can be, with one of its keys.
     FailBackSpec "[announce] fail-back" {
-        /// How long the node must have been well, such as `"10m"`, at most `"30d"`. No default.
+        /// How long that node must have been able to serve it, such as `"10m"`, at most `"30d"`. No
+        /// default.
         "after" after: Duration,
         /// The window of the day, as two times such as `["03:00", "05:00"]`. No default.
         "between" between: List<DayTime>,
@@ -128,6 +138,17 @@ section! {
         "address" address: IpAddr,
         /// The Service as `namespace/name`. No default.
         "service" service: ServiceName,
+    }
+}
+
+section! {
+    /// An address that belongs to one node: it is there whenever that node can serve it. The same on
+    /// every node.
+    PinSpec "[[pin]]" {
+        /// The address. No default.
+        "address" address: IpAddr,
+        /// The name of the node. No default.
+        "node" node: NodeName,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the config file accepts, refuses and says.
 
+mod placement;
 mod refusals;
 
 use expect_test::expect;
@@ -135,7 +136,8 @@ fn the_settings_that_are_switched_off_in_the_static_example_are_its_defaults() {
         Some("civil".to_owned()),
         "the node's name is an example, not a default"
     );
-    // Only the parts for Kubernetes have no default.
+    // Only pins and the parts for Kubernetes have no default.
+    assert_eq!(std::mem::take(&mut switched_on.pins).len(), 1);
     assert_eq!(switched_on.pools.drain(..).count(), 1);
     assert_eq!(std::mem::take(&mut switched_on.reserves).len(), 1);
     let kubeconfig = switched_on
@@ -234,7 +236,6 @@ fn what_is_correct_but_not_acted_on_yet_is_said() {
     assert_eq!(dns.upstreams.len(), 1);
     assert_eq!(dns.listen.len(), 1);
     expect![[r#"
-        [announce] fail-back = { between = ["03:00", "05:00"] }: this version never fails back
         [[pool]] small (192.168.8.240/29 = 192.168.8.240-192.168.8.247, 8 addresses; 192.168.8.250, 1 address): has no effect without [kubernetes] in the file
         [dns] upstreams tls://1.1.1.1: this version leaves it out: it does not ask over TLS or HTTPS yet
         [dns] upstreams https://dns.example.net/dns-query: this version leaves it out: it does not ask over TLS or HTTPS yet

@@ -111,6 +111,17 @@ impl<T: FromText> FromToml for T {
 }
 
 /// A whole number. Ranges are checked where the number gets its meaning.
+impl FromToml for bool {
+    fn read(value: &Value<'_>, at: &str, problems: &mut Problems<'_>) -> Option<bool> {
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            let wrong = wrong_type(at, "true or false", value);
+            problems.add(value.span(), wrong);
+        }
+        truth
+    }
+}
+
 impl FromToml for i64 {
     fn read(value: &Value<'_>, at: &str, problems: &mut Problems<'_>) -> Option<i64> {
         let Some(number) = value.get_ref().as_integer() else {

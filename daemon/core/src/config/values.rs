@@ -13,7 +13,7 @@ use super::range::{AddressRange, RangeError};
 use super::reference::Section;
 use super::spec::FailBackSpec;
 use super::tree::{FromText, FromToml, Value};
-use super::{Conflict, Detection, Purpose};
+use super::{Conflict, Detection, FailBack, Purpose};
 use crate::names::service::is_object_name;
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
@@ -339,15 +339,6 @@ impl FromText for Mail {
     }
 }
 
-/// When an address goes back to the node that had it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FailBack {
-    /// It stays where it is.
-    Never,
-    /// At a time that the file says.
-    Planned,
-}
-
 impl FromToml for FailBack {
     fn read(value: &Value<'_>, at: &str, problems: &mut Problems<'_>) -> Option<FailBack> {
         const FORMS: &str =
@@ -366,15 +357,16 @@ impl FromToml for FailBack {
             return None;
         }
         let is_one = table.after.is_missing() != table.between.is_missing();
-        let is_window = match table.between.written() {
-            Some(between) => matches!(
-                between.get_ref().as_slice(),
-                [from, to] if from.get_ref() != to.get_ref()
-            ),
-            None => true,
+        let after = table.after.value().copied().map(FailBack::After);
+        let window = match table.between.entries() {
+            [from, to] if from.get_ref() != to.get_ref() => Some(FailBack::Between {
+                from: from.get_ref().0,
+                to: to.get_ref().0,
+            }),
+            _ => None,
         };
-        if is_one && is_window {
-            return Some(FailBack::Planned);
+        if let Some(planned) = after.or(window).filter(|_| is_one) {
+            return Some(planned);
         }
         let what = if is_one {
             "a window has two different times of day"

@@ -23,6 +23,7 @@ fn plan() -> SegmentPlan {
         abilities: BTreeMap::new(),
         forwarded: BTreeSet::new(),
         addresses: vec!["192.0.2.99".parse().unwrap()],
+        nodes: BTreeSet::new(),
         watched: Watched {
             ranges: vec!["192.0.2.240-192.0.2.250".parse().unwrap()],
             ..Watched::default()

@@ -9,7 +9,7 @@ use crate::config::Detection;
 use crate::decide::{Ability, SegmentPlan, Sources, Watched};
 use crate::member::keys::KeyRing;
 use crate::member::memory::{self, Memories};
-use crate::member::{Command, Heard, Identity, Member, Output, Remembered, Settings, Wake};
+use crate::member::{Command, Heard, Identity, Member, Output, Policy, Remembered, Settings, Wake};
 use crate::names::{Mac, NodeId};
 use crate::time::Moment;
 
@@ -71,6 +71,7 @@ impl Node {
             detection: Detection::Default,
             port: 5847,
             peers: BTreeSet::from([IpAddr::from([192, 0, 2, 3 - number])]),
+            policy: Policy::default(),
         };
         let remembered = Remembered::default();
         Node {
@@ -120,6 +121,7 @@ fn plan(number: u8) -> SegmentPlan {
         forwarded: BTreeSet::new(),
         addresses: Vec::new(),
         generation: 0,
+        nodes: BTreeSet::new(),
         watched: Watched::default(),
     }
 }

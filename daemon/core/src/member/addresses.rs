@@ -63,6 +63,9 @@ struct Surroundings {
     has_gateway: bool,
     is_behind: bool,
     is_in_grace: bool,
+    /// R19 of the node itself, and R20: its level for every address.
+    is_held_back: bool,
+    lacks_quorum: bool,
     peers: Vec<Neighbour>,
 }
 
@@ -75,6 +78,9 @@ struct Neighbour {
     changes: u64,
     is_deaf: bool,
     is_direct: bool,
+    /// Pins name nodes (R21).
+    is_named: bool,
+    weight: u8,
 }
 
 impl Neighbour {
@@ -87,6 +93,8 @@ impl Neighbour {
             changes: peer.changes,
             is_deaf: peer.is_deaf,
             is_direct: peer.is_direct(),
+            is_named: peer.name.is_some(),
+            weight: peer.weight,
         }
     }
 }
@@ -218,8 +226,13 @@ impl Member {
     }
 
     /// After the decisions: what is not at rest is looked at again in the next turn.
-    pub(super) fn note_restless(&mut self) {
+    pub(super) fn note_restless(&mut self, now: Moment) {
         let addresses = &mut self.addresses;
+        for address in &addresses.scope {
+            if let Some(own) = addresses.map.get_mut(address) {
+                own.damper.forget_passed(now);
+            }
+        }
         let scope = addresses.scope.iter();
         let is_restless = |address: &&IpAddr| {
             let own = addresses.map.get(*address);
@@ -236,6 +249,8 @@ impl Member {
             has_gateway: self.gateway_seen(now),
             is_behind: self.watch.behind_since.is_some_and(is_passed),
             is_in_grace: self.watch.grace_until.is_some_and(|until| now < until),
+            is_held_back: self.is_life_held_back(now),
+            lacks_quorum: self.lacks_quorum().is_some(),
             peers: self.peers.values().map(Neighbour::of).collect(),
         }
     }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::damping::Damper;
 use super::evidence::Rival;
+use super::moves::{Handover, Moves};
 use super::peer::Peer;
 use super::placement::{self, Candidate, DEFAULT_WEIGHT, Order};
 use super::rules::{self, Rule};
@@ -41,6 +43,8 @@ pub(super) struct Pursuit {
     pub(super) is_patience: bool,
     /// Whether the wire has to be asked first (R11).
     pub(super) needs_ask: bool,
+    /// What it is taken with.
+    pub(super) handover: Handover,
 }
 
 impl Pursuit {
@@ -51,6 +55,7 @@ impl Pursuit {
             started: now,
             is_patience: false,
             needs_ask: true,
+            handover: Handover::default(),
         }
     }
 }
@@ -63,13 +68,14 @@ pub(super) struct Own {
     /// This node's rendezvous score for it.
     pub(super) score: u64,
     pub(super) ability: Ability,
+    pub(super) damper: Damper,
     /// Whether its packets are passed on, so that it never becomes local.
     pub(super) is_forwarded: bool,
     pub(super) unable_until: Option<Moment>,
     pub(super) claim: Claim,
     /// Highest term ever seen.
     pub(super) highest: u64,
-    pub(super) is_moved: bool,
+    pub(super) moves: Moves,
     pub(super) offer: Option<(NodeId, Moment)>,
     pub(super) excluded: BTreeMap<NodeId, Moment>,
     pub(super) pursuit: Option<Pursuit>,
@@ -104,11 +110,12 @@ impl Own {
             key,
             score: placement::score(key, me, DEFAULT_WEIGHT),
             ability: Ability::Cannot,
+            damper: Damper::default(),
             is_forwarded: false,
             unable_until: None,
             claim,
             highest,
-            is_moved: false,
+            moves: Moves::default(),
             offer: None,
             excluded: BTreeMap::new(),
             pursuit: None,
@@ -149,7 +156,8 @@ impl Own {
         let is_pursued = self.pursuit.is_some() || self.ask.is_some();
         let is_offered = self.offer.is_some() || !self.excluded.is_empty();
         let is_waiting = self.linger_until.is_some() || self.unable_until.is_some();
-        is_spoken_for && !is_pursued && !is_offered && !is_waiting
+        let is_timed = self.moves.back.is_some() || self.damper.is_waiting();
+        is_spoken_for && !is_pursued && !is_offered && !is_waiting && !is_timed
     }
 
     /// Begins to ask the wire who answers for it, unless a round is running.
@@ -186,7 +194,7 @@ impl Member {
         self.ask_wire(&addresses, now);
         self.end_lingering(&addresses, now);
         self.note_holders(&addresses, now);
-        self.note_restless();
+        self.note_restless(now);
     }
 
     /// One address: true if the claim changed.
@@ -211,6 +219,7 @@ impl Member {
             Claim::Active(term) => self.defend_claim(own, term, view, now),
             Claim::Wish(term) if view.best.is_some() || view.overtakes(term) => {
                 own.claim = Claim::None;
+                own.moves.end(Claim::None);
                 self.outputs.push_back(Output::Remember);
                 true
             }
@@ -249,7 +258,7 @@ impl Member {
             return true;
         }
         if self.level(own, now) == 0 && rules::applies(Rule::R7Lose) {
-            let reason = "this node can not serve it any more".to_owned();
+            let reason = self.why_unable();
             self.give_up(own, Claim::Wish(term), reason, now);
             return true;
         }
@@ -292,7 +301,7 @@ impl Member {
         own.claim = claim;
         own.gave_way_to = None;
         own.offer = None;
-        own.is_moved = false;
+        own.moves.end(claim);
         own.contested.clear();
         own.rival = None;
         own.reason = reason;
@@ -310,13 +319,15 @@ impl Member {
         if !may_take || level == 0 || is_worse {
             return None;
         }
-        let from = self.peers.get(&from).map(Peer::label).unwrap_or_default();
-        let reason = format!("{from} handed it over");
+        let from = self.peers.get(&from)?;
+        let handover = self.handover_of(own, from);
+        let reason = handover.reason(&from.label());
         Some(Pursuit {
             reason,
             started: now,
             is_patience: false,
             needs_ask: false,
+            handover,
         })
     }
 
@@ -350,7 +361,7 @@ impl Member {
         if !is_local || (wanted.needs_ask && !is_asked) {
             return false;
         }
-        self.claim(own, &wanted.reason, now);
+        self.claim(own, wanted, now);
         own.taken_by_patience_at = wanted.is_patience.then_some(now);
         true
     }
@@ -372,7 +383,8 @@ impl Member {
         });
     }
 
-    fn claim(&mut self, own: &mut Own, reason: &str, now: Moment) {
+    fn claim(&mut self, own: &mut Own, wanted: &Pursuit, now: Moment) {
+        let reason = &wanted.reason;
         // R3: what is claimed before any peer was ever met takes nothing from an established
         // segment later.
         let is_first = !self.watch.has_met_anyone && own.highest == 0;
@@ -381,6 +393,10 @@ impl Member {
         } else {
             (own.highest + 1).min(MAX_TERM)
         };
+        // A wish that is resumed is as it was; everything else comes with what it is taken with.
+        if !matches!(own.claim, Claim::Wish(_)) || wanted.handover != Handover::default() {
+            own.moves.begin(wanted.handover, now);
+        }
         own.claim = Claim::Active(term);
         own.highest = term;
         own.pursuit = None;
@@ -388,7 +404,7 @@ impl Member {
         own.linger_until = None;
         own.vacant_since = None;
         own.rival = None;
-        reason.clone_into(&mut own.reason);
+        own.reason.clone_from(reason);
         own.holder = Holder::This;
         own.since = now;
         let text = format!("speaking for {} at term {term}: {reason}", own.address);
@@ -404,11 +420,12 @@ impl Member {
 
     /// R8: what a better node could serve is offered to one, chosen by the hash.
     fn renew_offers(&mut self, addresses: &[IpAddr], now: Moment) {
+        self.renew_errands(addresses, now);
         let is_stopping = self.state == NodeState::Stopping;
         let mut candidates: BTreeMap<NodeId, Candidate> = BTreeMap::new();
         let mut keys = BTreeSet::new();
         for own in addresses.iter().filter_map(|one| self.addresses.get(one)) {
-            if !own.is_active() {
+            if !own.is_active() || own.moves.errand.is_some() {
                 continue;
             }
             let floor = if is_stopping && rules::applies(Rule::R8Stopping) {
@@ -426,7 +443,7 @@ impl Member {
                 if can_take {
                     keys.insert(own.key);
                     let candidate = candidates.entry(peer.id).or_insert_with(|| Candidate {
-                        weight: DEFAULT_WEIGHT,
+                        weight: peer.weight,
                         load: self.load_of(peer.id),
                         levels: BTreeMap::new(),
                     });
@@ -441,6 +458,9 @@ impl Member {
                 continue;
             };
             own.excluded.retain(|_, until| now < *until);
+            if own.moves.errand.is_some() {
+                continue;
+            }
             let pick = picks.get(&own.key).copied();
             match (own.offer, pick) {
                 (Some((to, since)), _)

@@ -75,6 +75,7 @@ impl Member {
             is_forwarded: own.is_forwarded,
             since: own.since,
             reason,
+            planned: self.planned(own, now),
             seen_by,
             unseen_by,
         }
@@ -98,6 +99,9 @@ impl Member {
                 | NodeState::Draining
                 | NodeState::Stopping
                 | NodeState::Restarting => {
+                    if let Some(company) = self.lacks_quorum() {
+                        return company.to_string();
+                    }
                     "this node can not serve it, and nobody else does".into()
                 }
             };
@@ -188,6 +192,7 @@ impl Member {
         self.find_foreign_problems(&mut problems, now);
         self.find_unheard(&mut problems, now);
         self.find_peer_problems(&mut problems, now);
+        problems.extend(self.quorum_problem());
         problems.extend(self.punctuality.problem(self.zombie_limit(), now));
         problems
     }

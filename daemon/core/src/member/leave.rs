@@ -24,6 +24,7 @@ impl Member {
         let is_acked = is_stated && is_heard;
         if is_acked || now.since(said_at) >= self.timers.leave {
             self.watch.is_finished = true;
+            self.end_life();
             self.watch.question = None;
             self.outputs.push_back(Output::Remember);
             self.outputs.push_back(Output::Finished);

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Remembered;
 use super::timers::MAX_PEERS;
-use super::wire::MAX_TERM;
+use super::wire::{Lease, MAX_TERM};
+use super::{Remembered, RememberedLease};
 use crate::config::ADDRESSES_MAX;
 use crate::names::{LinkName, Mac, NodeId};
 
@@ -82,6 +82,16 @@ fn render(link: &LinkName, remembered: &Remembered) -> String {
         let held = if *is_held { "held" } else { "seen" };
         let _infallible = writeln!(text, "address {address} {term} {held}");
     }
+    for (address, lease) in &remembered.moved {
+        let back = lease.map(|lease| {
+            let moved = if lease.was_moved { "moved" } else { "placed" };
+            format!(" {} {} {moved}", lease.to, lease.left.as_millis())
+        });
+        let _infallible = writeln!(text, "moved {address}{}", back.unwrap_or_default());
+    }
+    if remembered.short_lives > 0 {
+        let _infallible = writeln!(text, "short-lives {}", remembered.short_lives);
+    }
     for (id, (address, silence)) in &remembered.peers {
         let _infallible = writeln!(text, "peer {id} {address} {}", silence.as_millis());
     }
@@ -111,13 +121,31 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
             remembered.terms.insert(address, (term, *held == "held"));
             (remembered.terms.len() <= ADDRESSES_MAX).then_some(())
         }
+        ["moved", address] => {
+            remembered.moved.insert(address.parse().ok()?, None);
+            (remembered.moved.len() <= ADDRESSES_MAX).then_some(())
+        }
+        ["moved", address, to, left, moved @ ("moved" | "placed")] => {
+            let longest = Duration::from_secs(u64::from(Lease::MAX_SECS));
+            let left = Duration::from_millis(left.parse().ok()?);
+            let lease = RememberedLease {
+                to: node_id(to)?,
+                left: Some(left).filter(|left| *left <= longest)?,
+                was_moved: *moved == "moved",
+            };
+            let address = address.parse().ok()?;
+            remembered.moved.insert(address, Some(lease));
+            (remembered.moved.len() <= ADDRESSES_MAX).then_some(())
+        }
+        ["short-lives", number] => {
+            remembered.short_lives = number.parse().ok()?;
+            Some(())
+        }
         ["peer", id, address, silence] => {
-            let id = u64::from_str_radix(id, 16)
-                .ok()
-                .filter(|_| id.len() == 16)?;
+            let id = node_id(id)?;
             let silence = Duration::from_millis(silence.parse().ok()?);
             let peer = (address.parse().ok()?, silence);
-            remembered.peers.insert(NodeId(id.to_be_bytes()), peer);
+            remembered.peers.insert(id, peer);
             (remembered.peers.len() <= MAX_PEERS).then_some(())
         }
         ["mac", id, mac] => {
@@ -130,6 +158,12 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
         }
         _ => None,
     }
+}
+
+fn node_id(text: &str) -> Option<NodeId> {
+    let id = u64::from_str_radix(text, 16).ok();
+    id.filter(|_| text.len() == 16)
+        .map(|id| NodeId(id.to_be_bytes()))
 }
 
 #[cfg(test)]

@@ -91,6 +91,9 @@ impl Member {
         if let Some(to) = everyone {
             self.transmit(to, &hello);
         }
+        for to in self.nodes_to_greet() {
+            self.transmit(to, &hello);
+        }
     }
 
     /// A heartbeat, with pages as long as the peer has not acknowledged them; a hello while it has
@@ -185,6 +188,7 @@ impl Member {
             name: identity.name.clone(),
             version: identity.version.clone(),
             config_hash: identity.config_hash,
+            weight: self.weight(),
             address: None,
         };
         let interval_ms = u16::try_from(self.beat().as_millis()).unwrap_or(u16::MAX);
@@ -258,7 +262,8 @@ impl Member {
                 highest: own.highest.max(term),
                 level: self.level(own, now),
                 claim,
-                moved: own.is_moved,
+                moved: own.moves.states_moved(own.offer.is_some()),
+                lease: own.moves.lease(),
                 offer: None,
             };
             let offer = own.offer.map(|(to, _since)| to);

@@ -10,7 +10,7 @@ use super::detector::Detector;
 use super::explain::Suspicion;
 use super::hardware::Hardware;
 use super::keys::KeyId;
-use super::placement::Order;
+use super::placement::{DEFAULT_WEIGHT, Order};
 use super::rules::{self, Rule};
 use super::stated::Stated;
 use super::timers::{INTERVAL_MAX, INTERVAL_MIN, LASTING_BEATS, REPLIES_PER_SECOND};
@@ -29,6 +29,8 @@ pub(crate) struct Peer {
     pub(crate) hardware: Hardware,
     pub(crate) name: Option<NodeName>,
     pub(crate) version: Option<String>,
+    /// Its share of the addresses, at least 1.
+    pub(crate) weight: u8,
     pub(crate) session: Session,
     pub(crate) liveness: Liveness,
     pub(crate) since: Moment,
@@ -146,6 +148,7 @@ impl Peer {
             hardware: Hardware::default(),
             name: None,
             version: None,
+            weight: DEFAULT_WEIGHT,
             session: Session {
                 verified: None,
                 last: 0,

@@ -169,6 +169,7 @@ impl Member {
 
     fn take_relayed_greeting(&mut self, peer: &mut Peer, greeting: Greeting) {
         peer.version = Some(greeting.version);
+        peer.weight = greeting.weight.max(1);
         peer.name = Some(greeting.name);
         let is_elsewhere = |at: &IpAddr| *at != peer.address && self.plan.subnet.contains(*at);
         if let Some(address) = greeting.address.filter(is_elsewhere) {
@@ -239,6 +240,7 @@ impl Relaying {
                 name: name.clone(),
                 version: peer.version.clone().unwrap_or_default(),
                 config_hash: 0,
+                weight: peer.weight,
                 address: Some(peer.address),
             });
             return;

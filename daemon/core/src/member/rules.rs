@@ -124,6 +124,16 @@ rules! {
     R16Acknowledged,
     /// A stopping node hands over before it ends.
     R17Stop,
+    /// An address goes to its place after a while.
+    R18FailBack,
+    /// What falls again and again rises late.
+    R19Damping,
+    /// A node that hears no majority serves nothing.
+    R20Quorum,
+    /// A pinned address is offered to its node.
+    R21Pin,
+    /// What was moved for a time goes back.
+    R21Return,
     /// Every life has a session of its own.
     S1Session,
     /// Only datagrams to this life are believed.

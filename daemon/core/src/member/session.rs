@@ -252,6 +252,7 @@ impl Member {
         }
         if let Some(greeting) = datagram.hello {
             peer.version = Some(greeting.version);
+            peer.weight = greeting.weight.max(1);
             peer.name = Some(greeting.name);
         }
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::claims::{Claim, Own};
+use super::moves::Moves;
 use super::rules::{self, Rule};
 use super::timers::MAX_WITNESSES;
 use super::{Command, LogLine, Member, Output, Remembered};
@@ -142,8 +143,12 @@ impl Member {
                 };
                 let mut own = Own::new(*address, me, (claim, highest), now);
                 own.patience = patience;
+                if let Some(lease) = remembered.moved.get(address).filter(|_| was_held) {
+                    own.moves = Moves::of_memory(*lease, now);
+                }
                 own
             });
+            own.damper.handle_change(own.ability, *ability, now);
             own.ability = *ability;
             own.is_forwarded = plan.forwarded.contains(address);
         }
@@ -160,6 +165,7 @@ impl Member {
             .retain(|address| prober.contains(address) || addresses.contains_key(&address));
         self.watch.has_met_anyone |= !remembered.peers.is_empty();
         self.plan = plan;
+        self.follow_nodes(now);
     }
 
     /// R2: everything that was believed before a pause is a wish now.
@@ -210,6 +216,7 @@ impl Member {
                 } else {
                     Claim::None
                 };
+                own.moves.end(own.claim);
                 own.linger_until = Some(linger);
             }
         }
@@ -244,6 +251,7 @@ impl Member {
 
     /// R3, R4, R16, R17 and S5, once a turn.
     pub(super) fn watch_state(&mut self, now: Moment) {
+        self.watch_life(now);
         self.watch_gateway(now);
         self.run_question(now);
         self.watch_double(now);
@@ -291,7 +299,7 @@ impl Member {
         let is_unable = own.unable_until.is_some_and(|until| now < until);
         let policy = self.plan.watched.policy;
         let is_withheld = self.conflicts.is_withheld(own.address, policy);
-        let ability = if is_unable || is_withheld {
+        let ability = if is_unable || is_withheld || self.lacks_quorum().is_some() {
             Ability::Cannot
         } else {
             own.ability
@@ -301,11 +309,32 @@ impl Member {
         } else {
             Ability::Serves
         };
-        let stated = ability.min(cap).min(heard);
+        let by_policy = self.cap_by_policy(own, now);
+        let stated = ability.min(cap).min(heard).min(by_policy);
         let is_between = matches!(stated, Ability::LastResort | Ability::Going);
         if is_between && !rules::applies(Rule::Levels) {
             return Ability::Cannot;
         }
         stated
+    }
+
+    /// R19, R21 and weight 0: a last resort.
+    fn cap_by_policy(&self, own: &Own, now: Moment) -> Ability {
+        let is_last_resort = self.settings.policy.weight == 0
+            || self.is_held_back(&own.damper, now)
+            || self.is_pinned_elsewhere(own);
+        if is_last_resort {
+            Ability::LastResort
+        } else {
+            Ability::Serves
+        }
+    }
+
+    /// Why the level fell to nothing, as a sentence.
+    pub(super) fn why_unable(&self) -> String {
+        match self.lacks_quorum() {
+            Some(company) => company.to_string(),
+            None => "this node can not serve it any more".to_owned(),
+        }
     }
 }

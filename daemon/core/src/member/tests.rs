@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::keys::{Keys, Secrets};
 use super::wire::{Datagram, Flags, Kind, encode};
 use super::*;
+use crate::config::Detection;
 use crate::decide::{Ability, Sources, Watched};
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -50,6 +51,7 @@ impl Bench {
             detection: Detection::Default,
             port: 5847,
             peers: BTreeSet::from([PEER]),
+            policy: Policy::default(),
         };
         let plan = SegmentPlan {
             link: "eth0".parse().unwrap(),
@@ -66,6 +68,7 @@ impl Bench {
             abilities: BTreeMap::from([(ADDRESS, Ability::Serves)]),
             forwarded,
             addresses: Vec::new(),
+            nodes: BTreeSet::new(),
             watched: Watched::default(),
         };
         let member = Member::new(settings, plan, &Remembered::default(), [9; 32], now);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::addresses::Placement;
 use super::claims::{Claim, Own, Pursuit};
-use super::placement::{self, Candidate, DEFAULT_WEIGHT};
+use super::placement::{self, Candidate};
 use super::rules::{self, Rule};
 use super::wire::AddressKey;
 use super::{Member, Output};
@@ -168,7 +168,7 @@ impl Member {
         let me = self.settings.identity.id;
         let load = self.load_of(me);
         let mine = Candidate {
-            weight: DEFAULT_WEIGHT,
+            weight: self.weight(),
             load,
             levels: levels.collect(),
         };
@@ -188,7 +188,7 @@ impl Member {
                 let levels = free.iter().map(|own| (own.key, peer.level(own.key)));
                 let load = self.load_of(peer.id);
                 let candidate = Candidate {
-                    weight: DEFAULT_WEIGHT,
+                    weight: peer.weight,
                     load,
                     levels: levels.collect(),
                 };

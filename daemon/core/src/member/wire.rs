@@ -232,6 +232,22 @@ pub struct Entry {
     pub moved: bool,
     /// To whom it is offered: an index into the peers of the same page.
     pub offer: Option<u8>,
+    /// The offer is for a time only; nothing without an offer. It travels where it fits.
+    pub lease: Option<Lease>,
+}
+
+/// For how long an address is offered: then the taker offers it back (R21).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Whole seconds, at most [`Lease::MAX_SECS`].
+    pub secs: u32,
+    /// Whether the operator had placed it at the node that offers.
+    pub was_moved: bool,
+}
+
+impl Lease {
+    /// The longest: 30 days.
+    pub const MAX_SECS: u32 = 30 * 86_400;
 }
 
 /// What a node claims of an address.
@@ -254,6 +270,8 @@ pub struct Greeting {
     pub version: String,
     /// First 4 bytes of the hash of its config.
     pub config_hash: u32,
+    /// The sender's share of the addresses, 1 to 16; 1 if it does not say.
+    pub weight: u8,
     /// Where it is; travels in a relay only.
     pub address: Option<IpAddr>,
 }
@@ -302,7 +320,7 @@ pub struct Foreign {
 
 /// How many addresses go into a page that names so many peers.
 pub fn addresses_that_fit(peers: usize) -> usize {
-    let rest = MAX_LENGTH - SMALLEST_PAGE - peers.min(MAX_PEERS) * PEER_LENGTH;
+    let rest = MAX_LENGTH.saturating_sub(SMALLEST_PAGE + peers.min(MAX_PEERS) * PEER_LENGTH);
     MAX_ADDRESSES.min(rest / ENTRY_LENGTH)
 }
 
@@ -310,8 +328,11 @@ pub fn addresses_that_fit(peers: usize) -> usize {
 const PEER_LENGTH: usize = 9;
 /// One address of a page, in bytes.
 const ENTRY_LENGTH: usize = 16;
-/// Header, start of a page (bits, two numbers, default level, prefix) and code, in bytes.
-const SMALLEST_PAGE: usize = HEADER_LENGTH + 7 + super::keys::MAC_LENGTH;
+/// One lease, in bytes: which entry, and how long.
+const LEASE_LENGTH: usize = 5;
+/// Header, start of a page (bits, two numbers, default level, prefix), room for one lease, and code,
+/// in bytes.
+const SMALLEST_PAGE: usize = HEADER_LENGTH + 7 + (1 + LEASE_LENGTH) + super::keys::MAC_LENGTH;
 /// In place of an offer's index: no offer.
 const NO_OFFER: u8 = 0xff;
 /// First byte of a page: its peers are the whole list.

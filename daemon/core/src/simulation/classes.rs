@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::decide::Ability;
 
-use super::fault::Fault;
+use super::fault::{Fault, Wanted};
 use super::lan::{Setup, ms};
 use super::random::Random;
 use super::schedule::{Demand, Schedule, Step, after};
@@ -30,14 +30,15 @@ pub(crate) enum Class {
     Many,
     Wireless,
     Foreign,
+    Planned,
     /// They begin on two sides of a partition, so that both claim at the first term.
     Apart,
 }
 
 impl Class {
     /// Every class, with its share of the schedules in per mille.
-    pub(crate) const ALL: [(Class, u64); 18] = [
-        (Class::Chaos, 180),
+    pub(crate) const ALL: [(Class, u64); 19] = [
+        (Class::Chaos, 150),
         (Class::Replays, 120),
         (Class::Broken, 100),
         (Class::Moves, 60),
@@ -54,6 +55,7 @@ impl Class {
         (Class::Many, 20),
         (Class::Wireless, 20),
         (Class::Foreign, 20),
+        (Class::Planned, 30),
         (Class::Apart, 20),
     ];
 
@@ -61,11 +63,13 @@ impl Class {
     pub(crate) fn schedule(self, seed: u64) -> Schedule {
         let mut random = Random::of_seed(seed ^ ((self as u64 + 1) << 56));
         let setup = self.setup(seed, &mut random);
-        let before = if self.begins_at_rest() {
-            started(&setup)
-        } else {
-            Vec::new()
-        };
+        let mut before = Vec::new();
+        if self == Class::Planned {
+            before.extend(wanted(&setup, &mut random));
+        }
+        if self.begins_at_rest() {
+            before.extend(started(&setup));
+        }
         let steps = self.steps(&setup, &mut random);
         Schedule {
             demand: self.demand(),
@@ -133,6 +137,11 @@ impl Class {
                 ..quick
             },
             Class::Foreign => Setup { nodes: 3, ..clean },
+            Class::Planned => Setup {
+                nodes: 3,
+                knows_peers: true,
+                ..quick
+            },
         }
     }
 
@@ -141,7 +150,7 @@ impl Class {
             Class::Chaos | Class::Replays | Class::Filtered | Class::Apart => Demand::Peace,
             Class::Clones | Class::Zombies | Class::Many | Class::Wireless => Demand::Peace,
             Class::Broken => Demand::Rest,
-            Class::Moves | Class::Endpoints => Demand::NoGap,
+            Class::Moves | Class::Endpoints | Class::Planned => Demand::NoGap,
             Class::Restarts | Class::Join | Class::JoinInHold | Class::Pauses => {
                 Demand::NothingMoves
             }
@@ -161,7 +170,8 @@ impl Class {
             Class::Replays => interleaved(chaos(setup, random, 10), Fault::Replay),
             Class::Broken => broken(setup, random),
             Class::Moves if random.chance(300) => unable_successor(node, other),
-            Class::Moves => drains(nodes, random),
+            Class::Moves => drains(setup, random),
+            Class::Planned => planned(setup, random),
             Class::Endpoints => endpoints(node, other, address, random),
             Class::Restarts => restarts(node, other, random),
             Class::Partition => vec![
@@ -300,13 +310,57 @@ fn broken(setup: &Setup, random: &mut Random) -> Vec<Step> {
     steps
 }
 
+/// An operator moves an address somewhere, sometimes for a second or two only.
+fn any_move(setup: &Setup, random: &mut Random) -> Fault {
+    let secs = [0, 1, 2][random.below(3)];
+    let address = random.below(usize::from(setup.addresses));
+    Fault::Move(address, random.below(setup.nodes), secs)
+}
+
+/// What the configs say of moves.
+fn wanted(setup: &Setup, random: &mut Random) -> Vec<Step> {
+    let mut wishes = Vec::new();
+    if random.chance(600) {
+        wishes.push(Wanted::FailBack(1 + random.millis(0, 3)));
+    }
+    if random.chance(600) {
+        let address = random.below(usize::from(setup.addresses));
+        wishes.push(Wanted::Pin(address, random.below(setup.nodes)));
+    }
+    if random.chance(500) {
+        wishes.push(Wanted::Quorum);
+    }
+    let written = wishes.into_iter().map(Fault::Policy);
+    written.map(|wanted| after(0, wanted)).collect()
+}
+
+/// Operators move what the configs have a wish for; one node is out at a time, so that there is a
+/// quorum.
+fn planned(setup: &Setup, random: &mut Random) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for _time in 0..3 {
+        let node = random.below(setup.nodes);
+        steps.push(after(random.millis(0, 2_000), any_move(setup, random)));
+        if random.chance(500) {
+            steps.push(after(random.millis(0, 2_000), Fault::Drain(node)));
+            steps.push(after(random.millis(0, 3_000), Fault::Undrain(node)));
+        }
+    }
+    steps.push(after(8_000, Fault::Wait));
+    steps
+}
+
 /// One node after another is drained and back; one is always there.
-fn drains(nodes: usize, random: &mut Random) -> Vec<Step> {
+fn drains(setup: &Setup, random: &mut Random) -> Vec<Step> {
+    let nodes = setup.nodes;
     let mut is_out = vec![false; nodes];
     let mut steps = Vec::new();
     for _move in 0..4 {
         let node = random.below(nodes);
         let wait = random.millis(0, 2_000);
+        if random.chance(400) {
+            steps.push(after(random.millis(0, 500), any_move(setup, random)));
+        }
         let others_in = is_out.iter().filter(|out| !**out).count();
         if is_out[node] {
             steps.push(after(wait, Fault::Undrain(node)));

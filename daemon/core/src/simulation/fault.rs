@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::config::FailBack;
 use crate::decide::Ability;
 use crate::member::Command;
 
@@ -77,6 +78,22 @@ pub(crate) enum Fault {
     Theft(usize),
     /// Somebody forges the refusal of this node's port.
     ForgeRefusal(usize),
+    /// An operator moves an address, by an order to whoever speaks for it, to this node: for so
+    /// many seconds, or with 0 for good.
+    Move(usize, usize, u64),
+    /// What the configs say from now on; a daemon reads its own when it starts.
+    Policy(Wanted),
+}
+
+/// What an operator wants of the election.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Fail-back after so many seconds.
+    FailBack(u64),
+    /// A quorum; every node is in the configs.
+    Quorum,
+    /// This address belongs to this node.
+    Pin(usize, usize),
 }
 
 impl Fault {
@@ -181,6 +198,38 @@ impl Fault {
                 lan.announce_falsely(client, address);
             }
             Fault::ForgeRefusal(node) => forge_refusal(lan, node),
+            Fault::Move(address, to, secs) => move_address(lan, address, to, secs),
+            Fault::Policy(wanted) => want(lan, wanted),
+        }
+    }
+}
+
+fn move_address(lan: &mut Lan, address: usize, to: usize, secs: u64) {
+    let address = lan.address(address);
+    let speakers = lan.records.get(&address).map(|record| &record.speakers);
+    let holder = speakers.and_then(|speakers| speakers.iter().next().copied());
+    if let Some(holder) = holder {
+        let length = (secs > 0).then_some(ms(secs * 1_000));
+        lan.order_move(holder, address, to, length);
+    }
+}
+
+fn want(lan: &mut Lan, wanted: Wanted) {
+    for node in lan.nodes() {
+        let address = |number| lan.address(number);
+        match wanted {
+            Wanted::FailBack(secs) => {
+                lan.hosts[node].policy.fail_back = FailBack::After(ms(secs * 1_000));
+            }
+            Wanted::Quorum => lan.hosts[node].policy.has_quorum = true,
+            Wanted::Pin(number, to) => {
+                let address = address(number);
+                let name = lan.hosts[to]
+                    .name
+                    .parse()
+                    .expect("hosts have names of nodes");
+                lan.hosts[node].policy.pins.insert(address, name);
+            }
         }
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use crate::config::Detection;
 use crate::decide::{Ability, SegmentPlan, Sources, Watched};
 use crate::member::keys::{KeyRing, Secrets};
-use crate::member::{Command, Identity, Member, Output, Remembered, Settings, Wake};
+use crate::member::{
+    Command, Identity, Member, MoveOrder, Output, Policy, Remembered, Settings, Wake,
+};
 use crate::names::{Mac, NodeId, Subnet};
 use crate::report::SegmentReport;
 use crate::speaker::{Handled, Speaker};
@@ -48,16 +50,13 @@ pub(crate) enum Packet {
 }
 
 /// What a daemon is told by its own machine; waits while the daemon is paused.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a few orders wait at most, for one turn"
-)]
 #[derive(Debug)]
 enum Order {
     Local(BTreeSet<IpAddr>),
     Plan(SegmentPlan),
     LinkUp,
     Command(Command),
+    Move(MoveOrder),
 }
 
 /// What a daemon did in one turn.
@@ -107,6 +106,8 @@ pub(crate) struct Host {
     /// This node's own ability while the link is up.
     pub(crate) abilities: BTreeMap<IpAddr, Ability>,
     pub(crate) gateway: Option<IpAddr>,
+    /// What its config says of the election.
+    pub(crate) policy: Policy,
     /// The operator took it out.
     pub(crate) is_drained: bool,
     /// The bytes of its key file.
@@ -142,6 +143,7 @@ impl Host {
             local: BTreeSet::new(),
             abilities: BTreeMap::new(),
             gateway: None,
+            policy: Policy::default(),
             is_drained: false,
             key: None,
             detection: Detection::Default,
@@ -189,6 +191,7 @@ impl Host {
                 .collect(),
             forwarded: BTreeSet::new(),
             addresses: self.abilities.keys().copied().collect(),
+            nodes: BTreeSet::new(),
             watched: Watched::default(),
         }
     }
@@ -212,6 +215,7 @@ impl Host {
             detection: self.detection,
             port: 5847,
             peers,
+            policy: self.policy.clone(),
         };
         let clock = self.clock(now);
         let member = Member::new(settings, self.plan(), &self.disk, seed, clock);
@@ -332,6 +336,11 @@ impl Host {
         self.order(Order::Command(command));
     }
 
+    /// An operator moves an address.
+    pub(crate) fn tell_move(&mut self, order: MoveOrder) {
+        self.order(Order::Move(order));
+    }
+
     /// What follows from its key file.
     pub(crate) fn keys(&self) -> KeyRing {
         let secrets = |first| Secrets {
@@ -387,6 +396,10 @@ impl Daemon {
                 self.member.handle_link_up(clock);
             }
             Order::Command(command) => self.member.handle_command(command, clock),
+            Order::Move(order) => {
+                // A refusal moves nothing, which the scenarios see.
+                let _said = self.member.handle_move(&order, clock);
+            }
         }
     }
 

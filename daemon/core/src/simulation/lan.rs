@@ -106,9 +106,10 @@ pub(crate) struct Lan {
 impl Lan {
     /// A LAN with every daemon still off.
     pub(crate) fn new(setup: Setup) -> Lan {
+        let first = 200_u8.min(u8::MAX - setup.addresses);
         let mut random = Random::of_seed(setup.seed);
         let addresses: Vec<IpAddr> = (0..setup.addresses)
-            .map(|number| IpAddr::from([192, 0, 2, 200 + number]))
+            .map(|number| IpAddr::from([192, 0, 2, first + number]))
             .collect();
         let names = [
             "ada", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ivy", "joe",

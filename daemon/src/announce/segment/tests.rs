@@ -60,6 +60,7 @@ impl Bench {
                 detection: Detection::Default,
                 port: 7_947,
                 peers: BTreeSet::new(),
+                policy: sovnet_core::member::Policy::default(),
             },
             far: ear(&plan),
         };
@@ -107,6 +108,7 @@ fn plan() -> SegmentPlan {
         abilities: BTreeMap::from([(IpAddr::V4(VIP), Ability::Serves)]),
         forwarded: BTreeSet::new(),
         addresses: vec![IpAddr::V4(VIP)],
+        nodes: BTreeSet::new(),
         watched: sovnet_core::decide::Watched::default(),
     }
 }

@@ -12,8 +12,8 @@ use sovnet_core::names::{Mac, NodeId};
 use sovnet_core::report::{
     AddressReport, ApiState, Clause, ConfiguredAddress, ConflictReport, DetectionReport, DnsReport,
     Handling, Holder, KubernetesReport, LanReport, LatenessReport, Listener, Liveness, NodeInfo,
-    NodeState, Parts, PeerReport, Problem, SegmentReport, ServiceReport, ServiceState, Severity,
-    Sighting, SuspicionReport, UpstreamReport, Vendors, build,
+    NodeState, Parts, PeerReport, Planned, Problem, SegmentReport, ServiceReport, ServiceState,
+    Severity, Sighting, SuspicionReport, UpstreamReport, Vendors, build,
 };
 use sovnet_core::time::Moment;
 
@@ -57,6 +57,7 @@ fn lan() -> LanReport {
                     is_forwarded: false,
                     since: NOW - Duration::from_millis(1_500),
                     reason: "box-01 claims it with term 4".to_owned(),
+                    planned: Planned::default(),
                     seen_by: Vec::new(),
                     unseen_by: Vec::new(),
                 },
@@ -71,6 +72,11 @@ fn lan() -> LanReport {
                     is_forwarded: true,
                     since: NOW - Duration::from_millis(1_500),
                     reason: "the hash picked it".to_owned(),
+                    planned: Planned {
+                        is_moved: true,
+                        returns: Some(("box-01".to_owned(), Duration::from_secs(600))),
+                        ..Planned::default()
+                    },
                     seen_by: Vec::new(),
                     unseen_by: Vec::new(),
                 },

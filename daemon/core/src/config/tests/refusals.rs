@@ -132,7 +132,7 @@ fn an_unknown_key_says_where_it_belongs_or_what_is_known() {
             sovnet.toml:1:1: unknown key "colour" at the top of the file
                 colour = 1
                 ^^^^^^
-                hint: known here: node, cluster, announce, pool, reserve, address, dns, kubernetes, push
+                hint: known here: node, cluster, announce, pool, reserve, pin, address, dns, kubernetes, push
             sovnet.toml:3:1: unknown key "foo" in [kubernetes]
                 foo = 1
                 ^^^
@@ -144,7 +144,7 @@ fn an_unknown_key_says_where_it_belongs_or_what_is_known() {
             sovnet.toml:6:1: unknown key "foo" in [node]
                 foo = 2
                 ^^^
-                hint: known here: name
+                hint: known here: name, weight
             sovnet.toml:8:1: unknown key "listen" in [cluster]
                 listen = 1
                 ^^^^^^
@@ -199,11 +199,11 @@ fn a_mark_fits_text_that_ends_the_line_or_the_file() {
     check(
         "a = \"\"\"\nb\nc\"\"\"",
         expect![[r#"
-        sovnet.toml:1:1: unknown key "a" at the top of the file
-            a = """
-            ^
-            hint: known here: node, cluster, announce, pool, reserve, address, dns, kubernetes, push
-    "#]],
+            sovnet.toml:1:1: unknown key "a" at the top of the file
+                a = """
+                ^
+                hint: known here: node, cluster, announce, pool, reserve, pin, address, dns, kubernetes, push
+        "#]],
     );
     check(
         "[node]\nname = \u{1}",

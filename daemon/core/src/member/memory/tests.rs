@@ -12,6 +12,18 @@ fn sample() -> Memories {
     remembered
         .terms
         .insert(IpAddr::from([192, 0, 2, 241]), (9, false));
+    remembered
+        .moved
+        .insert(IpAddr::from([192, 0, 2, 241]), None);
+    let lease = RememberedLease {
+        to: NodeId([8; 8]),
+        left: Duration::from_millis(61_500),
+        was_moved: true,
+    };
+    remembered
+        .moved
+        .insert(IpAddr::from([192, 0, 2, 240]), Some(lease));
+    remembered.short_lives = 2;
     let peer = (IpAddr::from([192, 0, 2, 2]), Duration::from_millis(230));
     remembered
         .peers
@@ -26,6 +38,15 @@ fn sample() -> Memories {
 #[test]
 fn what_is_written_is_read_back() {
     assert_eq!(from_text(&to_text(&sample())), Ok(sample()));
+}
+
+#[test]
+fn a_file_of_an_earlier_version_is_read() {
+    let body = format!("{FIRST_LINE}\nlink eth0\naddress 192.0.2.1 7 held\n");
+    let memories = from_text(&format!("{body}{}", checksum(&body))).unwrap();
+    let remembered = &memories[&"eth0".parse().unwrap()];
+    assert!(remembered.moved.is_empty());
+    assert_eq!(remembered.short_lives, 0);
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn statement(key: AddressKey, level: u8, term: Option<u64>) -> Statement {
         level,
         claim,
         moved: false,
+        lease: None,
         offer: None,
     };
     Statement { entry, offer: None }

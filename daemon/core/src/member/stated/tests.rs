@@ -15,6 +15,7 @@ fn page(prefix: Prefix, count: u64, level: u8) -> Page {
         level: 3,
         claim: ClaimKind::Active,
         moved: false,
+        lease: None,
         offer: None,
     };
     Page {

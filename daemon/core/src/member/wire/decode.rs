@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, HAS_PREFIX, HEADER_LENGTH,
-    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED,
+    IS_GREETING, IS_LIST, Kind, Lease, ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED,
     MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, Page, Prefix, Reject, Sight,
     VERSION,
 };
@@ -119,11 +119,14 @@ fn page(body: &mut Reader<'_>) -> Result<Page, Reject> {
     }
     let peers = (0..listed).map(|_| peer(body)).collect::<Result<_, _>>()?;
     let addresses = (0..count).map(|_| entry(body, listed));
-    let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+    let mut addresses = addresses.collect::<Result<Vec<Entry>, _>>()?;
     let is_in_order = addresses.is_sorted_by(|one, next| one.key < next.key);
     let is_inside = |entry: &Entry| prefix.is_some_and(|prefix| prefix.has(entry.key));
     if !is_in_order || !addresses.iter().all(is_inside) {
         return Err(Reject::Malformed);
+    }
+    if !body.is_empty() {
+        leases(body, &mut addresses)?;
     }
     Ok(Page {
         is_list: bits & IS_LIST != 0,
@@ -132,6 +135,29 @@ fn page(body: &mut Reader<'_>) -> Result<Page, Reject> {
         default_level,
         addresses,
     })
+}
+
+/// What may follow the addresses: how long some are offered for.
+fn leases(body: &mut Reader<'_>, addresses: &mut [Entry]) -> Result<(), Reject> {
+    let count = body.u8()?;
+    for _ in 0..count {
+        let index = usize::from(body.u8()?);
+        let word = body.u32()?;
+        let lease = Lease {
+            secs: word & !(1 << 31),
+            was_moved: word >> 31 == 1,
+        };
+        let entry = addresses.get_mut(index).ok_or(Reject::Malformed)?;
+        if lease.secs > Lease::MAX_SECS || entry.lease.is_some() {
+            return Err(Reject::Malformed);
+        }
+        entry.lease = Some(lease);
+    }
+    if count == 0 {
+        Err(Reject::Malformed)
+    } else {
+        Ok(())
+    }
 }
 
 fn peer(body: &mut Reader<'_>) -> Result<ListedPeer, Reject> {
@@ -164,6 +190,7 @@ fn entry(body: &mut Reader<'_>, listed: u8) -> Result<Entry, Reject> {
         claim: claim_of(flags >> 2 & 3)?,
         moved: flags >> 4 == 1,
         offer,
+        lease: None,
     })
 }
 
@@ -193,10 +220,13 @@ fn greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
     if version.len() > MAX_VERSION_LENGTH || !version.bytes().all(is_printable) {
         return Err(Reject::Malformed);
     }
+    let config_hash = body.u32()?;
+    let weight = if body.is_empty() { 1 } else { body.u8()? };
     Ok(Greeting {
         name,
         version: version.to_owned(),
-        config_hash: body.u32()?,
+        config_hash,
+        weight,
         address: None,
     })
 }

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::{
     ClaimKind, Datagram, ENTRY_LENGTH, Entry, Flags, Greeting, HAS_PREFIX, HEADER_LENGTH,
-    IS_GREETING, IS_LIST, Kind, ListedPeer, MAGIC, MAX_LENGTH, MAX_OBSERVED, MAX_PEERS,
-    MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, PEER_LENGTH, Page, Prefix,
-    Sight, VERSION, addresses_that_fit,
+    IS_GREETING, IS_LIST, Kind, LEASE_LENGTH, Lease, ListedPeer, MAGIC, MAX_LENGTH, MAX_OBSERVED,
+    MAX_PEERS, MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, PEER_LENGTH, Page,
+    Prefix, Sight, VERSION, addresses_that_fit,
 };
-use crate::member::keys::Keys;
+use crate::member::keys::{Keys, MAC_LENGTH};
 use crate::report::NodeState;
 
 /// The bytes of a datagram, at most [`MAX_LENGTH`]. Peers above [`MAX_PEERS`] and addresses above
@@ -67,8 +67,27 @@ fn put_page(bytes: &mut Vec<u8>, page: &Page) {
     for peer in peers {
         bytes.extend_from_slice(&peer_bytes(peer));
     }
-    for entry in entries {
+    for entry in &entries {
         bytes.extend_from_slice(&entry_bytes(entry, listed));
+    }
+    put_leases(bytes, &entries);
+}
+
+/// Nothing at all if nothing is offered for a time. There is room for one on every page.
+fn put_leases(bytes: &mut Vec<u8>, entries: &[&Entry]) {
+    let room = MAX_LENGTH.saturating_sub(bytes.len() + 1 + MAC_LENGTH) / LEASE_LENGTH;
+    let numbered = (0_u8..).zip(entries);
+    let leases = numbered.filter_map(|(index, entry)| Some((index, entry.lease?)));
+    let leases: Vec<(u8, Lease)> = leases.take(room).collect();
+    if leases.is_empty() {
+        return;
+    }
+    bytes.push(u8::try_from(leases.len()).expect("at most 64 addresses are on a page"));
+    for (index, lease) in leases {
+        let secs = lease.secs.min(Lease::MAX_SECS);
+        let word = secs | (u32::from(lease.was_moved) << 31);
+        bytes.push(index);
+        bytes.extend_from_slice(&word.to_be_bytes());
     }
 }
 
@@ -125,6 +144,7 @@ fn put_greeting(bytes: &mut Vec<u8>, greeting: &Greeting) {
         bytes.extend_from_slice(text);
     }
     bytes.extend_from_slice(&greeting.config_hash.to_be_bytes());
+    bytes.push(greeting.weight);
 }
 
 fn put_relayed_greeting(bytes: &mut Vec<u8>, greeting: &Greeting) {

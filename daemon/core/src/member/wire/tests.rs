@@ -1,16 +1,20 @@
 //! The codec: sizes, limits, a worked example, and hostile bytes.
 
+mod any;
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;
 
+use any::datagrams;
+
 use super::{
-    AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, Kind, ListedPeer,
-    MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Observed, Page,
-    Prefix, Reject, Sight, addresses_that_fit, decode, encode,
+    AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, Kind, Lease, ListedPeer,
+    MAX_LENGTH, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, Page, Prefix, Reject, addresses_that_fit,
+    decode, encode,
 };
 use crate::member::keys::{KeyId, Keys};
-use crate::names::{Mac, NodeId};
+use crate::names::NodeId;
 use crate::report::NodeState;
 
 /// The datagram of the worked example in docs/heartbeat.md.
@@ -52,6 +56,7 @@ fn example() -> Datagram {
                 claim: ClaimKind::Active,
                 moved: false,
                 offer: Some(0),
+                lease: None,
             }],
         }),
         hello: None,
@@ -128,7 +133,7 @@ fn large(peers: usize, addresses: u64) -> Datagram {
 
 #[test]
 fn what_does_not_fit_is_cut() {
-    for (peers, addresses) in [(0, 65), (12, 64), (13, 64), (32, 64), (100, 5_000)] {
+    for (peers, addresses) in [(0, 65), (11, 64), (12, 64), (32, 64), (100, 5_000)] {
         let bytes = encode(&large(peers, addresses), &Keys::none());
         assert!(
             bytes.len() <= MAX_LENGTH,
@@ -143,7 +148,7 @@ fn what_does_not_fit_is_cut() {
         let travelled: u64 = facts.addresses.len().try_into().expect("at most 64");
         assert_eq!(travelled, addresses.min(fitting));
     }
-    assert_eq!((addresses_that_fit(12), addresses_that_fit(13)), (64, 63));
+    assert_eq!((addresses_that_fit(11), addresses_that_fit(12)), (64, 63));
     assert_eq!(addresses_that_fit(MAX_PEERS), 0);
 }
 
@@ -294,6 +299,7 @@ fn a_version_text_is_cut_to_what_can_be_printed() {
         name: "lab-one".parse().expect("a name"),
         version: format!("0.1.0\n{}", "x".repeat(40)),
         config_hash: 0xdead_beef,
+        weight: 1,
         address: None,
     };
     let hello = Datagram {
@@ -308,160 +314,77 @@ fn a_version_text_is_cut_to_what_can_be_printed() {
     assert_eq!(version, format!("0.1.0{}", "x".repeat(26)));
 }
 
-fn peers() -> impl Strategy<Value = Vec<ListedPeer>> {
-    let peer = (any::<[u8; 8]>(), any::<[bool; 3]>()).prop_map(|(id, bits)| ListedPeer {
-        id: NodeId(id),
-        direct: bits[0],
-        heard: bits[1],
-        held: bits[2],
+#[test]
+fn an_offer_for_a_time_travels_even_on_a_full_page() {
+    for peers in [1, 11, 12, 32, 120] {
+        let fitting = addresses_that_fit(peers);
+        let mut datagram = large(peers, fitting.try_into().expect("at most 64"));
+        let facts = datagram.facts.as_mut().expect("facts");
+        let last = facts.addresses.last_mut().expect("a full page");
+        let lease = Lease {
+            secs: 600,
+            was_moved: true,
+        };
+        last.lease = Some(lease);
+        let bytes = encode(&datagram, &Keys::none());
+        assert!(bytes.len() <= MAX_LENGTH);
+        let back = decode(&bytes, &[&Keys::none()]).expect("well-formed").facts;
+        let entries = back.expect("facts travel").addresses;
+        let leases: Vec<_> = entries.iter().filter_map(|entry| entry.lease).collect();
+        assert_eq!(leases, [lease]);
+        assert_eq!(entries.last().and_then(|entry| entry.lease), Some(lease));
+    }
+}
+
+#[test]
+fn a_lease_that_no_node_would_give_is_refused() {
+    let mut datagram = large(1, 2);
+    let facts = datagram.facts.as_mut().expect("facts");
+    facts.addresses[0].lease = Some(Lease {
+        secs: 1,
+        was_moved: false,
     });
-    prop::collection::vec(peer, 0..=12)
+    let keys = Keys::none();
+    let bytes = encode(&datagram, &keys);
+    let (content, _code) = bytes.split_at(bytes.len() - 16);
+    let start = content.len() - 6;
+    for (position, byte) in [(start, 0), (start, 2), (start + 1, 2), (start + 2, 0x7f)] {
+        let mut forged = content.to_vec();
+        forged[position] = byte;
+        let code = keys.code(&forged);
+        let forged = [forged.as_slice(), &code].concat();
+        assert_eq!(
+            decode(&forged, &[&keys]),
+            Err(Reject::Malformed),
+            "{position}"
+        );
+    }
 }
 
-fn entries() -> impl Strategy<Value = Vec<Entry>> {
-    let claim = prop_oneof![
-        Just(ClaimKind::None),
-        Just(ClaimKind::Active),
-        Just(ClaimKind::Wish)
-    ];
-    let numbers = (any::<u64>(), 0..MAX_TERM - 255, 0u64..256, 0u8..4);
-    let entry = (numbers, claim, any::<bool>(), prop::option::of(0u8..13));
-    let entry = entry.prop_map(
-        |((key, term, distance, level), claim, moved, offer)| Entry {
-            key: AddressKey(key),
-            term,
-            highest: term + distance,
-            level,
-            claim,
-            moved,
-            offer,
-        },
-    );
-    prop::collection::vec(entry, 0..=MAX_ADDRESSES)
-}
-
-/// Any prefix; all keys are the most usual one.
-pub(in crate::member) fn prefixes() -> impl Strategy<Value = Prefix> {
-    (0u8..=16, any::<u16>()).prop_map(|(bits, start)| {
-        let kept = u16::MAX.checked_shl(16 - u32::from(bits)).unwrap_or(0);
-        Prefix::new(start & kept, bits).expect("what follows the prefix is zero")
-    })
-}
-
-fn pages() -> impl Strategy<Value = Page> {
-    let prefix = prop::option::of(prefixes());
-    (any::<bool>(), peers(), prefix, 0u8..4, entries()).prop_map(
-        |(is_list, peers, prefix, default_level, mut addresses)| {
-            let part = prefix.unwrap_or(Prefix::ALL);
-            let (first, last) = part.keys().into_inner();
-            for entry in &mut addresses {
-                entry.key = AddressKey(entry.key.0 & (last.0 - first.0) | first.0);
-                entry.offer = entry
-                    .offer
-                    .filter(|index| usize::from(*index) < peers.len());
-            }
-            addresses.sort_by_key(|entry| entry.key);
-            addresses.dedup_by_key(|entry| entry.key);
-            addresses.retain(|_| prefix.is_some());
-            Page {
-                is_list,
-                peers,
-                prefix,
-                default_level: prefix.map_or(0, |_| default_level),
-                addresses,
-            }
-        },
-    )
-}
-
-fn greetings() -> impl Strategy<Value = Greeting> {
-    ("[a-z0-9.-]{1,63}", "[ -~]{0,31}", any::<u32>()).prop_map(|(name, version, config_hash)| {
-        let name = name.parse().expect("made of the letters of names");
-        Greeting {
-            name,
-            version,
-            config_hash,
-            address: None,
-        }
-    })
-}
-
-fn datagrams() -> impl Strategy<Value = Datagram> {
-    let kind = prop_oneof![
-        Just(Kind::Heartbeat),
-        Just(Kind::Hello),
-        Just(Kind::Reply),
-        Just(Kind::Relay),
-        Just(Kind::Ping),
-        Just(Kind::Pong),
-        Just(Kind::Observed)
-    ];
-    let state = prop_oneof![
-        Just(NodeState::Joining),
-        Just(NodeState::Active),
-        Just(NodeState::Draining),
-        Just(NodeState::Stopping),
-        Just(NodeState::Gone),
-        Just(NodeState::Isolated),
-        Just(NodeState::Restarting),
-        Just(NodeState::Mute)
-    ];
-    let wide = (any::<[u64; 5]>(), 0..=MAX_SEQUENCE);
-    let small = (any::<[u32; 3]>(), any::<[u16; 2]>(), any::<[bool; 3]>());
-    let seen = (any::<u64>(), any::<bool>(), any::<[u8; 6]>());
-    let seen = seen.prop_map(|(key, is_unheard, mac)| Observed {
-        key: AddressKey(key),
-        sight: if is_unheard {
-            Sight::Unheard
-        } else {
-            Sight::Occupied
-        },
-        mac: Mac(mac),
-    });
-    let seen = prop::collection::vec(seen, 0..=MAX_OBSERVED);
-    let bodies = (
-        prop::option::of(pages()),
-        prop::option::of(greetings()),
-        seen,
-    );
-    (kind, state, wide, small, bodies).prop_map(
-        |(kind, state, (wide, sequence), (versions, shorts, bits), (facts, hello, observed))| {
-            Datagram {
-                kind,
-                sender: NodeId(wide[0].to_be_bytes()),
-                session: wide[1],
-                receiver_session: wide[2],
-                sequence,
-                interval_ms: shorts[0],
-                challenge: wide[3],
-                echo: wide[4],
-                facts_version: versions[0],
-                acked_version: versions[1],
-                follows: versions[2],
-                state,
-                flags: Flags {
-                    wireless: bits[0],
-                    gateway_seen: bits[1],
-                    busy: bits[2],
-                },
-                hold_10ms: shorts[1],
-                observed: if kind == Kind::Observed {
-                    observed
-                } else {
-                    Vec::new()
-                },
-                hello: hello.and_then(|hello| match kind {
-                    Kind::Hello | Kind::Reply => Some(hello),
-                    Kind::Relay if facts.is_none() => Some(Greeting {
-                        address: Some(IpAddr::from(wide[0].to_be_bytes().map(u16::from))),
-                        ..hello
-                    }),
-                    _ => None,
-                }),
-                facts: facts.filter(|_| matches!(kind, Kind::Heartbeat | Kind::Relay)),
-            }
-        },
-    )
+#[test]
+fn a_greeting_without_a_weight_counts_as_one() {
+    let greeting = Greeting {
+        name: "lab-one".parse().expect("a name"),
+        version: "0.1.0".to_owned(),
+        config_hash: 7,
+        weight: 4,
+        address: None,
+    };
+    let hello = Datagram {
+        kind: Kind::Hello,
+        facts: None,
+        hello: Some(greeting),
+        ..example()
+    };
+    let keys = Keys::none();
+    let bytes = encode(&hello, &keys);
+    let (content, _code) = bytes.split_at(bytes.len() - 17);
+    let shorter = [content, &keys.code(content)].concat();
+    let weight = |bytes: &[u8]| {
+        let hello = decode(bytes, &[&keys]).expect("well-formed").hello;
+        hello.expect("a greeting").weight
+    };
+    assert_eq!((weight(&bytes), weight(&shorter)), (4, 1));
 }
 
 proptest! {

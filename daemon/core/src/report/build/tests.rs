@@ -46,6 +46,7 @@ fn address(text: &str, holder: Holder) -> AddressReport {
         is_forwarded: false,
         since: Moment::default(),
         reason: "the hash picked it".to_owned(),
+        planned: crate::report::Planned::default(),
         seen_by: Vec::new(),
         unseen_by: Vec::new(),
     }
