@@ -71,6 +71,28 @@ impl Daemon<'_> {
         Ok(reply.done)
     }
 
+    /// Pins an address to a node; the result is what it says it did.
+    ///
+    /// # Errors
+    ///
+    /// See [`Failure`].
+    pub(crate) fn pin(&self, address: IpAddr, to: &str) -> Result<String, Failure> {
+        let address = address.to_string();
+        let reply = self.ask(async |daemon| daemon.pin(&address, to).await)?;
+        Ok(reply.done)
+    }
+
+    /// Takes the pin of an address back; the result is what it says it did.
+    ///
+    /// # Errors
+    ///
+    /// See [`Failure`].
+    pub(crate) fn unpin(&self, address: IpAddr) -> Result<String, Failure> {
+        let address = address.to_string();
+        let reply = self.ask(async |daemon| daemon.unpin(&address).await)?;
+        Ok(reply.done)
+    }
+
     fn ask<T>(
         &self,
         question: impl AsyncFnOnce(&mut Connection) -> zlink::Result<Result<T, ControlError>>,

@@ -64,6 +64,19 @@ pub(crate) enum Command {
         #[arg(long = "for", value_name = "TIME", value_parser = parse_long_duration)]
         length: Option<Duration>,
     },
+    /// Pin an address to a node: it goes there whenever that node can serve it. Works on any node.
+    Pin {
+        /// The address.
+        address: IpAddr,
+        /// The node that shall have it, by the name that status shows.
+        #[arg(long, value_name = "NODE")]
+        to: String,
+    },
+    /// Take back what pin said; the address stays where it is. Works on any node.
+    Unpin {
+        /// The address.
+        address: IpAddr,
+    },
     /// The key that the nodes share.
     Key {
         #[command(subcommand)]

@@ -74,6 +74,8 @@ fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
             to,
             length,
         } => daemon.move_address(*address, to, *length).map(done),
+        Command::Pin { address, to } => daemon.pin(*address, to).map(done),
+        Command::Unpin { address } => daemon.unpin(*address).map(done),
         Command::Key { command } => match command {
             KeyCommand::New { file } => key::make(file),
             KeyCommand::Rotate { step, file } => rotate::rotate(*step, file),

@@ -158,7 +158,11 @@ fn reason(address: &Address) -> String {
     let is_moved = address.is_moved && returns.is_none();
     let moved = is_moved.then(|| "stays where an operator put it".to_owned());
     let pinned = address.pinned_to.as_ref();
-    let pinned = pinned.map(|node| format!("pinned to {node}"));
+    let pinned = pinned.map(|node| match address.pinned_by.as_deref() {
+        Some("operator") => format!("pinned to {node} by an operator"),
+        Some("config") => format!("pinned to {node} by the config"),
+        Some(_) | None => format!("pinned to {node}"),
+    });
     let held_back = address.held_back.as_ref();
     let held_back = held_back.map(|why| format!("this node is {why}"));
     let parts = [returns, moved, fails_back, pinned, held_back];

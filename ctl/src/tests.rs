@@ -82,7 +82,13 @@ fn a_field_of_a_newer_daemon_is_no_error() {
 #[test]
 fn a_command_prints_what_was_done() {
     let reply = "{\"parameters\":{\"done\":\"draining: 2 addresses go to box-01\"}}\0";
-    for command in ["drain", "undrain", "move 192.0.2.240 --to box-01 --for 10m"] {
+    for command in [
+        "drain",
+        "undrain",
+        "move 192.0.2.240 --to box-01 --for 10m",
+        "pin 192.0.2.240 --to box-01",
+        "unpin 192.0.2.240",
+    ] {
         let outcome = ctl(&daemon(reply), command).unwrap();
         let text = "draining: 2 addresses go to box-01\n".to_owned();
         assert_eq!(outcome, Outcome { text, code: 0 });

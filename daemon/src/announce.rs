@@ -26,7 +26,7 @@ use sovnet_core::facts::KernelWish;
 use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
-use sovnet_core::member::{Command, MoveOrder, MoveRefusal, Order, Settings};
+use sovnet_core::member::{Command, MoveOrder, MoveRefusal, Order, PinOrder, PinRefusal, Settings};
 use sovnet_core::names::{LinkIndex, Mac};
 use sovnet_core::report::LanReport;
 use sovnet_core::time::Moment;
@@ -136,6 +136,7 @@ impl Announce {
                     let said = match order {
                         Order::Command(command) => Ok(self.obey(command)),
                         Order::Move(order) => self.try_move(&order),
+                        Order::Pin(order) => self.try_pin(&order),
                     };
                     // Whoever asked may be gone; the order stands.
                     let _asker_is_gone = answer.send(said);
@@ -295,6 +296,20 @@ impl Announce {
         for segment in self.segments.values_mut() {
             match segment.handle_move(order, now) {
                 Err(MoveRefusal::Unknown(_)) => {}
+                other => said = other,
+            }
+        }
+        self.reported_at = None;
+        said.map_err(|refusal| refusal.to_string())
+    }
+
+    /// As [`Announcer::try_move`].
+    fn try_pin(&mut self, order: &PinOrder) -> Answer {
+        let now = clock::now();
+        let mut said = Err(PinRefusal::Unknown(order.address));
+        for segment in self.segments.values_mut() {
+            match segment.handle_pin(order, now) {
+                Err(PinRefusal::Unknown(_)) => {}
                 other => said = other,
             }
         }

@@ -30,6 +30,7 @@ fn address(last: u8, holder: Option<&str>) -> Address {
         reason: "the hash picked it among 2 able nodes".to_owned(),
         is_moved: false,
         pinned_to: None,
+        pinned_by: None,
         returns_to: None,
         returns_in_ms: None,
         fails_back_to: None,

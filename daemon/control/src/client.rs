@@ -26,4 +26,14 @@ pub trait Control {
         to: &str,
         seconds: Option<i64>,
     ) -> zlink::Result<Result<CommandReply, ControlError>>;
+
+    /// Pin an address to a node, which has it whenever it can serve it. Any node can be told.
+    async fn pin(
+        &mut self,
+        address: &str,
+        to: &str,
+    ) -> zlink::Result<Result<CommandReply, ControlError>>;
+
+    /// Take the pin of an address back. Any node can be told.
+    async fn unpin(&mut self, address: &str) -> zlink::Result<Result<CommandReply, ControlError>>;
 }

@@ -12,7 +12,7 @@ pub struct StatusReply {
     pub status: Status,
 }
 
-/// Reply of `Drain`, `Undrain` and `Move`.
+/// Reply of every command: `Drain`, `Undrain`, `Move`, `Pin`, `Unpin`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, introspect::Type)]
 pub struct CommandReply {
     /// One sentence for people: what was done, or is being done now.

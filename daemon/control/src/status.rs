@@ -167,8 +167,10 @@ pub struct Address {
     /// Whether an operator placed it where it is, so that fail-back leaves it alone.
     #[serde(default)]
     pub is_moved: bool,
-    /// The node that the config pins it to.
+    /// The node that it is pinned to.
     pub pinned_to: Option<String>,
+    /// What pins it: `config` or `operator`.
+    pub pinned_by: Option<String>,
     /// The node that it goes back to after a move for a time; told by its holder.
     pub returns_to: Option<String>,
     /// And when.

@@ -59,6 +59,7 @@ use findings::Echoes;
 use keys::KeyRing;
 use pages::Pages;
 use peer::Peer;
+use pins::table::Pins;
 use prober::Prober;
 use proxy::Proxies;
 use punctuality::Punctuality;
@@ -69,6 +70,7 @@ use selftest::SelfTest;
 use state::Watch;
 use strangers::Strangers;
 use timers::Timers;
+use wire::Pin;
 
 use crate::decide::SegmentPlan;
 use crate::names::{Mac, NodeId, NodeName};
@@ -76,6 +78,7 @@ use crate::report::NodeState;
 use crate::time::Moment;
 
 pub use moves::{MoveOrder, MoveRefusal};
+pub use pins::order::{PinOrder, PinRefusal};
 pub use policy::Policy;
 pub use settings::{Identity, Settings};
 
@@ -87,6 +90,8 @@ pub struct Remembered {
     pub terms: BTreeMap<IpAddr, (u64, bool)>,
     /// What an operator placed here, by address; some of it goes back.
     pub moved: BTreeMap<IpAddr, Option<RememberedLease>>,
+    /// What operators have pinned at run time, and what they took back.
+    pub pins: BTreeMap<IpAddr, Pin>,
     /// Lives in a row that ended without notice shortly after they began, the present one
     /// included until it has lasted.
     pub short_lives: u32,
@@ -137,6 +142,8 @@ pub enum Order {
     Command(Command),
     /// Of an address.
     Move(MoveOrder),
+    /// Of an address, for good.
+    Pin(PinOrder),
 }
 
 /// What an ARP frame that was heard says, whoever it was meant for.
@@ -231,6 +238,7 @@ pub struct Member {
     /// A second machine with this node's identity (S5).
     double: Option<Peer>,
     addresses: Addresses,
+    pins: Pins,
     local: BTreeSet<IpAddr>,
     pages: Pages,
     relays: Relays,
@@ -286,6 +294,7 @@ impl Member {
             selftest: SelfTest::default(),
             double: None,
             addresses: Addresses::default(),
+            pins: Pins::of_memory(&remembered.pins),
             local: BTreeSet::new(),
             pages: Pages::new(),
             relays: Relays::default(),
@@ -394,6 +403,7 @@ impl Member {
         self.test_wire(now);
         self.decide_addresses(now);
         self.publish(now);
+        self.spread_pins(now);
     }
 
     /// When `handle_timeout` wants to be called at the latest, and what for.
@@ -453,6 +463,7 @@ impl Member {
         Remembered {
             terms: terms.collect(),
             moved: self.remembered_moves(),
+            pins: self.pins.all().clone(),
             short_lives: self.life.short_lives(),
             peers: peers.collect(),
             macs,

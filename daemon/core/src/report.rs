@@ -24,7 +24,7 @@ use crate::time::Moment;
 pub use build::{Health, NodeInfo, Parts, Report, build};
 pub use conflict::{ConflictReport, DhcpServerReport, Handling, Sighting, Vendors};
 pub use detection::{Clause, DetectionReport, LatenessReport, SuspicionReport};
-pub use planned::Planned;
+pub use planned::{PinnedBy, Planned};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,6 +15,7 @@ mod faults;
 mod host;
 mod lan;
 mod moves;
+mod pins;
 mod profiles;
 mod random;
 mod relays;

@@ -14,7 +14,8 @@ use sovnet_core::facts::occupants::Occupants;
 use sovnet_core::frame::dhcp;
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::{
-    Command, LogLine, Member, MoveOrder, MoveRefusal, Output, Remembered, Settings, Wake,
+    Command, LogLine, Member, MoveOrder, MoveRefusal, Output, PinOrder, PinRefusal, Remembered,
+    Settings, Wake,
 };
 use sovnet_core::names::{LinkIndex, LinkName};
 use sovnet_core::report::{LanReport, Problem, Severity};
@@ -169,6 +170,18 @@ impl Segment {
         match &mut self.running {
             Some(running) => running.member.handle_move(order, now),
             None => Err(MoveRefusal::Unknown(order.address)),
+        }
+    }
+
+    /// An operator pins or unpins one address.
+    pub(super) fn handle_pin(
+        &mut self,
+        order: &PinOrder,
+        now: Moment,
+    ) -> Result<String, PinRefusal> {
+        match &mut self.running {
+            Some(running) => running.member.handle_pin(order, now),
+            None => Err(PinRefusal::Unknown(order.address)),
         }
     }
 

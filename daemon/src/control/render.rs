@@ -9,8 +9,8 @@ use sovnet_core::config::Purpose;
 use sovnet_core::facts::cluster::TrafficPolicy;
 use sovnet_core::report::{
     AddressReport, ConflictReport, DetectionReport, DhcpServerReport, DnsReport, Holder,
-    KubernetesReport, PeerReport, Problem, Report, SegmentReport, ServiceReport, Severity,
-    SuspicionReport, UpstreamReport, Vendors,
+    KubernetesReport, PeerReport, PinnedBy, Problem, Report, SegmentReport, ServiceReport,
+    Severity, SuspicionReport, UpstreamReport, Vendors,
 };
 use sovnet_core::time::Moment;
 
@@ -75,6 +75,14 @@ fn segment(
     }
 }
 
+fn pinned_by(by: PinnedBy) -> String {
+    match by {
+        PinnedBy::Config => "config",
+        PinnedBy::Operator => "operator",
+    }
+    .to_owned()
+}
+
 fn conflict(conflict: &ConflictReport, vendors: &Vendors, now: Moment) -> message::Conflict {
     message::Conflict {
         address: conflict.address.to_string(),
@@ -132,7 +140,8 @@ fn address(report: &Report, address: &AddressReport, now: Moment) -> message::Ad
         held_for_ms: millis(now.since(address.since)),
         reason: address.reason.clone(),
         is_moved: planned.is_moved,
-        pinned_to: planned.pinned_to.as_ref().map(ToString::to_string),
+        pinned_to: planned.pinned.as_ref().map(|(node, _by)| node.to_string()),
+        pinned_by: planned.pinned.as_ref().map(|(_node, by)| pinned_by(*by)),
         returns_to: planned.returns.as_ref().map(|(to, _left)| to.clone()),
         returns_in_ms: planned.returns.as_ref().map(|(_to, left)| millis(*left)),
         fails_back_to: planned.fails_back.as_ref().map(|(to, _left)| to.clone()),

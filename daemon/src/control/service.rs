@@ -10,7 +10,8 @@ use sovnet_control::status::{
     Address, Conflict, DhcpServer, Dns, Listener, Peer as PeerStatus, Problem, Segment, Status,
     Upstream, Zone,
 };
-use sovnet_core::member::{Command, MoveOrder, Order};
+use sovnet_core::member::{Command, MoveOrder, Order, PinOrder};
+use sovnet_core::names::NodeName;
 use sovnet_core::time::Moment;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -117,25 +118,52 @@ impl Desk {
         let order = order.map_err(|reason| ControlError::Refused { reason })?;
         self.command(Order::Move(order), "move").await
     }
+
+    /// Pin an address to a node, which has it whenever it can serve it. Any node can be told.
+    async fn pin(&self, address: String, to: String) -> Result<CommandReply, ControlError> {
+        let order = pin_order(&address, Some(&to));
+        let order = order.map_err(|reason| ControlError::Refused { reason })?;
+        self.command(Order::Pin(order), "pin").await
+    }
+
+    /// Take the pin of an address back. Any node can be told.
+    async fn unpin(&self, address: String) -> Result<CommandReply, ControlError> {
+        let order = pin_order(&address, None);
+        let order = order.map_err(|reason| ControlError::Refused { reason })?;
+        self.command(Order::Pin(order), "unpin").await
+    }
 }
 
 /// The order that these texts mean.
 fn move_order(address: &str, to: &str, seconds: Option<i64>) -> Result<MoveOrder, String> {
-    let address: IpAddr = address
-        .parse()
-        .map_err(|_no_address| format!("\"{address}\" is no address"))?;
-    let to = to
-        .parse()
-        .map_err(|error| format!("\"{to}\" is no node: {error}"))?;
+    let (address, to) = (address_in(address)?, node_in(to)?);
     let length = seconds.map(|seconds| {
         let seconds = u64::try_from(seconds);
         seconds.map_err(|_negative| "a move can not last less than nothing".to_owned())
     });
     Ok(MoveOrder {
-        address: address.to_canonical(),
+        address,
         to,
         length: length.transpose()?.map(Duration::from_secs),
     })
+}
+
+fn pin_order(address: &str, to: Option<&str>) -> Result<PinOrder, String> {
+    Ok(PinOrder {
+        address: address_in(address)?,
+        to: to.map(node_in).transpose()?,
+    })
+}
+
+fn address_in(text: &str) -> Result<IpAddr, String> {
+    let address: Result<IpAddr, _> = text.parse();
+    let address = address.map_err(|_no_address| format!("\"{text}\" is no address"))?;
+    Ok(address.to_canonical())
+}
+
+fn node_in(text: &str) -> Result<NodeName, String> {
+    text.parse()
+        .map_err(|error| format!("\"{text}\" is no node: {error}"))
 }
 
 impl Desk {

@@ -245,6 +245,33 @@ async fn a_move_reaches_its_executor_and_a_refusal_the_client() {
 }
 
 #[tokio::test(flavor = "local")]
+async fn a_pin_and_its_end_reach_their_executor_and_refusals_the_client() {
+    let mut running = start(None);
+    in_background(async move {
+        while let Some((order, answer)) = running.commands.recv().await {
+            let Order::Pin(order) = order else {
+                panic!("{order:?} is no pin")
+            };
+            let to = order.to.map(|node| node.to_string());
+            let told = format!("{} {to:?}", order.address);
+            answer.send(to.map(|_| told.clone()).ok_or(told)).unwrap();
+        }
+    });
+    let mut client = zlink::tokio::unix::connect(&running.path).await.unwrap();
+    let pinned = client.pin("192.168.8.240", "box-01").await.unwrap();
+    assert_eq!(pinned.unwrap().done, "192.168.8.240 Some(\"box-01\")");
+    let refusal = |reason: &str| ControlError::Refused {
+        reason: reason.to_owned(),
+    };
+    let refused = client.unpin("::ffff:192.168.8.240").await.unwrap();
+    assert_eq!(refused.unwrap_err(), refusal("192.168.8.240 None"));
+    let refused = client.unpin("cat").await.unwrap();
+    assert_eq!(refused.unwrap_err(), refusal("\"cat\" is no address"));
+    let refused = client.pin("192.168.8.240", "").await.unwrap().unwrap_err();
+    assert!(refused.to_string().contains("\"\" is no node"), "{refused}");
+}
+
+#[tokio::test(flavor = "local")]
 async fn a_user_without_the_right_reads_the_status_and_is_denied_commands() {
     let (sources, _lan) = sources(None);
     let (commands_tx, mut commands) = mpsc::channel(COMMAND_QUEUE);

@@ -14,6 +14,7 @@ fn what_is_planned_for_an_address_stands_behind_its_reason() {
         returns_to: node(),
         returns_in_ms: Some(540_000),
         pinned_to: node(),
+        pinned_by: Some("config".to_owned()),
         ..plain.clone()
     };
     let held = Address {
@@ -26,8 +27,14 @@ fn what_is_planned_for_an_address_stands_behind_its_reason() {
         fails_back_in_ms: left,
         ..plain.clone()
     };
+    let pinned = Address {
+        pinned_to: node(),
+        pinned_by: Some("operator".to_owned()),
+        ..plain.clone()
+    };
     let all = [
         moved,
+        pinned,
         held,
         waiting(Some(60_000)),
         waiting(None),
@@ -35,7 +42,8 @@ fn what_is_planned_for_an_address_stands_behind_its_reason() {
     ];
     let text = all.map(|address| reason(&address)).join("\n");
     expect![[r#"
-        the hash picked it among 2 able nodes; goes back to box-01 in 9 m; pinned to box-01
+        the hash picked it among 2 able nodes; goes back to box-01 in 9 m; pinned to box-01 by the config
+        the hash picked it among 2 able nodes; pinned to box-01 by an operator
         the hash picked it among 2 able nodes; stays where an operator put it; this node is held back for 8 s: its ability fell 5 times in 10 minutes
         the hash picked it among 2 able nodes; fails back to box-01 in 1 m
         the hash picked it among 2 able nodes; fails back to box-01 when the window opens

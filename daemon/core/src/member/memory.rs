@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::pins::table::MAX_PINS;
 use super::timers::MAX_PEERS;
-use super::wire::{Lease, MAX_TERM};
+use super::wire::{Lease, MAX_PIN_COUNT, MAX_TERM, Pin};
 use super::{Remembered, RememberedLease};
 use crate::config::ADDRESSES_MAX;
-use crate::names::{LinkName, Mac, NodeId};
+use crate::names::{LinkName, Mac, NodeId, NodeName};
 
 const FIRST_LINE: &str = "sovnet-state 1";
 /// A file is read up to this many bytes; a full one is far below.
@@ -89,6 +90,13 @@ fn render(link: &LinkName, remembered: &Remembered) -> String {
         });
         let _infallible = writeln!(text, "moved {address}{}", back.unwrap_or_default());
     }
+    for (address, pin) in &remembered.pins {
+        let (count, by) = (pin.count, pin.by);
+        let _infallible = match &pin.to {
+            Some(node) => writeln!(text, "pin {address} {count} {by} {node}"),
+            None => writeln!(text, "unpin {address} {count} {by}"),
+        };
+    }
     if remembered.short_lives > 0 {
         let _infallible = writeln!(text, "short-lives {}", remembered.short_lives);
     }
@@ -137,6 +145,11 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
             remembered.moved.insert(address, Some(lease));
             (remembered.moved.len() <= ADDRESSES_MAX).then_some(())
         }
+        ["pin", address, count, by, node] => {
+            let node = node.parse().ok()?;
+            parse_pin(remembered, [address, count, by], Some(node))
+        }
+        ["unpin", address, count, by] => parse_pin(remembered, [address, count, by], None),
         ["short-lives", number] => {
             remembered.short_lives = number.parse().ok()?;
             Some(())
@@ -158,6 +171,21 @@ fn parse_line(line: &str, memories: &mut Memories, link: &mut Option<LinkName>) 
         }
         _ => None,
     }
+}
+
+fn parse_pin(
+    remembered: &mut Remembered,
+    [address, count, by]: [&str; 3],
+    to: Option<NodeName>,
+) -> Option<()> {
+    let count = count.parse().ok();
+    let count = count.filter(|count| (1..=MAX_PIN_COUNT).contains(count))?;
+    let by = node_id(by)?;
+    let address: IpAddr = address.parse().ok()?;
+    remembered
+        .pins
+        .insert(address.to_canonical(), Pin { count, by, to });
+    (remembered.pins.len() <= MAX_PINS).then_some(())
 }
 
 fn node_id(text: &str) -> Option<NodeId> {

@@ -257,7 +257,7 @@ impl Member {
     }
 
     /// The peer with this name.
-    fn peer_named(&self, name: &NodeName) -> Option<&Peer> {
+    pub(super) fn peer_named(&self, name: &NodeName) -> Option<&Peer> {
         let mut peers = self.peers.values();
         peers.find(|peer| peer.name.as_ref() == Some(name))
     }

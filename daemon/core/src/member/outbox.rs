@@ -218,6 +218,7 @@ impl Member {
             },
             facts: None,
             observed: Vec::new(),
+            pins: None,
             hello: matches!(kind, Kind::Hello | Kind::Reply).then_some(greeting),
         };
         if let Some(peer) = peer {

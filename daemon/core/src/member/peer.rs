@@ -10,6 +10,7 @@ use super::detector::Detector;
 use super::explain::Suspicion;
 use super::hardware::Hardware;
 use super::keys::KeyId;
+use super::pins::spread::Told;
 use super::placement::{DEFAULT_WEIGHT, Order};
 use super::rules::{self, Rule};
 use super::stated::Stated;
@@ -53,6 +54,8 @@ pub(crate) struct Peer {
     pub(crate) stated: Stated,
     /// What it observed on the wire, and when it said so.
     pub(super) observed: (Vec<Observed>, Option<Moment>),
+    /// What it knows of pins (R21).
+    pub(super) told: Told,
     /// Since when it is heard and does not say that it hears this node.
     unlisted_since: Option<Moment>,
     /// It has not heard this node for so long that no heal explains it (R12).
@@ -172,6 +175,7 @@ impl Peer {
             kernel_at: None,
             host_at: None,
             observed: (Vec::new(), None),
+            told: Told::default(),
             speaks_at: None,
             stated: Stated::nothing(),
             unlisted_since: None,

@@ -3,18 +3,39 @@
 //! The others state that they are the last resort while the pinned node serves. So a holder that is
 //! not the pinned node offers it (R8), and nothing is touched before that. Once the pinned node is
 //! gone, drained or held back, the others are as able as ever.
+//!
+//! The config's pins are the default; an operator's, given at run time to any node, stand above
+//! them until they are taken back. Those every node knows: [`table`] holds them, [`spread`] tells
+//! them to the peers, [`order`] is what an operator can say.
 
-use super::Member;
+pub(super) mod order;
+pub(super) mod spread;
+pub(super) mod table;
+
+use std::net::IpAddr;
+
 use super::claims::Own;
 use super::rules::{self, Rule};
+use super::wire::Pin;
+use super::{LogLine, Member, Output};
 use crate::decide::Ability;
 use crate::names::NodeName;
-use crate::report::{Liveness, NodeState};
+use crate::report::{Liveness, NodeState, PinnedBy};
+use crate::time::Moment;
 
 impl Member {
     /// The node that an address is pinned to.
     pub(super) fn pin_of(&self, own: &Own) -> Option<&NodeName> {
-        self.settings.policy.pins.get(&own.address)
+        self.pinned(own.address).map(|(node, _by)| node)
+    }
+
+    /// The node that an address is pinned to, and where that was said: the operator's word counts
+    /// before the config's.
+    pub(super) fn pinned(&self, address: IpAddr) -> Option<(&NodeName, PinnedBy)> {
+        let ordered = self.pins.to(address);
+        let ordered = ordered.map(|node| (node, PinnedBy::Operator));
+        let configured = self.settings.policy.pins.get(&address);
+        ordered.or_else(|| Some((configured?, PinnedBy::Config)))
     }
 
     /// Whether it is pinned to another node, which serves.
@@ -32,4 +53,34 @@ impl Member {
                 && peer.level(own.key) == Ability::Serves.level()
         })
     }
+
+    /// The pin of an address is another one now: here an order was given, or a peer told of one.
+    fn follow_pin(&mut self, address: IpAddr, pin: &Pin, told: &str, _now: Moment) {
+        self.outputs.push_back(Output::Remember);
+        let is_mine = pin.to.as_ref() == Some(&self.settings.identity.name);
+        if let Some(mut own) = self.addresses.remove(&address) {
+            if is_mine {
+                // The later word counts: it does not go back from here any more.
+                own.moves.back = None;
+            }
+            own.excluded.clear();
+            self.addresses.insert(address, own);
+        }
+        let text = match (&pin.to, self.settings.policy.pins.get(&address)) {
+            (Some(node), _) => format!("{address} is pinned to {node} now: {told}"),
+            (None, Some(node)) => {
+                format!("{address} is pinned by the config again, to {node}: {told}")
+            }
+            (None, None) => format!("{address} is not pinned any more: {told}"),
+        };
+        self.log(LogLine {
+            is_warning: false,
+            address: Some(address),
+            peer: None,
+            text,
+        });
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,10 +15,11 @@ impl Member {
             peer.map_or_else(|| id.to_string(), Peer::label)
         };
         let back = own.moves.back.filter(|_| own.is_active());
+        let pinned = self.pinned(own.address);
         let home = own.moves.elsewhere.filter(|_| own.is_active());
         Planned {
             is_moved: self.is_moved(own),
-            pinned_to: self.pin_of(own).cloned(),
+            pinned: pinned.map(|(node, by)| (node.clone(), by)),
             returns: back.map(|back| (label(back.to), back.at.since(now))),
             fails_back: home.map(|(home, _since)| (label(home), self.fail_back_in(own, now))),
             held_back: self.held_back(&own.damper, now),

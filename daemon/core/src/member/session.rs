@@ -233,6 +233,9 @@ impl Member {
             self.take_observed(&datagram.observed, now);
             peer.observed = (datagram.observed.clone(), Some(now));
         }
+        if let Some(notice) = datagram.pins.clone() {
+            self.take_pins(peer, notice, now);
+        }
         // S6: a late datagram is a sign of life; its pages are weighed by their own versions.
         let is_late = datagram.sequence < peer.stated.sequence && rules::applies(Rule::S6Late);
         if !is_late {

@@ -134,6 +134,7 @@ impl Bench {
             hold_10ms: 0,
             facts: None,
             observed: Vec::new(),
+            pins: None,
             hello: None,
         };
         let bytes = encode(&datagram, &Keys::derive(&[2; 32]));

@@ -6,6 +6,7 @@
 
 mod decode;
 mod encode;
+mod pins;
 mod prefix;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use thiserror::Error;
 
 pub use decode::{decode, key_id};
 pub use encode::encode;
+pub(in crate::member) use pins::put_pin;
+pub use pins::{MAX_COUNT as MAX_PIN_COUNT, Pin, PinNotice, parts as pin_parts};
 pub use prefix::{MAX_PREFIX_BITS, Prefix};
 
 use super::keys::KeyId;
@@ -76,6 +79,8 @@ pub enum Kind {
     Pong,
     /// What the sender observed on the wire, once a second while there is any.
     Observed,
+    /// What operators have pinned, as far as the sender knows.
+    Pins,
 }
 
 /// One datagram.
@@ -114,6 +119,8 @@ pub struct Datagram {
     /// What the sender observed on the wire; travels in a datagram of that kind only, the first
     /// [`MAX_OBSERVED`] of it.
     pub observed: Vec<Observed>,
+    /// Pins; travel in a datagram of that kind only.
+    pub pins: Option<PinNotice>,
     /// Who the sender is; travels in a hello and in a reply, and in a relay without a page.
     pub hello: Option<Greeting>,
 }

@@ -12,7 +12,7 @@ use crate::config::Detection;
 use crate::decide::{Ability, SegmentPlan, Sources, Watched};
 use crate::member::keys::{KeyRing, Secrets};
 use crate::member::{
-    Command, Identity, Member, MoveOrder, Output, Policy, Remembered, Settings, Wake,
+    Command, Identity, Member, MoveOrder, Output, PinOrder, Policy, Remembered, Settings, Wake,
 };
 use crate::names::{Mac, NodeId, Subnet};
 use crate::report::SegmentReport;
@@ -57,6 +57,7 @@ enum Order {
     LinkUp,
     Command(Command),
     Move(MoveOrder),
+    Pin(PinOrder),
 }
 
 /// What a daemon did in one turn.
@@ -166,7 +167,8 @@ impl Host {
         self.clock_ahead += ahead;
     }
 
-    fn clock(&self, now: Moment) -> Moment {
+    /// What its clock shows.
+    pub(crate) fn clock(&self, now: Moment) -> Moment {
         now + self.clock_ahead
     }
 
@@ -341,6 +343,11 @@ impl Host {
         self.order(Order::Move(order));
     }
 
+    /// An operator pins or unpins an address.
+    pub(crate) fn tell_pin(&mut self, order: PinOrder) {
+        self.order(Order::Pin(order));
+    }
+
     /// What follows from its key file.
     pub(crate) fn keys(&self) -> KeyRing {
         let secrets = |first| Secrets {
@@ -399,6 +406,9 @@ impl Daemon {
             Order::Move(order) => {
                 // A refusal moves nothing, which the scenarios see.
                 let _said = self.member.handle_move(&order, clock);
+            }
+            Order::Pin(order) => {
+                let _said = self.member.handle_pin(&order, clock);
             }
         }
     }

@@ -23,6 +23,15 @@ fn sample() -> Memories {
     remembered
         .moved
         .insert(IpAddr::from([192, 0, 2, 240]), Some(lease));
+    let pin = Pin {
+        count: 3,
+        by: NodeId([9; 8]),
+        to: Some("box-01".parse().unwrap()),
+    };
+    let pinned = IpAddr::from([192, 0, 2, 240]);
+    remembered.pins.insert(pinned, pin.clone());
+    let unpinned = "2001:db8::240".parse().unwrap();
+    remembered.pins.insert(unpinned, Pin { to: None, ..pin });
     remembered.short_lives = 2;
     let peer = (IpAddr::from([192, 0, 2, 2]), Duration::from_millis(230));
     remembered
@@ -86,6 +95,11 @@ fn lines_that_nobody_writes_are_refused_with_their_number() {
         "peer 0102 192.0.2.2 10",
         "mac 0102030405060708 02:00:00:00:00",
         "mac 0102030405060708 ff:ff:ff:ff:ff:ff",
+        "pin 192.0.2.1 1 0102030405060708",
+        "pin 192.0.2.1 0 0102030405060708 ada",
+        "pin 192.0.2.1 1 0102030405060708 not_a_name",
+        "unpin 192.0.2.1 549755813889 0102030405060708",
+        "unpin 192.0.2.1 1 0102030405060708 ada",
         "whatever",
         "",
     ] {
@@ -100,6 +114,17 @@ fn lines_that_nobody_writes_are_refused_with_their_number() {
         Err(MemoryError::Line(2)),
         "before any link"
     );
+}
+
+#[test]
+fn more_pins_than_a_node_knows_are_refused() {
+    let mut body = format!("{FIRST_LINE}\nlink eth0\n");
+    for number in 0..=MAX_PINS {
+        let address = IpAddr::from(u128::try_from(number).unwrap().to_be_bytes());
+        writeln!(body, "pin {address} 1 0102030405060708 ada").unwrap();
+    }
+    let text = seal(&body);
+    assert_eq!(from_text(&text), Err(MemoryError::Line(MAX_PINS + 3)));
 }
 
 proptest! {

@@ -161,13 +161,8 @@ impl Member {
     }
 
     fn no_such_node(&self, to: NodeName) -> MoveRefusal {
-        let names = self.peers.values().filter_map(|peer| peer.name.as_ref());
-        let names = names.chain([&self.settings.identity.name]);
-        let known: Vec<String> = names.map(ToString::to_string).collect();
-        MoveRefusal::NoSuchNode {
-            to,
-            known: known.join(", "),
-        }
+        let known = self.known_names();
+        MoveRefusal::NoSuchNode { to, known }
     }
 
     /// What comes with the offer that a peer makes of an address.

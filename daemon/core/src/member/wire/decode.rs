@@ -6,7 +6,7 @@ use super::{
     AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, HAS_PREFIX, HEADER_LENGTH,
     IS_GREETING, IS_LIST, Kind, Lease, ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED,
     MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, Page, Prefix, Reject, Sight,
-    VERSION,
+    VERSION, pins,
 };
 use crate::member::keys::{KeyId, Keys};
 use crate::names::{Mac, NodeId};
@@ -80,6 +80,7 @@ fn known_version(
         hold_10ms: u16::from_be_bytes(header.take()?),
         facts: None,
         observed: Vec::new(),
+        pins: None,
         hello: None,
     };
     if !body.is_empty() {
@@ -91,6 +92,7 @@ fn known_version(
             }
             Kind::Relay => datagram.facts = Some(page(&mut body)?),
             Kind::Observed => datagram.observed = observed(&mut body)?,
+            Kind::Pins => datagram.pins = Some(pins::take(&mut body)?),
             Kind::Ping | Kind::Pong => {}
         }
     }
@@ -233,11 +235,7 @@ fn greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
 
 fn relayed_greeting(body: &mut Reader<'_>) -> Result<Greeting, Reject> {
     let _marker = body.u8()?;
-    let address = match body.u8()? {
-        4 => IpAddr::from(body.take::<4>()?),
-        16 => IpAddr::from(body.take::<16>()?),
-        _ => return Err(Reject::Malformed),
-    };
+    let address = body.address()?;
     Ok(Greeting {
         address: Some(address),
         ..greeting(body)?
@@ -253,6 +251,7 @@ fn kind_of(byte: u8) -> Result<Kind, Reject> {
         5 => Kind::Ping,
         6 => Kind::Pong,
         7 => Kind::Observed,
+        8 => Kind::Pins,
         _ => return Err(Reject::Malformed),
     })
 }
@@ -299,14 +298,14 @@ fn bits(byte: u8) -> Result<[bool; 3], Reject> {
 }
 
 /// The bytes that are still to be read.
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Reject> {
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Reject> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(Reject::Malformed)?;
         self.0 = rest;
         Ok(*taken)
@@ -316,7 +315,7 @@ impl<'a> Reader<'a> {
         self.take::<2>().map(|_magic| ())
     }
 
-    fn u8(&mut self) -> Result<u8, Reject> {
+    pub(super) fn u8(&mut self) -> Result<u8, Reject> {
         let [byte] = self.take()?;
         Ok(byte)
     }
@@ -330,12 +329,21 @@ impl<'a> Reader<'a> {
         Ok(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
-    fn u64(&mut self) -> Result<u64, Reject> {
+    pub(super) fn u64(&mut self) -> Result<u64, Reject> {
         self.take().map(u64::from_be_bytes)
     }
 
+    /// An address with its length before it.
+    pub(super) fn address(&mut self) -> Result<IpAddr, Reject> {
+        Ok(match self.u8()? {
+            4 => IpAddr::from(self.take::<4>()?),
+            16 => IpAddr::from(self.take::<16>()?),
+            _ => return Err(Reject::Malformed),
+        })
+    }
+
     /// A text with its length before it.
-    fn text(&mut self) -> Result<&'a str, Reject> {
+    pub(super) fn text(&mut self) -> Result<&'a str, Reject> {
         let length = usize::from(self.u8()?);
         let (text, rest) = self.0.split_at_checked(length).ok_or(Reject::Malformed)?;
         self.0 = rest;

@@ -6,7 +6,7 @@ use super::{
     ClaimKind, Datagram, ENTRY_LENGTH, Entry, Flags, Greeting, HAS_PREFIX, HEADER_LENGTH,
     IS_GREETING, IS_LIST, Kind, LEASE_LENGTH, Lease, ListedPeer, MAGIC, MAX_LENGTH, MAX_OBSERVED,
     MAX_PEERS, MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, PEER_LENGTH, Page,
-    Prefix, Sight, VERSION, addresses_that_fit,
+    Prefix, Sight, VERSION, addresses_that_fit, pins,
 };
 use crate::member::keys::{Keys, MAC_LENGTH};
 use crate::report::NodeState;
@@ -23,6 +23,12 @@ pub fn encode(datagram: &Datagram, keys: &Keys) -> Vec<u8> {
         (Kind::Hello | Kind::Reply, _, Some(greeting)) => put_greeting(&mut bytes, greeting),
         (Kind::Relay, None, Some(greeting)) => put_relayed_greeting(&mut bytes, greeting),
         (Kind::Observed, ..) => put_observed(&mut bytes, &datagram.observed),
+        (Kind::Pins, ..) => {
+            let notice = datagram.pins.as_ref();
+            notice
+                .into_iter()
+                .for_each(|one| pins::put(&mut bytes, one));
+        }
         _ => {}
     }
     let code = keys.code(&bytes);
@@ -174,6 +180,7 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::Ping => 5,
         Kind::Pong => 6,
         Kind::Observed => 7,
+        Kind::Pins => 8,
     }
 }
 

@@ -38,6 +38,7 @@ fn example() -> Datagram {
         },
         hold_10ms: 0,
         observed: Vec::new(),
+        pins: None,
         facts: Some(Page {
             is_list: true,
             prefix: Some(Prefix::ALL),

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use crate::member::wire::{
     AddressKey, ClaimKind, Datagram, Entry, Flags, Greeting, Kind, Lease, ListedPeer,
-    MAX_ADDRESSES, MAX_OBSERVED, MAX_SEQUENCE, MAX_TERM, Observed, Page, Prefix, Sight,
+    MAX_ADDRESSES, MAX_OBSERVED, MAX_PIN_COUNT, MAX_SEQUENCE, MAX_TERM, Observed, Page, Pin,
+    PinNotice, Prefix, Sight, pin_parts,
 };
 use crate::names::{Mac, NodeId};
 use crate::report::NodeState;
@@ -103,8 +104,9 @@ pub(super) fn datagrams() -> impl Strategy<Value = Datagram> {
         prop::option::of(pages()),
         prop::option::of(greetings()),
         sights(),
+        notices(),
     );
-    (headers(), bodies).prop_map(|(header, (facts, hello, observed))| {
+    (headers(), bodies).prop_map(|(header, (facts, hello, observed, pins))| {
         let kind = header.kind;
         let has_facts = matches!(kind, Kind::Heartbeat | Kind::Relay);
         let address = IpAddr::from(header.sender.0.map(u16::from));
@@ -114,11 +116,17 @@ pub(super) fn datagrams() -> impl Strategy<Value = Datagram> {
                 address: Some(address),
                 ..hello
             }),
-            Kind::Heartbeat | Kind::Relay | Kind::Ping | Kind::Pong | Kind::Observed => None,
+            Kind::Heartbeat
+            | Kind::Relay
+            | Kind::Ping
+            | Kind::Pong
+            | Kind::Observed
+            | Kind::Pins => None,
         });
         let observed = observed.into_iter().filter(|_| kind == Kind::Observed);
         Datagram {
             observed: observed.collect(),
+            pins: pins.filter(|_| kind == Kind::Pins),
             facts: facts.filter(|_| has_facts),
             hello,
             ..header
@@ -140,6 +148,32 @@ fn sights() -> impl Strategy<Value = Vec<Observed>> {
     prop::collection::vec(seen, 0..=MAX_OBSERVED)
 }
 
+/// Some pins, of which the first notice is taken: so many fit.
+fn notices() -> impl Strategy<Value = Option<PinNotice>> {
+    let address = prop_oneof![
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+        any::<[u8; 16]>().prop_map(|bytes| IpAddr::from(bytes).to_canonical()),
+    ];
+    let name = prop::option::of("[a-z0-9][a-z0-9-]{0,61}[a-z0-9]");
+    let pin = (1..=MAX_PIN_COUNT, any::<[u8; 8]>(), name);
+    let pin = pin.prop_map(|(count, by, name)| Pin {
+        count,
+        by: NodeId(by),
+        to: name.map(|name| name.parse().expect("made of the letters of names")),
+    });
+    let pins = prop::collection::btree_map(address, pin, 0..80);
+    let notice = (any::<bool>(), any::<u64>(), pins);
+    let notice = notice.prop_map(|(is_answer, digest, pins)| PinNotice {
+        is_answer,
+        digest,
+        pins: pin_parts(pins.iter())
+            .into_iter()
+            .next()
+            .unwrap_or_default(),
+    });
+    prop::option::of(notice)
+}
+
 /// Datagrams without a body.
 fn headers() -> impl Strategy<Value = Datagram> {
     let kind = prop_oneof![
@@ -149,7 +183,8 @@ fn headers() -> impl Strategy<Value = Datagram> {
         Just(Kind::Relay),
         Just(Kind::Ping),
         Just(Kind::Pong),
-        Just(Kind::Observed)
+        Just(Kind::Observed),
+        Just(Kind::Pins)
     ];
     let state = prop_oneof![
         Just(NodeState::Joining),
@@ -184,6 +219,7 @@ fn headers() -> impl Strategy<Value = Datagram> {
             },
             hold_10ms: shorts[1],
             observed: Vec::new(),
+            pins: None,
             hello: None,
             facts: None,
         },
