@@ -1,5 +1,8 @@
 //! An operator moves an address, and it goes home again: nothing is lost on the way.
 
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
 use sovnet_tests::clock::now;
 use sovnet_tests::lan::NODES;
 use sovnet_tests::lan::control;
@@ -112,4 +115,81 @@ fn a_pinned_address_goes_to_its_node_when_that_comes_and_loses_nothing() {
     let status = bench.status("civil");
     let address = control::address(&status, &PAGE.to_string()).unwrap();
     assert_eq!(address.pinned_to.as_deref(), Some("box-01"));
+    assert_eq!(address.pinned_by.as_deref(), Some("config"));
+    let refused = bench.lan.node("civil");
+    let refused = refused.run(&format!("sovnetctl unpin {PAGE}")).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("by the config: take its section"), "{said}");
+}
+
+/// Until both nodes say that an operator pinned the page's address to this node.
+fn wait_pinned(bench: &Bench, to: Option<&str>) {
+    for name in NODES {
+        bench.wait_status(&format!("the pin to {to:?}"), name, |status| {
+            control::address(status, &PAGE.to_string()).is_some_and(|address| {
+                address.pinned_to.as_deref() == to
+                    && address.pinned_by.as_deref() == to.map(|_| "operator")
+            })
+        });
+    }
+}
+
+#[test]
+fn an_address_pinned_at_run_time_goes_to_its_node_and_returns_after_it_was_killed() {
+    let mut bench = Bench::up();
+    let from = bench.holder("civil", PAGE).unwrap();
+    let to = other(&from);
+    let pinned_at = now();
+    let said = bench.lan.node(&from);
+    let said = said.must(&format!("sovnetctl pin {PAGE} --to {to}"));
+    assert!(said.unwrap().contains("it goes there now"));
+    wait_page(&bench, &from, to);
+    wait_pinned(&bench, Some(to));
+    bench.assert_nothing_lost(pinned_at);
+
+    bench.daemon(to).signal(Signal::SIGKILL).unwrap();
+    bench.daemon(to).wait_end(Duration::from_secs(5)).unwrap();
+    wait_page(&bench, &from, &from);
+    let returned_at = now();
+    bench.daemon(to).start_again(&Start::default()).unwrap();
+    wait_page(&bench, &from, to);
+    wait_page(&bench, to, to);
+    wait_pinned(&bench, Some(to));
+    bench.assert_nothing_lost(returned_at);
+
+    let unpinned_at = now();
+    let said = bench.lan.node(&from);
+    let said = said.must(&format!("sovnetctl unpin {PAGE}"));
+    assert!(said.unwrap().contains("stays where it is"));
+    wait_pinned(&bench, None);
+    let claims = bench.claims(to);
+    let time = Duration::from_secs(2);
+    bench.hold_for("the address stays", time, |bench| {
+        bench.holder(&from, PAGE).as_deref() == Some(to)
+    });
+    assert_eq!(bench.claims(to), claims);
+    bench.assert_nothing_lost(unpinned_at);
+}
+
+#[test]
+fn a_pin_that_can_not_be_says_why() {
+    let bench = Bench::up();
+    for (order, why) in [
+        (
+            format!("pin {PAGE} --to nobody"),
+            "no node is called nobody",
+        ),
+        (
+            "pin 192.168.8.99 --to civil".to_owned(),
+            "is none of the addresses",
+        ),
+        (format!("unpin {PAGE}"), "is not pinned"),
+    ] {
+        let output = bench.lan.node("civil").run(&format!("sovnetctl {order}"));
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(why), "{said}");
+    }
 }

@@ -143,7 +143,7 @@ section! {
 
 section! {
     /// An address that belongs to one node: it is there whenever that node can serve it. The same on
-    /// every node.
+    /// every node. `sovnetctl pin` does the same at run time, and stands above it.
     PinSpec "[[pin]]" {
         /// The address. No default.
         "address" address: IpAddr,

@@ -21,7 +21,6 @@ use super::{LogLine, Member, Output};
 use crate::decide::Ability;
 use crate::names::NodeName;
 use crate::report::{Liveness, NodeState, PinnedBy};
-use crate::time::Moment;
 
 impl Member {
     /// The node that an address is pinned to.
@@ -55,7 +54,7 @@ impl Member {
     }
 
     /// The pin of an address is another one now: here an order was given, or a peer told of one.
-    fn follow_pin(&mut self, address: IpAddr, pin: &Pin, told: &str, _now: Moment) {
+    fn follow_pin(&mut self, address: IpAddr, pin: &Pin, told: &str) {
         self.outputs.push_back(Output::Remember);
         let is_mine = pin.to.as_ref() == Some(&self.settings.identity.name);
         if let Some(mut own) = self.addresses.remove(&address) {

@@ -234,7 +234,7 @@ impl Member {
             peer.observed = (datagram.observed.clone(), Some(now));
         }
         if let Some(notice) = datagram.pins.clone() {
-            self.take_pins(peer, notice, now);
+            self.take_pins(peer, notice);
         }
         // S6: a late datagram is a sign of life; its pages are weighed by their own versions.
         let is_late = datagram.sequence < peer.stated.sequence && rules::applies(Rule::S6Late);

@@ -245,7 +245,7 @@ fn orders_that_can_not_be_followed_say_why_and_change_nothing() {
         assert_eq!(pin(&mut lan, 0, nobodys, to), Err(unknown.to_owned()));
     }
     let said = pin(&mut lan, 0, address, Some("zoe")).unwrap_err();
-    assert_eq!(said, "no node is called zoe; known are: bob, cyd, ada");
+    assert_eq!(said, "no node is called zoe; known are: cyd, bob, ada");
     let said = pin(&mut lan, 0, address, None).unwrap_err();
     assert_eq!(said, format!("{address} is not pinned"));
     lan.check_pinned(address, None, "nothing was said");

@@ -75,7 +75,7 @@ impl Member {
         }
         match &order.to {
             Some(to) => self.pin(address, to, now),
-            None => self.unpin(address, now),
+            None => self.unpin(address),
         }
     }
 
@@ -90,7 +90,7 @@ impl Member {
         if self.pins.to(address) != Some(to) {
             let me = self.settings.identity.id;
             let pin = self.pins.next(address, Some(to.clone()), me);
-            self.order_pin(address, pin, now)?;
+            self.order_pin(address, pin)?;
         }
         let own = self.addresses.get(&address);
         let then = own.map(|own| self.what_follows(own, to, now));
@@ -100,7 +100,7 @@ impl Member {
         ))
     }
 
-    fn unpin(&mut self, address: IpAddr, now: Moment) -> Result<String, PinRefusal> {
+    fn unpin(&mut self, address: IpAddr) -> Result<String, PinRefusal> {
         let former = self.pinned(address);
         let former = former.map(|(node, by)| (node.clone(), by));
         let Some((node, by)) = former else {
@@ -110,7 +110,7 @@ impl Member {
             return Err(PinRefusal::Configured { address, node });
         }
         let pin = self.pins.next(address, None, self.settings.identity.id);
-        self.order_pin(address, pin, now)?;
+        self.order_pin(address, pin)?;
         Ok(match self.pinned(address) {
             Some((default, _config)) => format!(
                 "{address} is not pinned to {node} any more: the config pins it to {default}"
@@ -119,11 +119,11 @@ impl Member {
         })
     }
 
-    fn order_pin(&mut self, address: IpAddr, pin: Pin, now: Moment) -> Result<(), PinRefusal> {
+    fn order_pin(&mut self, address: IpAddr, pin: Pin) -> Result<(), PinRefusal> {
         if !self.pins.merge(address, pin.clone()) {
             return Err(PinRefusal::Full);
         }
-        self.follow_pin(address, &pin, "an operator said so here", now);
+        self.follow_pin(address, &pin, "an operator said so here");
         Ok(())
     }
 

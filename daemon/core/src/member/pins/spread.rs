@@ -79,14 +79,14 @@ impl Member {
     }
 
     /// What a peer knows.
-    pub(in super::super) fn take_pins(&mut self, peer: &mut Peer, notice: PinNotice, now: Moment) {
+    pub(in super::super) fn take_pins(&mut self, peer: &mut Peer, notice: PinNotice) {
         let session = peer.session.verified.unwrap_or_default();
         peer.told.said = Some((session, notice.digest));
         peer.told.is_owed_answer |= !notice.is_answer;
         for (address, pin) in notice.pins {
             if self.pins.merge(address, pin.clone()) {
                 let told = format!("an operator said so, {} tells", peer.label());
-                self.follow_pin(address, &pin, &told, now);
+                self.follow_pin(address, &pin, &told);
             }
         }
     }
