@@ -303,7 +303,7 @@ impl Announce {
         said.map_err(|refusal| refusal.to_string())
     }
 
-    /// As [`Announcer::try_move`].
+    /// As [`Announce::try_move`].
     fn try_pin(&mut self, order: &PinOrder) -> Answer {
         let now = clock::now();
         let mut said = Err(PinRefusal::Unknown(order.address));
