@@ -36,11 +36,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock;
 use segment::Segment;
 
-/// The status is renewed this often, about once a heartbeat: a peer that is alive must not look as if
-/// it had been silent for longer than its threshold.
-const REPORT_EVERY: Duration = Duration::from_millis(25);
-/// With many addresses it is renewed less often, so much for each: making a report of 1,000 takes
-/// some 0.5 ms. What is claimed or given up is told at once all the same.
+/// What changes between two reports and is nothing new (when a peer was heard last, counters) is
+/// reported this often; whoever asks gets it at once.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// What is new is reported at once, but no more often than this.
+const REPORT_GAP: Duration = Duration::from_millis(25);
+/// And with many addresses less often, so much for each: making a report of 1,000 takes some
+/// 0.5 ms. What is claimed or given up is told at once all the same.
 const REPORT_EACH: Duration = Duration::from_micros(250);
 /// With no segment to care for, the loop still shows that it lives.
 const IDLE: Duration = Duration::from_millis(250);
@@ -70,6 +72,8 @@ pub(crate) struct Wires {
     pub(crate) wish: watch::Sender<Arc<KernelWish>>,
     /// The LAN side of the status.
     pub(crate) report: watch::Sender<Arc<LanReport>>,
+    /// Somebody wants it as of now; answered by publishing it.
+    pub(crate) asked: mpsc::Receiver<()>,
     /// Hosts that are no nodes and use addresses of ours.
     pub(crate) occupants: watch::Sender<Arc<Occupants>>,
     /// Hardware addresses whose vendor people want to know.
@@ -91,7 +95,10 @@ pub(crate) struct Announce {
     leaving: Option<Command>,
     /// A link that appears later is drained, too.
     is_drained: bool,
+    /// None: the next report is due whatever was told before.
     reported_at: Option<Moment>,
+    /// Something has changed since.
+    has_news: bool,
 }
 
 enum Event {
@@ -100,6 +107,8 @@ enum Event {
     Decision,
     Keys,
     Order(Order, oneshot::Sender<Answer>),
+    /// Somebody wants the report as of now.
+    Asked,
     /// Nobody can command any more: the process is ending.
     Closed,
 }
@@ -114,6 +123,7 @@ impl Announce {
             leaving: None,
             is_drained: false,
             reported_at: None,
+            has_news: true,
         }
     }
 
@@ -130,6 +140,7 @@ impl Announce {
             self.take_turn()?;
             match event {
                 Event::Due => {}
+                Event::Asked => self.answer_asked(),
                 Event::Decision => self.follow_decision()?,
                 Event::Keys => self.follow_keys()?,
                 Event::Order(order, answer) => {
@@ -190,6 +201,7 @@ impl Announce {
                 Ok(()) => Event::Due,
                 Err(_closed) => Event::Closed,
             },
+            Some(()) = self.wires.asked.recv() => Event::Asked,
             () = input => Event::Due,
             () = tokio::time::sleep(pause) => Event::Due,
         }
@@ -208,6 +220,7 @@ impl Announce {
             let did = segment.take_turn(&self.settings, &local, clock::now())?;
             is_claims_changed |= did.kernel_changed;
             is_to_remember |= did.remember;
+            self.has_news |= did.is_news;
         }
         if is_claims_changed {
             self.wish();
@@ -380,15 +393,31 @@ impl Announce {
         });
     }
 
-    fn publish(&mut self) {
-        let now = clock::now();
+    /// The next report is due, or this one is new enough: then it is only published again.
+    fn answer_asked(&mut self) {
+        let age = self.reported_at.map(|at| clock::now().since(at));
+        if age.is_some_and(|age| age < self.report_gap()) {
+            self.wires.report.send_modify(|_as_it_is| {});
+        } else {
+            self.reported_at = None;
+        }
+    }
+
+    fn report_gap(&self) -> Duration {
         let addresses: usize = self.segments.values().map(Segment::addresses).sum();
         let addresses = u32::try_from(addresses).unwrap_or(u32::MAX);
-        let every = REPORT_EVERY.max(REPORT_EACH.saturating_mul(addresses));
+        REPORT_GAP.max(REPORT_EACH.saturating_mul(addresses))
+    }
+
+    fn publish(&mut self) {
+        let now = clock::now();
+        let gap = self.report_gap();
+        let every = if self.has_news { gap } else { REPORT_EVERY.max(gap) };
         if self.reported_at.is_some_and(|at| now.since(at) < every) {
             return;
         }
         self.reported_at = Some(now);
+        self.has_news = false;
         let mut report = LanReport::default();
         for segment in self.segments.values() {
             segment.report(&mut report, now);

@@ -42,7 +42,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::brain::Brain;
 use crate::config_file::{self, LoadError};
-use crate::control::{self, COMMAND_QUEUE, CommandRequest, Control, Sources};
+use crate::control::{self, AskRequest, COMMAND_QUEUE, CommandRequest, Control, Sources};
 use crate::dns::{Dns, Facts};
 use crate::link;
 use crate::ready::{Keeper, Questions, Watchdog};
@@ -115,9 +115,10 @@ fn serve(options: &Options, start: Start) -> Result<()> {
     let (memories, troubles) = store::load(&options.state_dir, &store::LAN);
     let board = Board::new(memories);
     let (commands_tx, commands_rx) = mpsc::channel(COMMAND_QUEUE);
+    let (asked_tx, asked_rx) = mpsc::channel(1);
     runtime()?.block_on(async {
         let mut tasks = TaskSet::new();
-        let sources = sources(&start, &board);
+        let sources = sources(&start, &board, asked_tx);
         let control = Control::new(listener, sources.clone(), commands_tx.clone())?;
         tasks.spawn("control", control.run(tasks.stop()));
         spawn_answering(&mut tasks, &start, &board);
@@ -134,7 +135,8 @@ fn serve(options: &Options, start: Start) -> Result<()> {
                 troubles,
             );
             tasks.spawn("store", store.run(tasks.stop()));
-            latency::start(start.settings.clone(), commands_rx, &board, tasks.stop())
+            let requests = (commands_rx, asked_rx);
+            latency::start(start.settings.clone(), requests, &board, tasks.stop())
         });
         let latency = latency.transpose()?;
         let fail_back = start.settings.policy.fail_back;
@@ -177,7 +179,7 @@ async fn leave(
     }
 }
 
-fn sources(start: &Start, board: &Board) -> Sources {
+fn sources(start: &Start, board: &Board, asked: mpsc::Sender<AskRequest>) -> Sources {
     let has_dns = start
         .config
         .as_ref()
@@ -196,6 +198,7 @@ fn sources(start: &Start, board: &Board) -> Sources {
     Sources {
         node: Arc::new(start.info.clone()),
         lan: board.lan.subscribe(),
+        asked,
         dns: has_dns.then(|| board.dns.subscribe()),
         kubernetes: kubernetes::is_on(start).then(|| board.kubernetes.subscribe()),
         vendors: board.vendors.subscribe(),

@@ -45,6 +45,9 @@ pub(crate) type Answer = Result<String, String>;
 /// An order with the place for its answer.
 pub(crate) type CommandRequest = (Order, oneshot::Sender<Answer>);
 
+/// Somebody wants the LAN's report as of now.
+pub(crate) type AskRequest = ();
+
 /// How many commands may wait; an operator gives one at a time.
 pub(crate) const COMMAND_QUEUE: usize = 8;
 

@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 
-/// How often the status line and the readiness are looked at.
+/// How often the status line and the readiness are looked at until the daemon is ready.
 const LOOK: Duration = Duration::from_millis(250);
+/// And how often afterwards.
+const LOOK_READY: Duration = Duration::from_secs(1);
 
 /// After this the daemon counts as started whatever is missing, and the status says what: a
 /// restart would not bring it. Below the unit's `TimeoutStartSec`.
@@ -123,7 +125,8 @@ impl<Notify: Fn(&[NotifyState<'_>]) -> io::Result<()>> Keeper<Notify> {
         while !stop.is_cancelled() {
             self.look(clock::now());
             // Both outcomes lead to the same place: the loop's condition.
-            let _stopped_or_due = tokio::time::timeout(LOOK, stop.cancelled()).await;
+            let pause = if self.is_ready { LOOK_READY } else { LOOK };
+            let _stopped_or_due = tokio::time::timeout(pause, stop.cancelled()).await;
         }
         self.send(&[NotifyState::Stopping]);
         Ok(())

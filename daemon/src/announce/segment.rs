@@ -42,6 +42,8 @@ pub(super) struct Did {
     pub(super) kernel_changed: bool,
     /// What the disk shall hold has changed.
     pub(super) remember: bool,
+    /// Something happened that people are told of.
+    pub(super) is_news: bool,
 }
 
 /// A segment; without sockets until they could be opened.
@@ -234,7 +236,10 @@ impl Segment {
                     running.is_elsewise = true;
                 }
                 Output::Remember => did.remember = true,
-                Output::Log(line) => write_log(&self.plan.link, &line),
+                Output::Log(line) => {
+                    did.is_news = true;
+                    write_log(&self.plan.link, &line);
+                }
                 Output::Finished => self.is_finished = true,
             }
         }

@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use super::board::Board;
 use super::runtime;
 use crate::announce::{Announce, Wires};
-use crate::control::CommandRequest;
+use crate::control::{AskRequest, CommandRequest};
 use crate::link::Link;
 use crate::tasks::TaskSet;
 
 /// The latency thread: nothing on it waits for a disk, a query or the Kubernetes API.
 pub(super) fn start(
     settings: Settings,
-    commands: mpsc::Receiver<CommandRequest>,
+    (commands, asked): (mpsc::Receiver<CommandRequest>, mpsc::Receiver<AskRequest>),
     board: &Board,
     stop_rest: CancellationToken,
 ) -> Result<JoinHandle<Result<()>>> {
@@ -32,6 +32,7 @@ pub(super) fn start(
         commands,
         wish: board.wish.clone(),
         report: board.lan.clone(),
+        asked,
         occupants: board.occupants.clone(),
         macs: board.macs.clone(),
         memories: board.memories.clone(),

@@ -83,9 +83,9 @@ pub(super) struct Desk {
 )]
 impl Desk {
     /// The status of this node. Anybody may ask.
-    #[expect(clippy::unused_async, reason = "the macro takes async methods only")]
     async fn status(&self) -> StatusReply {
         self.shared.counters.add(Counter::Calls);
+        self.shared.sources.refresh().await;
         let now = clock::now();
         let report = self.shared.sources.report(now);
         let counters = self.shared.counters.snapshot();

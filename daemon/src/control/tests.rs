@@ -67,6 +67,7 @@ fn sources(idle: Option<&str>) -> (Sources, watch::Sender<Arc<LanReport>>) {
     let sources = Sources {
         node: Arc::new(node(idle)),
         lan,
+        asked: mpsc::channel(1).0,
         dns: None,
         kubernetes: None,
         vendors: watch::channel(Arc::default()).1,

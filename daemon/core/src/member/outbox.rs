@@ -68,8 +68,8 @@ impl Member {
     /// By broadcast while joining or isolated and now and then afterwards; by unicast with every
     /// beat to configured peers that were never heard, so that a heal is noticed as fast as any.
     fn send_hellos(&mut self, is_beat: bool, now: Moment) {
-        let hello = self.header(Kind::Hello, None);
-        if is_beat {
+        if is_beat && !self.expected.is_empty() {
+            let hello = self.header(Kind::Hello, None);
             for to in self.expected.clone() {
                 self.transmit(to, &hello);
             }
@@ -77,6 +77,7 @@ impl Member {
         if now < self.next_hello {
             return;
         }
+        let hello = self.header(Kind::Hello, None);
         let is_settled = !matches!(self.state, NodeState::Joining | NodeState::Isolated);
         let pause = if is_settled {
             self.timers.hello
@@ -183,19 +184,11 @@ impl Member {
     }
 
     pub(super) fn header(&self, kind: Kind, peer: Option<&mut Peer>) -> Datagram {
-        let identity = &self.settings.identity;
-        let greeting = Greeting {
-            name: identity.name.clone(),
-            version: identity.version.clone(),
-            config_hash: identity.config_hash,
-            weight: self.weight(),
-            address: None,
-        };
         let interval_ms = u16::try_from(self.beat().as_millis()).unwrap_or(u16::MAX);
         let hold_10ms = u16::try_from(self.timers.hold.as_millis() / 10).unwrap_or(u16::MAX);
         let mut datagram = Datagram {
             kind,
-            sender: identity.id,
+            sender: self.settings.identity.id,
             session: self.session,
             receiver_session: 0,
             sequence: 0,
@@ -219,7 +212,7 @@ impl Member {
             facts: None,
             observed: Vec::new(),
             pins: None,
-            hello: matches!(kind, Kind::Hello | Kind::Reply).then_some(greeting),
+            hello: matches!(kind, Kind::Hello | Kind::Reply).then(|| self.greeting()),
         };
         if let Some(peer) = peer {
             datagram.receiver_session = peer.session.verified.unwrap_or(peer.session.last);
@@ -229,6 +222,17 @@ impl Member {
             datagram.acked_version = peer.stated.version;
         }
         datagram
+    }
+
+    fn greeting(&self) -> Greeting {
+        let identity = &self.settings.identity;
+        Greeting {
+            name: identity.name.clone(),
+            version: identity.version.clone(),
+            config_hash: identity.config_hash,
+            weight: self.weight(),
+            address: None,
+        }
     }
 
     pub(super) fn transmit(&mut self, to: IpAddr, datagram: &Datagram) {

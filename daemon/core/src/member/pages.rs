@@ -127,14 +127,17 @@ impl Pages {
 
     /// The pages that a peer lacks which has acknowledged `acked`, in order, so many at most.
     pub(super) fn above(&self, acked: u32, most: usize) -> Vec<Dispatch> {
+        if acked >= self.version {
+            // Nearly every beat.
+            return Vec::new();
+        }
         if let Some(page) = self.whole() {
-            let is_lacking = acked < self.version;
             let whole = Dispatch {
                 version: self.version,
                 follows: 0,
                 page,
             };
-            return is_lacking.then_some(whole).into_iter().collect();
+            return vec![whole];
         }
         let list = (self.list.0, None);
         let parts = self.parts.iter();

@@ -27,6 +27,10 @@ const MISSES: u32 = 3;
 const AFTER_COMPLAINT: Duration = Duration::from_secs(10);
 /// The table is looked at this often.
 const LOOK: Duration = Duration::from_millis(100);
+/// With many addresses it looks less often, so much for each.
+const LOOK_EACH: Duration = Duration::from_micros(500);
+/// And this is the least often: an answer is waited for as long.
+const LOOK_MAX: Duration = ANSWER;
 
 /// Complaints go out this often, and count for so long.
 const TELL: Duration = Duration::from_secs(1);
@@ -141,7 +145,8 @@ impl Member {
         if now < self.selftest.look_at {
             return;
         }
-        self.selftest.look_at = now + LOOK;
+        let count = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
+        self.selftest.look_at = now + LOOK_EACH.saturating_mul(count).clamp(LOOK, LOOK_MAX);
         if !matches!(self.state, NodeState::Active | NodeState::Draining) {
             self.selftest.seen.clear();
             self.selftest.unheard.clear();
