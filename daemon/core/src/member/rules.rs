@@ -140,6 +140,8 @@ rules! {
     S2Receiver,
     /// Each datagram counts once.
     S2Window,
+    /// One that was overtaken counts as well.
+    S2Late,
     /// A session is believed when it echoes a challenge.
     S3Challenge,
     /// Challenges expire.

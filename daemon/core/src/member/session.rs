@@ -133,6 +133,10 @@ impl Member {
         let is_current = peer.session.verified == Some(datagram.session);
         if is_for_me && is_current {
             let is_new = peer.session.window.accept(datagram.sequence);
+            let is_overtaken = is_new && datagram.sequence < peer.stated.sequence;
+            if is_overtaken && !rules::applies(Rule::S2Late) {
+                return Standing::Replayed;
+            }
             return if is_new || !rules::applies(Rule::S2Window) {
                 Standing::Believed
             } else {

@@ -1,6 +1,7 @@
 //! Schedules that broke the protocol while one of its rules was missing; the numbers are those of
 //! the list of counterexamples. Each ran into the outcome that its name denies.
 
+mod complete;
 mod joins;
 mod links;
 mod sessions;
@@ -13,7 +14,7 @@ use super::verdict::counterexample;
 use crate::member::rules::Rule;
 
 /// A LAN of so many nodes.
-fn nodes(nodes: usize, addresses: u8) -> Setup {
+fn nodes(nodes: usize, addresses: u16) -> Setup {
     Setup {
         nodes,
         addresses,

@@ -4,8 +4,10 @@ use crate::decide::Ability;
 use crate::member::Command;
 
 use super::lan::{Lan, Setup, ms};
+use super::verdict::counterexample;
+use crate::member::rules::Rule;
 
-fn nodes(seed: u64, nodes: usize, addresses: u8) -> Setup {
+fn nodes(seed: u64, nodes: usize, addresses: u16) -> Setup {
     Setup {
         seed,
         nodes,
@@ -151,6 +153,43 @@ fn a_partition_serves_both_sides_and_heals_within_a_few_beats() {
         lan.run(ms(400));
         lan.check_doubled(ms(120));
         lan.settle();
+    }
+}
+
+/// Each side claims by itself; the client hears both, the one that began later last. Who keeps an
+/// address has heard the other claim here: where that yields before it is heard, nobody says so.
+#[test]
+fn after_a_heal_the_clients_follow_the_one_that_goes_on_speaking() {
+    let shown = counterexample(0..2, |seed| {
+        let mut lan = Lan::new(nodes(seed, 2, 3));
+        lan.cut_direction(0, 1);
+        lan.cut_direction(1, 0);
+        let first = usize::from(seed % 2 == 0);
+        lan.start(first);
+        lan.run(ms(6_000));
+        lan.client_asks();
+        lan.start(1 - first);
+        lan.run(ms(6_000));
+        lan.heal();
+        lan.run(ms(2_000));
+        for (address, speaker) in lan.speakers() {
+            let reached = lan.client_reaches(address);
+            let what = format!("{address}: {speaker} speaks, the client reaches {reached:?}");
+            lan.check(reached == Some(speaker), &what);
+        }
+    });
+    shown.needs(Rule::R6Reassert);
+}
+
+#[test]
+fn what_goes_from_node_to_node_is_no_conflict() {
+    let mut lan = Lan::started(nodes(1, 3, 4));
+    lan.run(ms(3_000));
+    lan.command(0, Command::Drain);
+    lan.run(ms(2_000));
+    for node in lan.nodes() {
+        let heard = lan.counter(node, "foreign-claims-heard");
+        lan.check(heard == 0, "a node takes its peer for a foreign host");
     }
 }
 

@@ -147,6 +147,7 @@ fn counterexample_26_what_a_peer_said_before_its_goodbye_is_nothing_after_it() {
             check_nobody_lives(&lan, 0);
         }
     });
+    // After a goodbye nothing of that session is believed; and what was late said nothing anyway.
     shown.needs_one_of(&[Rule::S3Goodbye, Rule::S6Late]);
 }
 
@@ -170,6 +171,7 @@ fn counterexample_27_a_clone_that_boots_does_not_silence_the_original() {
         lan.check_unspoken(ms(0));
         lan.check(lan.speakers() == before, "nothing moves");
     });
+    // A reply to the clone acknowledges nothing; and without the peers' facts no join ends early.
     shown.needs_one_of(&[Rule::S5ReplyAcknowledgesNothing, Rule::R4Facts]);
 }
 
