@@ -10,6 +10,7 @@ mod campaign;
 mod check;
 mod classes;
 mod counterexamples;
+mod crowds;
 mod fault;
 mod faults;
 mod host;

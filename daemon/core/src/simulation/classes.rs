@@ -33,12 +33,14 @@ pub(crate) enum Class {
     Planned,
     /// They begin on two sides of a partition, so that both claim at the first term.
     Apart,
+    /// So many addresses that what a node states is many pages.
+    Crowd,
 }
 
 impl Class {
     /// Every class, with its share of the schedules in per mille.
-    pub(crate) const ALL: [(Class, u64); 19] = [
-        (Class::Chaos, 150),
+    pub(crate) const ALL: [(Class, u64); 20] = [
+        (Class::Chaos, 140),
         (Class::Replays, 120),
         (Class::Broken, 100),
         (Class::Moves, 60),
@@ -57,6 +59,7 @@ impl Class {
         (Class::Foreign, 20),
         (Class::Planned, 30),
         (Class::Apart, 20),
+        (Class::Crowd, 10),
     ];
 
     /// The schedule of this seed.
@@ -137,6 +140,11 @@ impl Class {
                 ..quick
             },
             Class::Foreign => Setup { nodes: 3, ..clean },
+            Class::Crowd => Setup {
+                nodes: 5,
+                addresses: [200, 500][random.below(2)],
+                ..quick
+            },
             Class::Planned => Setup {
                 nodes: 3,
                 knows_peers: true,
@@ -149,6 +157,7 @@ impl Class {
         match self {
             Class::Chaos | Class::Replays | Class::Filtered | Class::Apart => Demand::Peace,
             Class::Clones | Class::Zombies | Class::Many | Class::Wireless => Demand::Peace,
+            Class::Crowd => Demand::Peace,
             Class::Broken => Demand::Rest,
             Class::Moves | Class::Endpoints | Class::Planned => Demand::NoGap,
             Class::Restarts | Class::Join | Class::JoinInHold | Class::Pauses => {
@@ -201,6 +210,7 @@ impl Class {
             Class::Pauses => pauses(nodes, (5, 88), random),
             Class::Zombies => pauses(nodes, (90, 3_000), random),
             Class::Foreign => foreign(node, other, address, random),
+            Class::Crowd => crowd(node, other, address, setup, random),
         }
     }
 }
@@ -438,4 +448,40 @@ fn foreign(node: usize, other: usize, address: usize, random: &mut Random) -> Ve
         after(2_000, Fault::StealMac(node)),
         after(2_000, Fault::Wait),
     ]
+}
+
+/// One thing that makes hundreds of addresses change hands, and its end.
+fn crowd(
+    node: usize,
+    other: usize,
+    address: usize,
+    setup: &Setup,
+    random: &mut Random,
+) -> Vec<Step> {
+    let soon = random.millis(0, 1_000);
+    let away = random.millis(200, 4_000);
+    let mut steps = match random.below(5) {
+        0 => vec![
+            after(soon, any_end(node, random)),
+            after(away, Fault::Revive(node)),
+        ],
+        1 => vec![after(soon, Fault::Restart(node, away / 2))],
+        2 => vec![
+            after(soon, Fault::Drain(node)),
+            after(away, Fault::Undrain(node)),
+        ],
+        3 => vec![after(soon, Fault::CutOff(node)), after(away, Fault::Heal)],
+        _ => {
+            let near = 1 + random.below(setup.nodes - 1);
+            let pairs = (0..near).flat_map(|one| (near..setup.nodes).map(move |far| (one, far)));
+            let cut = pairs.map(|(one, far)| after(0, Fault::CutBoth(one, far)));
+            cut.chain([after(away, Fault::Heal)]).collect()
+        }
+    };
+    steps.push(after(
+        random.millis(0, 500),
+        Fault::Level(other, address, Ability::Going),
+    ));
+    steps.push(after(2_000, Fault::Wait));
+    steps
 }

@@ -467,7 +467,7 @@ impl Daemon {
 
 /// The subnet of every simulated LAN.
 pub(crate) fn subnet() -> Subnet {
-    "192.0.2.0/24".parse().expect("a subnet")
+    "192.0.0.0/21".parse().expect("a subnet")
 }
 
 /// What a host asks with.

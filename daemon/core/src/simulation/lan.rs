@@ -18,6 +18,10 @@ use super::verdict::violate;
 
 /// Lines of the trace that a failure prints.
 const TRACE: usize = 250;
+/// More addresses than this do not fit behind the hosts.
+const MANY: u8 = 100;
+/// With that many what arrives within this time is one turn.
+const LOOKS_EVERY: Duration = Duration::from_millis(2);
 /// Datagrams kept for replays.
 const RECORDED: usize = 400;
 
@@ -31,7 +35,7 @@ pub(crate) const fn ms(millis: u64) -> Duration {
 pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) nodes: usize,
-    pub(crate) addresses: u8,
+    pub(crate) addresses: u16,
     pub(crate) has_gateway: bool,
     /// Whether nodes know each other's addresses from the config.
     pub(crate) knows_peers: bool,
@@ -68,6 +72,10 @@ enum What {
     Wake {
         host: usize,
     },
+    /// What arrived meanwhile is looked at.
+    Look {
+        host: usize,
+    },
     Local {
         host: usize,
         life: u32,
@@ -97,6 +105,8 @@ pub(crate) struct Lan {
     pub(crate) is_traced: bool,
     /// Turns of daemons so far.
     pub(crate) turns: u64,
+    /// Hosts that will look soon at what arrived.
+    looks: BTreeSet<usize>,
     trace: VecDeque<String>,
     queue: BinaryHeap<Reverse<(Moment, u64)>>,
     events: BTreeMap<u64, What>,
@@ -106,11 +116,8 @@ pub(crate) struct Lan {
 impl Lan {
     /// A LAN with every daemon still off.
     pub(crate) fn new(setup: Setup) -> Lan {
-        let first = 200_u8.min(u8::MAX - setup.addresses);
         let mut random = Random::of_seed(setup.seed);
-        let addresses: Vec<IpAddr> = (0..setup.addresses)
-            .map(|number| IpAddr::from([192, 0, 2, first + number]))
-            .collect();
+        let addresses = announced(setup.addresses);
         let names = [
             "ada", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ivy", "joe",
         ];
@@ -140,6 +147,7 @@ impl Lan {
                 .collect(),
             is_traced: true,
             turns: 0,
+            looks: BTreeSet::new(),
             trace: VecDeque::new(),
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
@@ -237,8 +245,12 @@ impl Lan {
                 if receiver.is_powered && receiver.has_carrier {
                     let answer = receiver.receive(packet);
                     self.transmit(host, answer.into_iter().collect());
-                    self.turn(host);
+                    self.look(host);
                 }
+            }
+            What::Look { host } => {
+                self.looks.remove(&host);
+                self.turn(host);
             }
             What::Wake { host } => {
                 let wanted = self.hosts[host]
@@ -262,6 +274,16 @@ impl Lan {
                 }
                 self.turn(host);
             }
+        }
+    }
+
+    /// A daemon looks at once at what arrived, but with many addresses, as under any load, at what
+    /// arrives within a moment together.
+    fn look(&mut self, host: usize) {
+        if self.setup.addresses <= MANY.into() {
+            self.turn(host);
+        } else if self.looks.insert(host) {
+            self.at(self.now + LOOKS_EVERY, What::Look { host });
         }
     }
 
@@ -396,6 +418,26 @@ impl Lan {
             let packet = packet.clone();
             self.at(self.now + delay, What::Arrive { host: to, packet });
         }
+    }
+}
+
+/// So many addresses: near the end of the hosts' own /24, or four of them further on if they are
+/// many.
+fn announced(count: u16) -> Vec<IpAddr> {
+    let few = u8::try_from(count).ok().filter(|few| *few <= MANY);
+    match few {
+        Some(few) => {
+            let first = 200_u8.min(u8::MAX - few);
+            (0..few)
+                .map(|number| IpAddr::from([192, 0, 2, first + number]))
+                .collect()
+        }
+        None => (1..=count)
+            .map(|number| {
+                let [high, low] = number.to_be_bytes();
+                IpAddr::from([192, 0, 4 + high, low])
+            })
+            .collect(),
     }
 }
 

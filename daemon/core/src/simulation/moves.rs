@@ -52,7 +52,7 @@ fn started(setup: Setup, policy: &Policy) -> Lan {
     lan
 }
 
-fn losing(seed: u64, nodes: usize, addresses: u8) -> Setup {
+fn losing(seed: u64, nodes: usize, addresses: u16) -> Setup {
     let loss = [0, 10, 100];
     let index = usize::try_from(seed).expect("seeds are small") % loss.len();
     Setup {

@@ -120,7 +120,10 @@ fn make_peace(lan: &mut Lan) {
         lan.set_cable(node, true);
         Fault::Revive(node).strike(lan);
         for address in lan.addresses() {
-            lan.set_ability(node, address, Ability::Serves);
+            let present = lan.hosts[node].abilities.get(&address).copied();
+            if present != Some(Ability::Serves) {
+                lan.set_ability(node, address, Ability::Serves);
+            }
         }
         lan.command(node, Command::Undrain);
     }
