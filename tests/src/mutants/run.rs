@@ -56,11 +56,19 @@ pub fn run(
         bail!("there is no mutant in tests/mutants with \"{filter}\" in its name");
     }
     let bench = Bench::new(root, &target_dir.join("mutants"))?;
+    let mut greens = Vec::new();
+    bench.restore()?;
+    for (_path, mutant) in &mutants {
+        greens.push(bench.is_green(mutant)?);
+    }
     let mut verdicts = Vec::new();
-    for (path, mutant) in &mutants {
+    for ((path, mutant), is_green) in mutants.iter().zip(greens) {
         write!(out, "{} ... ", mutant.name)?;
         out.flush()?;
-        let verdict = bench.judge(path, mutant)?;
+        let verdict = match is_green {
+            true => bench.judge(path, mutant)?,
+            false => Verdict::NotGreen,
+        };
         writeln!(out, "{}", verdict.text())?;
         verdicts.push(verdict);
     }
@@ -69,7 +77,7 @@ pub fn run(
     Ok(verdicts.iter().all(|verdict| *verdict == Verdict::Killed))
 }
 
-fn load(root: &Path, filter: &str) -> anyhow::Result<Vec<(PathBuf, Mutant)>> {
+pub(super) fn load(root: &Path, filter: &str) -> anyhow::Result<Vec<(PathBuf, Mutant)>> {
     let dir = root.join("tests/mutants");
     let mut found = Vec::new();
     let entries = dir
@@ -132,13 +140,22 @@ impl Bench {
         Ok(bench)
     }
 
+    /// Whether the test is green without the patch. All are asked before any patch: what is built
+    /// for one is built for all.
+    fn is_green(&self, mutant: &Mutant) -> anyhow::Result<bool> {
+        let log = self.log(mutant, "build")?;
+        Ok(self.builds(&mutant.test, &log)? && self.test(mutant, "green", &log)? == Some(true))
+    }
+
+    fn log(&self, mutant: &Mutant, what: &str) -> anyhow::Result<File> {
+        File::create(self.dir.join(format!("{}.{what}.log", mutant.name)))
+            .context("failed to create the log")
+    }
+
+    /// From the mutant before to this one is a single build.
     fn judge(&self, patch: &Path, mutant: &Mutant) -> anyhow::Result<Verdict> {
         self.restore()?;
-        let log = File::create(self.dir.join(format!("{}.log", mutant.name)))
-            .context("failed to create the log")?;
-        if !self.builds(&mutant.test, &log)? || self.test(mutant, "green", &log)? != Some(true) {
-            return Ok(Verdict::NotGreen);
-        }
+        let log = self.log(mutant, "patched")?;
         if !self.applies(patch, &log)? {
             return Ok(Verdict::DoesNotApply);
         }

@@ -76,3 +76,24 @@ fn a_line_of_the_patch_itself_is_no_head() {
     let text = "Rule: r\n--- a/x\n+++ b/x\nTest: cargo test -p a --lib b\n";
     assert_eq!(Mutant::parse("x", text), Err(MutantError::Missing("Test")));
 }
+
+/// What the patches themselves say they break.
+#[test]
+fn each_rule_of_the_election_has_a_mutant() {
+    let mutants = run::load(&crate::tidy::workspace::root(), "").expect("the patches are sound");
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|letter: char| !letter.is_alphanumeric());
+        words.map(str::to_owned).collect()
+    };
+    let broken: Vec<String> = mutants
+        .iter()
+        .flat_map(|(_path, mutant)| words(&mutant.rule))
+        .collect();
+    let rules = (1..=21).map(|number| format!("R{number}"));
+    let sessions = (1..=7).map(|number| format!("S{number}"));
+    let missing: Vec<String> = rules
+        .chain(sessions)
+        .filter(|rule| !broken.contains(rule))
+        .collect();
+    assert!(missing.is_empty(), "no patch breaks {missing:?}");
+}
