@@ -1,6 +1,7 @@
 //! A status document as text: pure, from the document alone.
 
 mod cluster;
+mod crowd;
 mod foreign;
 
 use std::collections::BTreeMap;
@@ -54,8 +55,9 @@ pub(crate) fn table(status: &Status, width: Option<usize>) -> String {
     let dns = status.dns.iter().map(|dns| dns_lines(dns, width));
     let kubernetes = kubernetes.map(|part| cluster::line(part, width));
     blocks.push(links.chain(dns).chain(kubernetes).collect());
-    let problems = status.problems.iter().map(|p| problem(p, width));
-    blocks.push(problems.collect());
+    let (told, more) = crowd::told(&status.problems);
+    let problems = told.into_iter().map(|p| problem(p, width));
+    blocks.push(problems.collect::<String>() + &more);
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n")
 }
@@ -111,16 +113,27 @@ const fn column(title: &'static str, spare: u8) -> Column {
 }
 
 fn addresses(segment: &Segment, width: Option<usize>) -> String {
-    let rows: Vec<Row> = segment.addresses.iter().map(address).collect();
+    let rows = crowd::rows(&segment.addresses);
     table::render(&ADDRESSES, "WHY", &rows, width)
 }
 
-fn address(address: &Address) -> Row {
-    let holder = match &address.holder {
+/// Each address, where [`addresses`] has several in a row.
+fn all_addresses(segment: &Segment, width: Option<usize>) -> Option<String> {
+    let rows = segment.addresses.iter().map(address);
+    let rows: Option<Vec<Row>> = crowd::is_crowd(&segment.addresses).then(|| rows.collect());
+    rows.map(|rows| table::render(&ADDRESSES, "WHY", &rows, width))
+}
+
+fn holder(address: &Address) -> String {
+    match &address.holder {
         Some(name) if address.is_held_here => format!("{name} (this node)"),
         Some(name) => name.clone(),
         None => "nobody".to_owned(),
-    };
+    }
+}
+
+fn address(address: &Address) -> Row {
+    let holder = holder(address);
     let is_fine = address.holder.is_some()
         && (!address.is_held_here || address.is_local || address.service.is_some());
     Row {
@@ -258,8 +271,15 @@ fn link(segment: &Segment, width: Option<usize>) -> String {
     wrap(&one_line(&text), width, 4) + "\n"
 }
 
-/// What `--wide` adds: how silence is judged.
+/// What `--wide` adds: every address, and how silence is judged.
 pub(crate) fn details(status: &Status, width: Option<usize>) -> String {
+    let listed = status.segments.iter();
+    let listed = listed.filter_map(|segment| all_addresses(segment, width));
+    let listed: String = listed.map(|table| format!("\n{table}")).collect();
+    listed + &judgements(status, width)
+}
+
+fn judgements(status: &Status, width: Option<usize>) -> String {
     let mut lines = Vec::new();
     for segment in &status.segments {
         let link = &segment.link;

@@ -7,10 +7,16 @@
     reason = "a failed step is the failure of the test, and its story is printed"
 )]
 
+#[path = "netns/cable.rs"]
+mod cable;
 #[path = "netns/cleaning.rs"]
 mod cleaning;
+#[path = "netns/company.rs"]
+mod company;
 #[path = "netns/conflict.rs"]
 mod conflict;
+#[path = "netns/forged.rs"]
+mod forged;
 #[path = "netns/gaps.rs"]
 mod gaps;
 #[path = "netns/garbage.rs"]

@@ -1,5 +1,6 @@
 //! Screens and documents of four nodes, compared as a whole.
 
+mod crowd;
 mod planned;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use sovnet_control::status::{
     Service, Status, Upstream, Zone,
 };
 
-use super::{exit_code, json, table};
+use super::{details, exit_code, json, table};
 
 fn address(last: u8, holder: Option<&str>) -> Address {
     Address {

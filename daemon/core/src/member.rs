@@ -23,6 +23,7 @@ mod leave;
 mod liveness;
 pub mod memory;
 mod moves;
+mod narrow;
 mod outbox;
 mod pages;
 mod peer;
@@ -374,11 +375,16 @@ impl Member {
         }
     }
 
-    /// The link came up again or its MAC changed: say hello at once, and ask the gateway.
+    /// The link came up again or its MAC changed: say hello at once, and ask the gateway and the
+    /// peers, whose kernels learn the MAC from the question, before they send a datagram in vain.
     pub fn handle_link_up(&mut self, now: Moment) {
         self.next_hello = now;
         self.next_beat = now;
         self.watch.gateway_asked_at = None;
+        for peer in self.peers.values().filter(|peer| peer.stands()) {
+            let (target, mac) = (peer.address, peer.mac);
+            self.outputs.push_back(Output::Ask { target, mac });
+        }
     }
 
     /// The kernel holds exactly these of [`Member::wanted_local`] as local addresses now. An address

@@ -145,11 +145,11 @@ impl HeartbeatSocket {
         None
     }
 
-    /// The next peer whose kernel has refused a datagram (ICMP port unreachable), if there is one.
-    pub(crate) fn next_refused(&self) -> Option<IpAddr> {
+    /// The next peer whose kernel is said to have refused a datagram (ICMP port unreachable), if
+    /// there is one, and how much of `quoted` the datagram takes that the message quotes.
+    pub(crate) fn next_refused(&self, quoted: &mut [u8]) -> Option<(IpAddr, usize)> {
         for _ in 0..REPORTS {
-            let mut sent = [0; 64];
-            let mut sent = [IoSliceMut::new(&mut sent)];
+            let mut sent = [IoSliceMut::new(quoted)];
             let mut control = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
             let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
             let report =
@@ -160,7 +160,8 @@ impl HeartbeatSocket {
                 .cmsgs()
                 .is_ok_and(|mut all| all.any(|one| is_refusal(&one)));
             if let (true, Some(peer)) = (is_refusal, report.address) {
-                return ip_of(&peer);
+                let length = report.bytes;
+                return ip_of(&peer).map(|peer| (peer, length));
             }
         }
         None
@@ -190,8 +191,8 @@ impl HeartbeatSocket {
 
     /// Throws away what waits to be received (R2), refusals included; how many datagrams.
     pub(crate) fn drain(&self) -> usize {
-        while self.next_refused().is_some() {}
         let mut buffer = [0; 1];
+        while self.next_refused(&mut buffer).is_some() {}
         std::iter::from_fn(|| self.recv(&mut buffer)).count()
     }
 

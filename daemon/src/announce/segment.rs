@@ -420,10 +420,11 @@ impl Running {
             self.member.handle_datagram(source, &buffer[..length], now);
         }
         for _ in 0..READS_PER_TURN {
-            let Some(peer) = self.heartbeats.next_refused() else {
+            let Some((peer, length)) = self.heartbeats.next_refused(&mut buffer) else {
                 break;
             };
-            self.member.handle_refused(peer, now);
+            let quoted = buffer.get(..length).unwrap_or_default();
+            self.member.handle_refusal(peer, quoted, now);
         }
     }
 

@@ -111,6 +111,42 @@ fn under_yield_a_host_that_goes_on_has_the_address_until_it_is_silent() {
     .unwrap();
 }
 
+/// That it is taken back when the host was silent for long enough, which takes minutes, is shown in
+/// the core.
+#[test]
+fn under_quarantine_a_host_that_goes_on_has_the_address_and_is_named() {
+    let mut bench = up_with("quarantine", |bench| {
+        bench
+            .lan
+            .add_host(&plan(), "tv", "192.168.8.50/24")
+            .unwrap();
+    });
+    let holder = bench.holder("civil", PAGE).unwrap();
+    let mac = bench.mac("tv");
+    steal(bench.lan.node("tv"), 3);
+    for name in NODES {
+        let status = bench.wait_status("the address is left", name, |status| {
+            holder_in(status, PAGE).is_none()
+                && conflict(status).is_some_and(|one| one.done == "quarantined")
+                && control::address(status, &PAGE.to_string()).is_some_and(|one| !one.is_local)
+        });
+        let problem = control::problem(&status, "address-conflict").unwrap();
+        assert!(problem.what.contains(&mac.to_string()), "{problem:?}");
+        assert!(problem.what.contains("it is left to"), "{problem:?}");
+        let entry = control::address(&status, &PAGE.to_string()).unwrap();
+        assert!(entry.reason.contains(&mac.to_string()), "{entry:?}");
+    }
+    let left_at = now();
+    assert_eq!(bench.answers(PAGE, Ask::Broadcast), [mac]);
+    let spoke = bench.ear.from_machine(&holder, PAGE, left_at);
+    assert!(spoke.is_empty(), "{spoke:?}");
+    let shown = bench.lan.node("civil").run("sovnetctl status").unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains(&mac.to_string()), "{shown}");
+    let said = bench.daemon(&holder).log();
+    assert!(said.iter().any(|line| line.contains("is left to")));
+}
+
 #[test]
 fn a_router_that_answers_for_everything_keeps_no_address_dark_and_is_named() {
     let bench = up_with("quarantine", |bench| {

@@ -11,7 +11,7 @@ use super::strangers::rank;
 use super::timers::LASTING_BEATS;
 use super::{Heard, Member, Output};
 use crate::names::{Mac, NodeId};
-use crate::report::Liveness;
+use crate::report::{Holder, Liveness};
 use crate::time::Moment;
 
 /// A peer that is not heard and announces an address of this node (R14).
@@ -73,15 +73,14 @@ impl Member {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        // A frame can be forged: while the peer hears us under the known MAC, no other replaces it.
-        // While it is silent nobody vouches for it under another one (R15): a host that answers
-        // for everything would keep its addresses dark.
+        // A frame can be forged: while the peer hears us, and while it is silent (R15), another MAC
+        // replaces the known one only when that does not answer any more.
         let is_mutual = peer.is_direct() && peer.lists(me);
         if peer.mac != Some(heard.mac) {
             let is_silent = !matches!(peer.liveness, Liveness::Alive | Liveness::Unknown);
             let has_replaced = peer.hardware.handle_other(heard.mac, now);
-            let is_vouching = is_silent && !has_replaced && rules::applies(Rule::R15OwnMac);
-            if (is_mutual || is_vouching) && peer.mac.is_some() {
+            let is_vouching = is_silent && rules::applies(Rule::R15OwnMac);
+            if (is_mutual || is_vouching) && !has_replaced && peer.mac.is_some() {
                 return self.count("peer-mac-disputed");
             }
             peer.mac = Some(heard.mac);
@@ -91,7 +90,7 @@ impl Member {
                 return;
             }
         }
-        peer.hardware.handle_known();
+        let foreign = peer.hardware.handle_known(now);
         peer.kernel_at = Some(now);
         peer.host_at = Some(now);
         let is_probed = matches!(
@@ -101,7 +100,29 @@ impl Member {
         if is_probed && peer.probe.asking_since.is_some() {
             peer.detector.handle_sign_of_life(peer.stated.interval, now);
         }
+        self.judge_deferred(foreign, now);
         self.confirm_rival(heard.sender, heard.mac, now);
+    }
+
+    /// Frames that waited to know whose card that is, and are a foreign host's.
+    pub(super) fn judge_deferred(&mut self, foreign: Vec<Heard>, now: Moment) {
+        for heard in foreign {
+            if let Some(mut own) = self.addresses.remove(&heard.sender) {
+                self.meet_foreigner(&mut own, heard, now);
+                self.addresses.insert(heard.sender, own);
+            }
+        }
+    }
+
+    /// Whether a frame for an address that a peer holds may come from another card of that peer, so
+    /// that it waits until that is known.
+    fn may_be_new_card(&mut self, own: &Own, heard: Heard, now: Moment) -> bool {
+        let Holder::Peer(id) = own.holder else {
+            return false;
+        };
+        let holder = self.peers.get_mut(&id);
+        let holder = holder.filter(|peer| peer.is_direct() && peer.claim(own.key).is_some());
+        holder.is_some_and(|peer| peer.mac.is_some() && peer.hardware.defer(heard, now))
     }
 
     /// An ARP frame that carries one of the announced addresses as sender.
@@ -111,8 +132,9 @@ impl Member {
             .values_mut()
             .find(|peer| peer.mac == Some(heard.mac));
         let sender = sender.map(|peer| {
+            // No sign of its kernel, which answers for the host's own address too: another host may
+            // have the card of a dead one.
             peer.speaks_at = Some(now);
-            peer.kernel_at = Some(now);
             (peer.address, peer.liveness)
         });
         self.note_holder_heard(heard.sender, heard.mac, now);
@@ -138,6 +160,7 @@ impl Member {
                 own.ask = None;
                 own.ask_again_at = Some(now + self.timers.wire);
             }
+            None if self.may_be_new_card(&own, heard, now) => self.count("card-asked-for"),
             None => self.meet_foreigner(&mut own, heard, now),
         }
         self.addresses.insert(heard.sender, own);

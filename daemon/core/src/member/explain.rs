@@ -192,6 +192,7 @@ impl Member {
         self.find_foreign_problems(&mut problems, now);
         self.find_unheard(&mut problems, now);
         self.find_peer_problems(&mut problems, now);
+        self.find_narrow(&mut problems);
         problems.extend(self.quorum_problem());
         problems.extend(self.punctuality.problem(self.zombie_limit(), now));
         problems

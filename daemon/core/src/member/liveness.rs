@@ -4,6 +4,7 @@
 //! host and a dead cable are told apart; and this node asks itself first whether it is the one that
 //! is cut off (R3).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::detector::Detector;
@@ -11,7 +12,7 @@ use super::explain::Suspicion;
 use super::peer::{Peer, Probe};
 use super::rules::{self, Rule};
 use super::state::Question;
-use super::wire::Kind;
+use super::wire::{self, Datagram, Kind};
 use super::{LogLine, Member, Output};
 use crate::names::NodeId;
 use crate::report::{Clause, Liveness, NodeState};
@@ -20,11 +21,41 @@ use crate::time::Moment;
 /// While a peer hangs or is held it is asked this often.
 const SLOW_ASK: Duration = Duration::from_millis(100);
 
+/// While it is not known which card a peer has it is asked this often.
+const CARD_ASK: Duration = Duration::from_millis(20);
+
 impl Member {
-    /// The kernel of `peer` refused the member port (ICMP port unreachable). Proof of death only
-    /// within a window in which it was pinged; before, it only starts the questions, since ICMP
-    /// can be forged.
-    pub fn handle_refused(&mut self, peer: std::net::IpAddr, now: Moment) {
+    /// An ICMP error says that the kernel of `peer` refused the member port, and quotes the datagram
+    /// that it refused. Anybody can send one, so it counts only with a datagram of this life that
+    /// went to that peer alone: nobody else has its code. Of what was sent before the peer was
+    /// asked, somebody may have seen a copy; that starts the questions and settles none.
+    pub fn handle_refusal(&mut self, peer: IpAddr, quoted: &[u8], now: Moment) {
+        let known = self.peers.values().find(|known| known.address == peer);
+        let Some(known) = known else { return };
+        let datagram = wire::decode(quoted, &self.keys.accepted()).ok();
+        let is_own = |datagram: &Datagram| {
+            datagram.sender == self.settings.identity.id
+                && datagram.session == self.session
+                && datagram.receiver_session != 0
+                && datagram.receiver_session == known.session.last
+        };
+        let is_of_window = |datagram: &Datagram| {
+            let asked = known.probe.pinged_from;
+            datagram.kind == Kind::Ping && asked.is_some_and(|first| datagram.sequence >= first)
+        };
+        let is_new_question = known.liveness == Liveness::Alive;
+        match datagram.filter(is_own) {
+            Some(datagram) if is_new_question || is_of_window(&datagram) => {
+                self.handle_refused(peer, now);
+            }
+            Some(_) => self.count("refusal-late"),
+            None => self.count("refusal-forged"),
+        }
+    }
+
+    /// The kernel of `peer` did refuse the member port. Proof of death only within a window in
+    /// which it was pinged; before, it starts the questions.
+    pub fn handle_refused(&mut self, peer: IpAddr, now: Moment) {
         self.count("heartbeat-refused");
         let found = self
             .peers
@@ -57,8 +88,11 @@ impl Member {
                 continue;
             };
             self.watch_peer(&mut peer, now);
+            self.watch_path(&mut peer, now);
             peer.watch_listing(self.settings.identity.id, self.beat(), now);
+            let foreign = peer.hardware.overdue(now);
             self.peers.insert(id, peer);
+            self.judge_deferred(foreign, now);
         }
         if self.watch.is_cut_off {
             self.watch.is_cut_off = false;
@@ -89,6 +123,8 @@ impl Member {
             // not be told from a stranger's.
             if peer.mac.is_none() {
                 self.ask_host(peer, SLOW_ASK, now);
+            } else if peer.hardware.is_open(now) {
+                self.ask_host(peer, CARD_ASK, now);
             }
         }
     }
@@ -137,8 +173,7 @@ impl Member {
 
     fn watch_suspect(&mut self, peer: &mut Peer, now: Moment) {
         if self.ask_host(peer, self.timers.ask_step, now) {
-            self.send_plain(peer, Kind::Ping);
-            peer.probe.pinged_at = Some(now);
+            self.ping(peer, now);
         }
         let Some(since) = peer.probe.suspect_at else {
             return;
@@ -246,8 +281,7 @@ impl Member {
 
     fn watch_hung(&mut self, peer: &mut Peer, now: Moment) {
         if self.ask_host(peer, SLOW_ASK, now) {
-            self.send_plain(peer, Kind::Ping);
-            peer.probe.pinged_at = Some(now);
+            self.ping(peer, now);
             self.ask_addresses(peer);
         }
         let heard_by = self.who_hears(peer.id);
@@ -305,6 +339,13 @@ impl Member {
             mac: peer.mac,
         });
         true
+    }
+
+    fn ping(&mut self, peer: &mut Peer, now: Moment) {
+        self.send_plain(peer, Kind::Ping);
+        peer.probe.pinged_at = Some(now);
+        let sequence = peer.sequence();
+        peer.probe.pinged_from.get_or_insert(sequence);
     }
 
     fn ask_addresses(&mut self, peer: &Peer) {

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::wire::{AddressKey, ClaimKind, Entry, ListedPeer, MAX_ADDRESSES, Page, Prefix};
+use super::wire::{
+    AddressKey, ClaimKind, Entry, ListedPeer, MAX_ADDRESSES, MAX_LENGTH, Page, Prefix,
+};
 use crate::names::NodeId;
 use crate::report::NodeState;
 
@@ -41,6 +43,8 @@ pub(super) struct Pages {
     statements: BTreeMap<AddressKey, Statement>,
     changed: BTreeSet<AddressKey>,
     is_small: bool,
+    /// No page is longer than a datagram of so many bytes, but for a long list of peers.
+    limit: usize,
 }
 
 impl Pages {
@@ -57,7 +61,20 @@ impl Pages {
             statements: BTreeMap::new(),
             changed: BTreeSet::new(),
             is_small: true,
+            limit: MAX_LENGTH,
         }
+    }
+
+    /// The longest datagram that a page makes; a list of very many peers may make a longer one.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// From the next [`Pages::renew`] on pages are cut so that none makes a longer datagram.
+    pub(super) fn shorten(&mut self, limit: usize) {
+        self.limit = limit;
+        let starts = self.parts.keys().map(|part| *part.keys().start());
+        self.changed.extend(starts);
     }
 
     /// The newest version.
@@ -185,7 +202,7 @@ impl Pages {
                 .and_then(|to| whole.peers.iter().position(|one| one.id == to.id))
                 .and_then(|index| u8::try_from(index).ok());
         }
-        whole.fits().then_some(whole)
+        whole.fits_in(self.limit).then_some(whole)
     }
 
     fn next_version(&mut self) -> u32 {
@@ -200,7 +217,7 @@ impl Pages {
 
     fn renew_part(&mut self, part: Prefix) {
         let page = self.render(part);
-        if !page.fits()
+        if !page.fits_in(self.limit)
             && let Some(halves) = part.halves()
         {
             self.parts.remove(&part);
@@ -215,7 +232,7 @@ impl Pages {
             .filter(|(_, sibling)| self.parts.contains_key(sibling));
         if let Some((parent, sibling)) = whole {
             let both = self.render(parent);
-            if both.fits() && both.addresses.len() <= MAX_ADDRESSES / 2 {
+            if both.fits_in(self.limit) && both.addresses.len() <= MAX_ADDRESSES / 2 {
                 self.parts.remove(&part);
                 self.parts.remove(&sibling);
                 self.parts.insert(parent, (0, Page::default()));

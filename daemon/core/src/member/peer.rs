@@ -10,6 +10,7 @@ use super::detector::Detector;
 use super::explain::Suspicion;
 use super::hardware::Hardware;
 use super::keys::KeyId;
+use super::narrow::Path;
 use super::pins::spread::Told;
 use super::placement::{DEFAULT_WEIGHT, Order};
 use super::rules::{self, Rule};
@@ -69,6 +70,7 @@ pub(crate) struct Peer {
     /// Version of the page that it was sent last while it is not heard.
     pub(crate) unheard_cursor: u32,
     pub(crate) relayed: Relayed,
+    pub(crate) path: Path,
     /// Counts changes of what it states that concern every address.
     pub(crate) changes: u64,
     /// Whether it waits for my acknowledgement.
@@ -104,6 +106,8 @@ pub(crate) struct Probe {
     pub(crate) asking_since: Option<Moment>,
     /// When it was last pinged.
     pub(crate) pinged_at: Option<Moment>,
+    /// The sequence number of the first of these pings.
+    pub(crate) pinged_from: Option<u64>,
     /// Its kernel refused a ping of this window.
     pub(crate) is_refused: bool,
     /// Until when its claims are held (R16).
@@ -185,6 +189,7 @@ impl Peer {
             sent: (0, 0),
             unheard_cursor: 0,
             relayed: Relayed::default(),
+            path: Path::default(),
             changes: 0,
             is_owed_ack: false,
             is_foreign_version: false,
@@ -201,6 +206,11 @@ impl Peer {
     /// The next sequence number of mine toward this peer.
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.session.sequence = (self.session.sequence + 1).min(MAX_SEQUENCE);
+        self.session.sequence
+    }
+
+    /// The sequence number of what it was sent last.
+    pub(crate) fn sequence(&self) -> u64 {
         self.session.sequence
     }
 

@@ -17,6 +17,8 @@ use crate::time::Moment;
 
 /// Each address is asked for about this often.
 const EVERY: Duration = Duration::from_secs(60);
+/// The first time soon after it went to its holder, when something can have changed on the way.
+const FIRST: Duration = Duration::from_secs(2);
 /// Two questions are not closer together, whatever the number of addresses.
 const PACE: Duration = Duration::from_millis(500);
 /// How long an answer may take.
@@ -179,17 +181,17 @@ impl Member {
         }
         let seen = &mut self.selftest.seen;
         seen.retain(|address, seen| held.get(address) == Some(&seen.holder));
+        let count = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        let spread = EVERY.min(FIRST + PACE.saturating_mul(count));
+        let spread = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
         for (address, holder) in held {
             let rng = &mut self.rng;
-            seen.entry(address).or_insert_with(|| {
-                let spread = u64::try_from(EVERY.as_millis()).unwrap_or(u64::MAX);
-                Seen {
-                    holder,
-                    next_at: now + Duration::from_millis(rng.next() % spread),
-                    asked_at: None,
-                    misses: 0,
-                    right_at: None,
-                }
+            seen.entry(address).or_insert_with(|| Seen {
+                holder,
+                next_at: now + Duration::from_millis(rng.next() % spread),
+                asked_at: None,
+                misses: 0,
+                right_at: None,
             });
         }
     }

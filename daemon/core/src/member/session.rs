@@ -223,6 +223,7 @@ impl Member {
             self.outputs.push_back(Output::NeighboursChanged);
         }
         peer.heard_at = Some(now);
+        peer.hardware.handle_datagram(now);
         peer.relayed.via = None;
         peer.is_foreign_version = false;
         peer.detector.handle_sign_of_life(peer.stated.interval, now);
@@ -232,6 +233,9 @@ impl Member {
         peer.session.its_challenge = datagram.challenge;
         if datagram.kind == Kind::Ping {
             self.send_plain(peer, Kind::Pong);
+        }
+        if datagram.kind == Kind::Pong {
+            peer.path.handle_pong(now);
         }
         if datagram.kind == Kind::Observed {
             self.take_observed(&datagram.observed, now);

@@ -204,8 +204,13 @@ impl Page {
 
     /// Whether all of it travels.
     pub fn fits(&self) -> bool {
-        self.peers.len() <= MAX_PEERS
-            && self.addresses.len() <= addresses_that_fit(self.peers.len())
+        self.fits_in(MAX_LENGTH)
+    }
+
+    /// Whether all of it travels in a datagram of at most so many bytes.
+    pub fn fits_in(&self, length: usize) -> bool {
+        let fitting = addresses_that_fit_in(length.min(MAX_LENGTH), self.peers.len());
+        self.peers.len() <= MAX_PEERS && self.addresses.len() <= fitting
     }
 }
 
@@ -327,7 +332,11 @@ pub struct Foreign {
 
 /// How many addresses go into a page that names so many peers.
 pub fn addresses_that_fit(peers: usize) -> usize {
-    let rest = MAX_LENGTH.saturating_sub(SMALLEST_PAGE + peers.min(MAX_PEERS) * PEER_LENGTH);
+    addresses_that_fit_in(MAX_LENGTH, peers)
+}
+
+fn addresses_that_fit_in(length: usize, peers: usize) -> usize {
+    let rest = length.saturating_sub(SMALLEST_PAGE + peers.min(MAX_PEERS) * PEER_LENGTH);
     MAX_ADDRESSES.min(rest / ENTRY_LENGTH)
 }
 

@@ -28,10 +28,16 @@ fn peer_socket(far: &Far) -> UdpSocket {
     })
 }
 
-async fn refused(socket: &HeartbeatSocket) -> IpAddr {
+fn next_refused(socket: &HeartbeatSocket) -> Option<(IpAddr, Vec<u8>)> {
+    let mut quoted = [0; 64];
+    let (peer, length) = socket.next_refused(&mut quoted)?;
+    Some((peer, quoted[..length].to_vec()))
+}
+
+async fn refused(socket: &HeartbeatSocket) -> (IpAddr, Vec<u8>) {
     loop {
-        if let Some(peer) = socket.next_refused() {
-            return peer;
+        if let Some(refusal) = next_refused(socket) {
+            return refusal;
         }
         socket.readable().await.unwrap();
         assert_eq!(socket.recv(&mut [0; 64]), None);
@@ -61,12 +67,12 @@ fn netns_a_datagram_carries_the_nodes_own_address_and_the_answer_arrives() {
 }
 
 #[test]
-fn netns_a_peer_whose_kernel_refuses_the_port_is_named() {
+fn netns_a_peer_whose_kernel_refuses_the_port_is_named_with_the_datagram() {
     in_netns(async || {
         let (socket, _far) = cable();
         socket.send(PEER, b"ping").unwrap();
-        assert_eq!(refused(&socket).await, PEER);
-        assert_eq!(socket.next_refused(), None);
+        assert_eq!(refused(&socket).await, (PEER, b"ping".to_vec()));
+        assert_eq!(next_refused(&socket), None);
     });
 }
 
@@ -90,7 +96,7 @@ fn netns_a_refusal_of_one_peer_does_not_cost_a_datagram_to_another() {
             let mut buffer = [0; 64];
             let (length, _) = other.recv_from(&mut buffer).unwrap();
             assert_eq!(&buffer[..length], b"heard");
-            assert_eq!(socket.next_refused(), Some(PEER));
+            assert_eq!(next_refused(&socket), Some((PEER, b"refused".to_vec())));
         }
     });
 }
@@ -112,7 +118,7 @@ fn netns_draining_leaves_neither_datagrams_nor_refusals() {
         }
         assert_eq!(drained, 3);
         assert_eq!(socket.recv(&mut [0; 64]), None);
-        assert_eq!(socket.next_refused(), None);
+        assert_eq!(next_refused(&socket), None);
     });
 }
 

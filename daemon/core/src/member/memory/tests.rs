@@ -49,6 +49,53 @@ fn what_is_written_is_read_back() {
     assert_eq!(from_text(&to_text(&sample())), Ok(sample()));
 }
 
+/// As much as there can be: each address with a term and a move for a time, each peer.
+fn full() -> Memories {
+    let mut remembered = Remembered::default();
+    for number in 0..u32::try_from(ADDRESSES_MAX).unwrap() {
+        // Written at full length.
+        let v6 = std::net::Ipv6Addr::from(u128::MAX - u128::from(number));
+        let lease = RememberedLease {
+            to: NodeId([0xfe; 8]),
+            left: Duration::from_secs(u64::from(Lease::MAX_SECS)),
+            was_moved: true,
+        };
+        remembered.terms.insert(v6.into(), (MAX_TERM, true));
+        remembered.moved.insert(v6.into(), Some(lease));
+    }
+    for number in 0..u8::try_from(MAX_PEERS).unwrap() {
+        let id = NodeId([0xfe, 1, 2, 3, 4, 5, 6, number]);
+        let silence = Duration::from_secs(3_600);
+        remembered
+            .peers
+            .insert(id, (IpAddr::from([0xff; 16]), silence));
+        remembered.macs.insert(id, Mac([2, 0, 0, 0, 0, number]));
+    }
+    Memories::from([("wlp0s20f3lan0x".parse().unwrap(), remembered)])
+}
+
+#[test]
+fn five_thousand_addresses_are_written_below_the_limit_and_read_back() {
+    let text = to_text(&full());
+    assert!(text.len() < MAX_FILE_LENGTH, "{} bytes", text.len());
+    assert_eq!(from_text(&text), Ok(full()));
+}
+
+#[test]
+fn more_addresses_or_peers_than_there_can_be_are_refused() {
+    let mut many = full();
+    let remembered = many.values_mut().next().unwrap();
+    remembered
+        .terms
+        .insert(IpAddr::from([192, 0, 2, 1]), (1, false));
+    assert!(from_text(&to_text(&many)).is_err());
+    let mut many = full();
+    let remembered = many.values_mut().next().unwrap();
+    let peer = (IpAddr::from([192, 0, 2, 1]), Duration::ZERO);
+    remembered.peers.insert(NodeId([1; 8]), peer);
+    assert!(from_text(&to_text(&many)).is_err());
+}
+
 #[test]
 fn a_file_of_an_earlier_version_is_read() {
     let body = format!("{FIRST_LINE}\nlink eth0\naddress 192.0.2.1 7 held\n");

@@ -287,3 +287,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn pages_that_are_cut_short_say_the_same_and_stay_short() {
+    for (addresses, peers) in [(2, 1), (40, 2), (64, 2), (70, 1), (1_000, 9)] {
+        let mut pages = pages(addresses, 1, peers);
+        let mut stated = Stated::nothing();
+        deliver(&pages, &mut stated);
+        pages.shorten(512);
+        pages.renew(listed(peers), (NodeState::Active, true));
+        let mut late = Stated::nothing();
+        for receiver in [&mut stated, &mut late] {
+            for dispatch in pages.above(receiver.version, usize::MAX) {
+                assert!(dispatch.page.fits_in(512), "{addresses} addresses");
+            }
+            deliver(&pages, receiver);
+            assert_same(&pages, receiver);
+        }
+        pages.state(key(1), Some(statement(key(1), 3, Some(6))));
+        pages.renew(listed(peers), (NodeState::Active, true));
+        deliver(&pages, &mut stated);
+        assert_same(&pages, &stated);
+        assert!(pages.parts.values().all(|(_, page)| page.fits_in(512)));
+    }
+}

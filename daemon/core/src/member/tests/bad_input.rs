@@ -187,6 +187,22 @@ fn a_forged_refusal_of_a_port_starts_questions_and_no_more() {
 }
 
 #[test]
+fn a_flood_of_forged_refusals_starts_nothing() {
+    let mut pair = Pair::settled();
+    let before = pair.stand();
+    for number in 0..2_000_u64 {
+        let quoted = vec![0x73; usize::try_from(number % 128).unwrap()];
+        pair.one.member.handle_refusal(PEER, &quoted, pair.one.now);
+        if number % 10 == 0 {
+            pair.run(5);
+        }
+    }
+    assert_eq!(pair.stand(), before);
+    assert_eq!(pair.counted("suspected"), 0);
+    assert_eq!(pair.counted("refusal-forged"), 2_000);
+}
+
+#[test]
 fn of_two_nodes_with_one_name_one_is_silent_and_says_so() {
     let mut pair = Pair::with("ada", [8; 8]);
     pair.run(4_000);

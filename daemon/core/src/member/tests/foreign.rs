@@ -123,6 +123,28 @@ fn yield_defends_once_and_leaves_the_address_until_the_host_is_silent_for_a_minu
 }
 
 #[test]
+fn quarantine_defends_once_and_leaves_the_address_until_the_host_is_silent_for_five_minutes() {
+    let mut bench = speaking(Policy::Quarantine);
+    bench.announce(9, ADDRESS);
+    assert_eq!(bench.announcements(), 1);
+    assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
+    bench.run(100);
+    bench.announce(9, ADDRESS);
+    assert_eq!(bench.member.speaking(), BTreeSet::new());
+    let conflict = bench.conflict(ADDRESS).unwrap();
+    assert_eq!(conflict.handling, Handling::Quarantined);
+    // Each sign of the host begins it anew.
+    bench.run(200_000);
+    bench.announce(9, ADDRESS);
+    bench.run(299_000);
+    assert_eq!(bench.member.speaking(), BTreeSet::new());
+    assert!(bench.problems().contains(&"address-conflict"));
+    bench.run(2_000);
+    assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
+    assert!(!bench.problems().contains(&"address-conflict"));
+}
+
+#[test]
 fn under_yield_an_address_that_a_host_answers_for_is_not_claimed() {
     let mut bench = Bench::new();
     bench.watch(Policy::Yield);
