@@ -1,11 +1,10 @@
 //! Cables and switches that bring frames back, or carry short ones only.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use sovnet_control::status::Status;
 use sovnet_tests::clock::{now, wait_for};
-use sovnet_tests::lan::arp::{Ask, ask};
+use sovnet_tests::lan::arp::Ask;
 use sovnet_tests::lan::daemon::{CONFIG, Start};
 use sovnet_tests::lan::faults::Frames;
 use sovnet_tests::lan::{NODES, control};
@@ -21,15 +20,17 @@ const NARROW: &str = "ip link set eth0 mtu 600";
 /// Longer datagrams are lost on a path that is narrow in secret.
 const LOST_ABOVE: u16 = 560;
 
-/// Questions for an announced address until its holder has had enough of its own answers back.
-const QUESTIONS: usize = 40;
-
-/// The holder is asked so often that a loop shows in what it answers.
-fn chatter(bench: &Bench) {
-    let laptop = bench.lan.node("laptop");
-    for _ in 0..QUESTIONS {
-        ask(laptop, PAGE, Ask::Broadcast, Duration::from_millis(10)).unwrap();
-    }
+/// Waits until `name` has noticed the loop. A node says little to everybody at rest, so both are made
+/// to.
+fn wait_named(bench: &Bench, name: &str) {
+    wait_for("the loop to be named", SOON, || {
+        for (node, own) in NODES.iter().zip(["192.168.8.222", "192.168.8.218"]) {
+            let line = format!("arping -U -c 5 -i 0.01 -I eth0 {own}");
+            bench.lan.node(node).run(&line).unwrap();
+        }
+        control::problem(&bench.status(name), "looped-cable").map(|_| ())
+    })
+    .unwrap();
 }
 
 /// What comes back is not taken for anybody else's.
@@ -54,11 +55,7 @@ fn a_port_that_sends_everything_back_is_named_and_moves_nothing() {
     for name in NODES {
         bench.lan.reflect(name).unwrap();
     }
-    wait_for("the loop to be named", SOON, || {
-        chatter(&bench);
-        control::problem(&bench.status(&holder), "looped-cable").map(|_| ())
-    })
-    .unwrap();
+    wait_named(&bench, &holder);
     bench.assert_nothing_lost(reflected_at);
     assert_undisturbed(&bench, &claims);
 }
@@ -70,17 +67,7 @@ fn a_looped_cable_is_named_and_moves_nothing() {
     let holder = bench.holder("civil", PAGE).unwrap();
     let looped_at = now();
     bench.lan.loop_cable().unwrap();
-    // Only frames to a group go round, and a neighbour that is new to a node makes it ask.
-    wait_for("the loop to be named", SOON, || {
-        for name in NODES {
-            let arping = "arping -U -c 5 -i 0.01 -I eth0 192.168.8.";
-            let own = if name == "civil" { "222" } else { "218" };
-            bench.lan.node(name).run(&format!("{arping}{own}")).unwrap();
-        }
-        let status = bench.status(&holder);
-        control::problem(&status, "looped-cable").map(|_| ())
-    })
-    .unwrap();
+    wait_named(&bench, &holder);
     bench.assert_nothing_lost(looped_at);
     assert_undisturbed(&bench, &claims);
 }

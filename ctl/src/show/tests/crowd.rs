@@ -50,12 +50,7 @@ fn wide_lists_each() {
 #[test]
 fn of_a_thousand_problems_of_one_kind_five_are_told() {
     let mut status = crowd();
-    let problem = Problem {
-        severity: "degraded".to_owned(),
-        code: "not-heard-on-the-wire".to_owned(),
-        what: "not heard".to_owned(),
-        remedy: "look".to_owned(),
-    };
+    let problem = problem("degraded", "not-heard-on-the-wire", "not heard", "look");
     status.problems = vec![problem; 1_000];
     let text = table(&status, Some(120));
     assert_eq!(text.matches("not heard").count(), 5, "{text}");

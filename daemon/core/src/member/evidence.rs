@@ -84,6 +84,7 @@ impl Member {
                 return self.count("peer-mac-disputed");
             }
             peer.mac = Some(heard.mac);
+            peer.hardware.handle_replaced(heard.mac);
             self.outputs.push_back(Output::NeighboursChanged);
             // Only the peer's own MAC vouches for it: a new one has to answer once more.
             if peer.liveness != Liveness::Alive {

@@ -58,19 +58,18 @@ impl Hardware {
     pub(super) fn handle_other(&mut self, mac: Mac, now: Moment) -> bool {
         let is_present = self.datagram_at.is_some_and(|at| now.since(at) < PRESENT);
         match self.candidate {
-            Some((known, since)) if known == mac => {
-                let has_replaced = is_present && now.since(since) >= ALONE;
-                if has_replaced {
-                    self.candidate = None;
-                    self.waiting.retain(|(heard, _)| heard.mac != mac);
-                }
-                has_replaced
-            }
+            Some((known, since)) if known == mac => is_present && now.since(since) >= ALONE,
             Some(_) | None => {
                 self.candidate = Some((mac, now));
                 false
             }
         }
+    }
+
+    /// The peer has this address from now on: what waited from it is the peer's.
+    pub(super) fn handle_replaced(&mut self, mac: Mac) {
+        self.candidate = None;
+        self.waiting.retain(|(heard, _)| heard.mac != mac);
     }
 
     /// A frame for an address that the peer holds, from a card that nobody knows: whether it waits

@@ -54,6 +54,7 @@ fn what_waited_is_the_peers_once_its_new_card_is_known() {
     hardware.handle_datagram(at(100));
     assert!(!hardware.handle_other(OTHER, at(100)));
     assert!(hardware.handle_other(OTHER, at(300)));
+    hardware.handle_replaced(OTHER);
     assert!(!hardware.is_open(at(301)));
     assert_eq!(hardware.overdue(at(5_000)), []);
 }
