@@ -15,8 +15,6 @@ mod cleaning;
 mod company;
 #[path = "netns/conflict.rs"]
 mod conflict;
-#[path = "netns/crowd.rs"]
-mod crowd;
 #[path = "netns/forged.rs"]
 mod forged;
 #[path = "netns/gaps.rs"]

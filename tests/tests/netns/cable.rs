@@ -1,10 +1,11 @@
 //! Cables and switches that bring frames back, or carry short ones only.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use sovnet_control::status::Status;
 use sovnet_tests::clock::{now, wait_for};
-use sovnet_tests::lan::arp::Ask;
+use sovnet_tests::lan::arp::{Ask, ask};
 use sovnet_tests::lan::daemon::{CONFIG, Start};
 use sovnet_tests::lan::faults::Frames;
 use sovnet_tests::lan::{NODES, control};
@@ -24,9 +25,10 @@ const LOST_ABOVE: u16 = 560;
 /// to.
 fn wait_named(bench: &Bench, name: &str) {
     wait_for("the loop to be named", SOON, || {
-        for (node, own) in NODES.iter().zip(["192.168.8.222", "192.168.8.218"]) {
-            let line = format!("arping -U -c 5 -i 0.01 -I eth0 {own}");
-            bench.lan.node(node).run(&line).unwrap();
+        for node in NODES.map(|node| bench.lan.node(node)) {
+            for _ in 0..30 {
+                ask(node, PAGE, Ask::Broadcast, Duration::from_millis(2)).unwrap();
+            }
         }
         control::problem(&bench.status(name), "looped-cable").map(|_| ())
     })

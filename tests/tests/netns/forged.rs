@@ -179,7 +179,7 @@ fn a_dead_peers_mac_in_the_hands_of_a_third_host_silences_nobody() {
     bench.lan.cut(&dead).unwrap();
     // From before the take-over on: also the questions of the survivor are answered.
     let claim = move |count: u32| Arp {
-        operation: 1 + u16::from(count % 2 == 0),
+        operation: 1 + u16::from(count.is_multiple_of(2)),
         ..gratuitous(mac, PAGE)
     };
     flood(bench.lan.node("laptop"), 200, Duration::from_secs(3), claim);
