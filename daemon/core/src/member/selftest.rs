@@ -166,13 +166,14 @@ impl Member {
         }
     }
 
-    /// The addresses of living peers, and no others, are asked for.
+    /// The addresses of peers that are heard, and no others, are asked for: who is heard through a
+    /// common neighbour only is out of reach for our questions as well.
     fn follow_holders(&mut self, now: Moment) {
         let mut held: BTreeMap<IpAddr, NodeId> = BTreeMap::new();
         for own in self.addresses.values() {
             if let Holder::Peer(id) = own.holder
                 && let Some(peer) = self.peers.get(&id)
-                && peer.liveness == Liveness::Alive
+                && peer.is_direct()
                 && peer.mac.is_some()
                 && peer.claim(own.key).is_some()
             {
@@ -200,7 +201,7 @@ impl Member {
     fn listeners(&self) -> impl Iterator<Item = &super::peer::Peer> {
         let me = self.settings.identity.id;
         self.peers.values().filter(move |peer| {
-            peer.liveness == Liveness::Alive
+            peer.is_direct()
                 && peer.lists(me)
                 && matches!(peer.stated.state, NodeState::Active | NodeState::Draining)
         })
