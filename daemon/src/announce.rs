@@ -412,7 +412,11 @@ impl Announce {
     fn publish(&mut self) {
         let now = clock::now();
         let gap = self.report_gap();
-        let every = if self.has_news { gap } else { REPORT_EVERY.max(gap) };
+        let every = if self.has_news {
+            gap
+        } else {
+            REPORT_EVERY.max(gap)
+        };
         if self.reported_at.is_some_and(|at| now.since(at) < every) {
             return;
         }

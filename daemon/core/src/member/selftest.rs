@@ -12,7 +12,7 @@ use super::claims::Own;
 use super::wire::{AddressKey, MAX_OBSERVED, Observed, Sight};
 use super::{LogLine, Member, Output};
 use crate::names::{Mac, NodeId};
-use crate::report::{Holder, Liveness, NodeState, Problem, Severity, Sighting};
+use crate::report::{Holder, NodeState, Problem, Severity, Sighting};
 use crate::time::Moment;
 
 /// Each address is asked for about this often.
