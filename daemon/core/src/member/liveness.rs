@@ -284,8 +284,8 @@ impl Member {
             self.ping(peer, now);
             self.ask_addresses(peer);
         }
-        let heard_by = self.who_hears(peer.id);
-        if heard_by.is_some() {
+        if self.who_hears(peer.id).is_some() {
+            peer.probe.vouched_at = Some(now);
             return;
         }
         if peer.probe.is_refused {
@@ -293,7 +293,8 @@ impl Member {
         }
         let silent = self.timers.kernel_silent;
         let is_recent = |at: Option<Moment>| at.is_some_and(|at| now.since(at) < silent);
-        let hung_for = now.since(peer.since);
+        // From the last word of a friend on: one that misses it for a moment has not buried it.
+        let hung_for = now.since(peer.since.max(peer.probe.vouched_at.unwrap_or_default()));
         if hung_for >= silent && !is_recent(peer.kernel_at) {
             return self.suspect(peer, "its kernel stopped answering", now);
         }
@@ -416,8 +417,12 @@ impl Member {
     /// See [`Member::threshold`]; and what gives it.
     pub(super) fn threshold_with_clause(&self, peer: &Peer) -> (Duration, Clause) {
         let is_wireless = self.is_wireless_with(peer);
-        peer.detector
-            .threshold(peer.stated.interval, is_wireless, &self.timers)
+        let detector = &peer.detector;
+        let (threshold, clause) =
+            detector.threshold(peer.stated.interval, is_wireless, &self.timers);
+        // What is relayed can be lost twice, and who relays it may suspect it for a moment.
+        let hops = if peer.relayed.via.is_some() { 2 } else { 1 };
+        (threshold.max(self.floor(peer) * hops), clause)
     }
 
     /// When the silence of some peer needs to be looked at.

@@ -155,7 +155,7 @@ fn counterexample_21_a_one_way_link_among_three_leaves_nothing_dark() {
 
 #[test]
 fn counterexample_26_a_late_relay_brings_no_one_back_who_said_goodbye() {
-    let shown = counterexample(0..20, |seed| {
+    let shown = counterexample(0..60, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             nodes: 4,
@@ -183,7 +183,7 @@ fn counterexample_26_a_late_relay_brings_no_one_back_who_said_goodbye() {
 
 #[test]
 fn counterexample_30_reordered_and_lost_relays_move_nothing() {
-    let shown = counterexample(0..10, |seed| {
+    let shown = counterexample(0..60, |seed| {
         let mut lan = three(seed, 6);
         part(&mut lan, 0, 2);
         lan.run(ms(2_000));
