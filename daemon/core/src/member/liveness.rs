@@ -285,7 +285,6 @@ impl Member {
             self.ask_addresses(peer);
         }
         if self.who_hears(peer.id).is_some() {
-            peer.probe.vouched_at = Some(now);
             return;
         }
         if peer.probe.is_refused {
@@ -293,8 +292,7 @@ impl Member {
         }
         let silent = self.timers.kernel_silent;
         let is_recent = |at: Option<Moment>| at.is_some_and(|at| now.since(at) < silent);
-        // From the last word of a friend on: one that misses it for a moment has not buried it.
-        let hung_for = now.since(peer.since.max(peer.probe.vouched_at.unwrap_or_default()));
+        let hung_for = now.since(peer.since);
         if hung_for >= silent && !is_recent(peer.kernel_at) {
             return self.suspect(peer, "its kernel stopped answering", now);
         }

@@ -112,8 +112,6 @@ pub(crate) struct Probe {
     pub(crate) is_refused: bool,
     /// Until when its claims are held (R16).
     pub(crate) held_until: Option<Moment>,
-    /// When somebody else last said to hear it (R15).
-    pub(crate) vouched_at: Option<Moment>,
 }
 
 /// How a peer is heard that is not heard directly (R13).

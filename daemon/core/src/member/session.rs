@@ -309,7 +309,20 @@ impl Member {
         self.expected.remove(&source);
         self.strangers.wrong_keys.remove(&source);
         self.greet(peer, source);
+        if peer.liveness != Liveness::Held {
+            self.reassert();
+        }
         self.outputs.push_back(Output::Remember);
+    }
+
+    /// R6: a peer that comes from behind a partition may have spoken there, and may yield before this
+    /// node knows of it: clients that heard it last have to hear this node again.
+    fn reassert(&mut self) {
+        if rules::applies(Rule::R6Reassert) {
+            let claimed = self.addresses.values().filter(|own| own.is_active());
+            let announced = claimed.map(|own| Output::Announce(own.address));
+            self.outputs.extend(announced);
+        }
     }
 
     /// One host, one identity: a machine that was set up anew under the same address has another one,

@@ -197,5 +197,6 @@ fn counterexample_28_of_two_clones_that_meet_one_is_mute() {
         lan.run(ms(9_000));
         lan.speakers();
     });
-    shown.needs(Rule::S5Mute);
+    // What both announce after the heal makes one of them yield as well.
+    shown.needs_one_of(&[Rule::S5Mute, Rule::R14Wire]);
 }
