@@ -11,6 +11,7 @@ pub mod pki;
 pub mod plane;
 mod process;
 pub mod proxy;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -7,6 +7,7 @@
 mod cases;
 mod field;
 mod flood;
+mod services;
 mod sweep;
 
 use std::path::PathBuf;
@@ -30,12 +31,13 @@ use field::{Field, Size};
 mod tests;
 
 /// What sovnet is to reach, with the default sizes.
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     target("storm", "process-cpu-per-100k", Figure::Max, 20.0),
     target("memory-11", "resident", Figure::Max, 12.0),
     target("memory-1000", "resident", Figure::Max, 20.0),
     target("rest-10x1000", "process-cpu", Figure::P50, 10.0),
     target("take-over-500", "all-answered", Figure::Max, 1000.0),
+    target("service", "first-announced", Figure::P50, 100.0),
 ];
 
 /// What sovnet is to reach beside others, with the default sizes.
@@ -82,6 +84,8 @@ pub enum Work {
     Storm,
     /// The cable of the node with the most addresses is taken out.
     TakeOver,
+    /// Services are created in Kubernetes; on a ground of its own.
+    Service,
 }
 
 /// What a run needs.
@@ -105,6 +109,8 @@ pub struct Settings {
     pub nodes: Vec<usize>,
     /// How many addresses they have in all.
     pub rest_addresses: usize,
+    /// How many Services are created in Kubernetes, one after the other.
+    pub services: usize,
     /// How long floods, storms and rest are measured, in seconds.
     pub seconds: u64,
 }
@@ -116,6 +122,14 @@ impl Settings {
         }
         let is_wanted = |who: &Who| self.peers.contains(who);
         Who::ALL.into_iter().filter(is_wanted).collect()
+    }
+
+    /// Who has Services created for it: those that follow Kubernetes.
+    fn whos_with_services(&self) -> Vec<Who> {
+        let is_wanted = self.works.is_empty() || self.works.contains(&Work::Service);
+        let mut whos = self.whos();
+        whos.retain(|who| is_wanted && [Who::Sovnet, Who::Metallb].contains(who));
+        whos
     }
 
     /// What is built, and what is measured there: each size once.
@@ -243,6 +257,24 @@ fn measure(plan: &Plan, settings: &Settings) -> (Vec<Sample>, Vec<String>) {
                 failed.extend(measured.1);
             }
         }
+        for who in turns(&settings.whos_with_services(), round) {
+            let (services, rounds) = (settings.services, settings.rounds);
+            let (round, name) = (round + 1, who.name());
+            show::line(&format!(
+                "round {round}/{rounds} {name}, {services} Services"
+            ));
+            match services::measure(plan, who, services) {
+                Ok(figures) => {
+                    let measured = cases::samples(who, services::NAME, figures);
+                    show::line(&format!("    {}", in_short(&measured)));
+                    samples.extend(measured.into_iter().map(|one| Sample { round, ..one }));
+                }
+                Err(error) => {
+                    show::line(&format!("    {} FAILED: {error:#}", services::NAME));
+                    failed.push(format!("{name} {}", services::NAME));
+                }
+            }
+        }
     }
     (samples, failed)
 }
@@ -305,6 +337,10 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
             let metrics: Vec<&str> = metrics.map(|one| one.metric).collect();
             works.insert(cases::name(*work, *size), json!(metrics));
         }
+    }
+    if !settings.whos_with_services().is_empty() {
+        let metrics = services::METRICS.map(|one| one.metric);
+        works.insert(services::NAME.to_owned(), json!(metrics));
     }
     let own = json!({
         "rounds": settings.rounds,

@@ -91,6 +91,9 @@ pub struct Announce {
     /// How many addresses they have in all.
     #[arg(long, default_value_t = 1000)]
     pub rest_addresses: usize,
+    /// How many Services are created in Kubernetes, one after the other.
+    #[arg(long, default_value_t = 20)]
+    pub services: usize,
     /// How long floods, storms and rest are measured.
     #[arg(long, default_value_t = 20)]
     pub seconds: u64,

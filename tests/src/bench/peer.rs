@@ -5,7 +5,7 @@
 mod keepalived;
 pub(super) mod metallb;
 mod running;
-mod sovnet;
+pub(super) mod sovnet;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -146,6 +146,8 @@ pub(super) enum Addresses {
     Shipped,
     /// These, in a network of that many bits.
     These(Vec<Ipv4Addr>, u8),
+    /// A pool of these for Services of Kubernetes; none is given yet.
+    Pool(Vec<Ipv4Addr>),
 }
 
 /// The same program on all nodes; dropping it ends it.

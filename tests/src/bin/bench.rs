@@ -78,6 +78,7 @@ fn announce(asked: Announce) -> anyhow::Result<bool> {
         take_over: asked.take_over,
         nodes: asked.nodes,
         rest_addresses: asked.rest_addresses,
+        services: asked.services,
         seconds: asked.seconds,
     })
 }

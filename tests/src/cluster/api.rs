@@ -4,11 +4,13 @@
 //! go through kubectl ([`Api::kubectl`]).
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 use super::objects::path_of;
+use super::watch::Watch;
 use crate::lan::Node;
 
 /// Who owns the fields that tests write.
@@ -132,6 +134,26 @@ impl Api {
         let config = format!("{}.kubeconfig", self.identity);
         self.node
             .must(&format!("kubectl --kubeconfig {config} {arguments}"))
+    }
+
+    /// Every change of the list at that path from now on, each with when it was read.
+    ///
+    /// # Errors
+    /// If curl cannot be started.
+    pub fn watch(&self, path: &str) -> anyhow::Result<Watch> {
+        let Api {
+            node,
+            server,
+            identity,
+            authority,
+        } = self;
+        let mut command = Command::new("curl");
+        command
+            .args(["-sS", "-N", "--cacert", authority])
+            .args(["--cert", &format!("{identity}.crt")])
+            .args(["--key", &format!("{identity}.key")])
+            .arg(format!("{server}{path}?watch=true"));
+        Watch::start(node, command)
     }
 
     fn send(&self, method: &str, path: &str, body: Body<'_>) -> anyhow::Result<Answer> {

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::running::Running;
 use super::{Addresses, Cluster, Ground, Wanted, tail};
@@ -35,6 +35,7 @@ impl Keepalived {
         let template = match &wanted.addresses {
             Addresses::Shipped => template.to_owned(),
             Addresses::These(addresses, bits) => with_addresses(template, addresses, *bits),
+            Addresses::Pool(_) => bail!("keepalived knows no Services"),
         };
         let mut daemons = Vec::new();
         for (at, name) in ground.nodes.iter().enumerate() {

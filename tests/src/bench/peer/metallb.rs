@@ -112,6 +112,11 @@ impl Site {
         Ok(Arc::clone(&self.lan))
     }
 
+    /// The API as its administrator sees it.
+    pub(in crate::bench) fn api(&self) -> &Api {
+        self.kubernetes.api()
+    }
+
     /// Takes a node out of service, or back.
     fn exclude(&self, node: &str, is_out: bool) -> anyhow::Result<()> {
         let label = if is_out { json!("true") } else { Value::Null };
@@ -227,6 +232,7 @@ fn count(wanted: &Addresses) -> usize {
     match wanted {
         Addresses::Shipped => 1,
         Addresses::These(addresses, _) => addresses.len(),
+        Addresses::Pool(_) => 0,
     }
 }
 
@@ -262,7 +268,7 @@ fn describe(
     }
     let range = match wanted {
         Addresses::Shipped => "192.168.8.240/32".to_owned(),
-        Addresses::These(addresses, _) => {
+        Addresses::These(addresses, _) | Addresses::Pool(addresses) => {
             let [Some(first), Some(last)] = [addresses.first(), addresses.last()] else {
                 bail!("a benchmark needs one address at least");
             };
@@ -283,6 +289,10 @@ fn apply(
     objects: impl Iterator<Item = Value>,
 ) -> anyhow::Result<()> {
     let items: Vec<Value> = objects.collect();
+    if items.is_empty() {
+        // kubectl takes an empty list for a mistake.
+        return Ok(());
+    }
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
     let path = format!("{DIR}/{name}.json");
     lan.node(PLANE.0).write(&path, &list.to_string())?;

@@ -19,6 +19,9 @@ const END_WITHIN: Duration = Duration::from_secs(20);
 /// that.
 const FAIL_BACK: &str = r#"{ after = "10s" }"#;
 
+/// The directory of the daemons' credentials, where they have some.
+pub(in crate::bench) const CREDENTIALS: &str = "/etc/sovnet";
+
 /// All daemons.
 pub(super) struct Sovnet {
     daemons: Vec<Daemon>,
@@ -36,6 +39,7 @@ impl Sovnet {
         let mut config = match &wanted.addresses {
             Addresses::Shipped => config.to_owned(),
             Addresses::These(addresses, _) => with_addresses(config, addresses),
+            Addresses::Pool(addresses) => with_pool(config, addresses),
         };
         if wanted.fails_back {
             config = with(&config, "fail-back", FAIL_BACK);
@@ -167,6 +171,29 @@ pub(super) fn with(config: &str, setting: &str, value: &str) -> String {
 
 /// A config with these addresses, and of `config` only what says how they are announced.
 pub(super) fn with_addresses(config: &str, addresses: &[Ipv4Addr]) -> String {
+    let mut text = announcing_as(config);
+    for address in addresses {
+        text.push_str(&format!(
+            "[[address]]\naddress = \"{address}\"\npurpose = \"host\"\n"
+        ));
+    }
+    text
+}
+
+/// The same with a pool for Services, and credentials at [`CREDENTIALS`].
+pub(super) fn with_pool(config: &str, addresses: &[Ipv4Addr]) -> String {
+    let mut text = announcing_as(config);
+    let addresses: Vec<String> = addresses.iter().map(|one| format!("\"{one}\"")).collect();
+    let addresses = addresses.join(", ");
+    text.push_str(&format!(
+        "[[pool]]\nname = \"bench\"\naddresses = [{addresses}]\n\
+         [kubernetes]\nkubeconfig = \"{CREDENTIALS}/own.kubeconfig\"\n"
+    ));
+    text
+}
+
+/// The cluster's key, and of `config` what says how addresses are announced.
+fn announcing_as(config: &str) -> String {
     let kept = config.lines().filter(|line| {
         let name = line.split_once(" = ").map(|(name, _)| name);
         matches!(
@@ -178,11 +205,6 @@ pub(super) fn with_addresses(config: &str, addresses: &[Ipv4Addr]) -> String {
     for line in kept {
         text.push_str(line);
         text.push('\n');
-    }
-    for address in addresses {
-        text.push_str(&format!(
-            "[[address]]\naddress = \"{address}\"\npurpose = \"host\"\n"
-        ));
     }
     text
 }
