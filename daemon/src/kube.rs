@@ -11,6 +11,7 @@ mod conflict;
 mod lease;
 mod show;
 mod status;
+mod tell;
 mod translate;
 mod trouble;
 mod watches;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use self::access::Access;
 use self::lease::{LeaseTrouble, Looked};
 use self::status::Attempts;
+use self::tell::Teller;
 use self::watches::{Change, Watches};
 use crate::clock;
 
@@ -77,6 +79,7 @@ pub(crate) struct Kube {
     session: Option<Session>,
     lease: Lease,
     attempts: Attempts,
+    teller: Teller,
     verdicts: BTreeMap<ServiceName, Verdict>,
     health: Health,
     look_at: Moment,
@@ -108,6 +111,7 @@ struct Health {
 enum Event {
     Changes(Vec<Change>),
     Links,
+    Told,
     Deadline,
     Stop,
 }
@@ -118,6 +122,7 @@ impl Kube {
         let now = clock::now();
         Kube {
             lease: Lease::new(wires.identity.clone()),
+            teller: Teller::new(wires.node.clone()),
             wires,
             session: None,
             attempts: Attempts::default(),
@@ -142,6 +147,7 @@ impl Kube {
             match self.wait_for_event(&stop).await {
                 Event::Changes(changes) => self.handle_changes(changes),
                 Event::Links => {}
+                Event::Told => continue,
                 Event::Deadline => {
                     // A request that is dropped counts as lost, as any other one may be.
                     let _stopped = stop.run_until_cancelled(self.handle_deadline()).await;
@@ -176,6 +182,7 @@ impl Kube {
             Ok(()) = self.wires.links.changed() => Event::Links,
             Ok(()) = self.wires.occupants.changed() => Event::Links,
             Ok(()) = self.wires.vendors.changed() => Event::Links,
+            () = self.teller.run(), if !self.teller.is_done() => Event::Told,
             () = tokio::time::sleep(next.since(now)) => Event::Deadline,
         }
     }
@@ -333,20 +340,18 @@ impl Kube {
         if !self.health.is_live || !session.watches.is_complete() {
             return;
         }
-        let writer = status::Writer {
+        let mut writer = status::Writer {
             client: &session.access.client,
             lease: &self.lease,
             watches: &session.watches,
-            node: &self.wires.node,
+            teller: &mut self.teller,
         };
         let is_done = writer
             .write(&self.verdicts, &mut self.attempts, self.look_at)
             .await;
         let occupants = Arc::clone(&self.wires.occupants.borrow());
         let vendors = Arc::clone(&self.wires.vendors.borrow_and_update());
-        writer
-            .tell_conflicts(&occupants, &vendors, &mut self.attempts)
-            .await;
+        writer.tell_conflicts(&occupants, &vendors, &mut self.attempts);
         if !is_done {
             self.write_at.get_or_insert(clock::now() + RETRY_WRITES);
         }

@@ -19,8 +19,8 @@ pub(super) type Told = (String, IpAddr, Moment);
 
 impl Writer<'_> {
     /// An Event for each Service whose address is used by a host that is no node.
-    pub(super) async fn tell_conflicts(
-        &self,
+    pub(super) fn tell_conflicts(
+        &mut self,
         occupants: &Occupants,
         vendors: &Vendors,
         attempts: &mut Attempts,
@@ -44,8 +44,9 @@ impl Writer<'_> {
                     return;
                 }
                 let kind = ("Warning", "AddressConflict");
-                self.tell(&name, service, kind, message(*address, occupant, vendors))
-                    .await;
+                let message = message(*address, occupant, vendors);
+                self.teller
+                    .tell(self.client, (&name, service), kind, message);
                 attempts.conflicts.insert(name, told);
             }
         }

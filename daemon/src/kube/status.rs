@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference, Service};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use kube::api::{Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use sovnet_core::allocate::Verdict;
 use sovnet_core::facts::cluster::{self, ClusterFacts};
 use sovnet_core::lease::{Lease, REQUEST_MAX};
-use sovnet_core::names::{NodeName, ServiceName};
+use sovnet_core::names::ServiceName;
 use sovnet_core::time::Moment;
 
 use super::conflict::Told;
 use super::lease::{MANAGER, no_answer_within};
+use super::tell::Teller;
 use super::translate;
 use super::trouble::text;
 use super::watches::Watches;
@@ -156,14 +156,14 @@ pub(super) struct Writer<'a> {
     pub(super) client: &'a Client,
     pub(super) lease: &'a Lease,
     pub(super) watches: &'a Watches,
-    pub(super) node: &'a NodeName,
+    pub(super) teller: &'a mut Teller,
 }
 
 impl Writer<'_> {
     /// Writes every status that differs from its verdict, until the Lease has to be looked at again;
     /// false if something has to be tried once more.
     pub(super) async fn write(
-        &self,
+        &mut self,
         verdicts: &BTreeMap<ServiceName, Verdict>,
         attempts: &mut Attempts,
         until: Moment,
@@ -200,10 +200,10 @@ impl Writer<'_> {
                 };
                 attempts.note(name, attempt);
                 if is_written {
-                    self.tell_given(name, service, verdict).await;
+                    self.tell_given(name, service, verdict);
                 }
             }
-            self.warn(name, service, verdict, attempts).await;
+            self.warn(name, service, verdict, attempts);
         }
         is_done
     }
@@ -255,20 +255,21 @@ impl Writer<'_> {
     }
 
     /// An Event for an address that was just written.
-    async fn tell_given(&self, name: &ServiceName, service: &cluster::Service, verdict: &Verdict) {
+    fn tell_given(&mut self, name: &ServiceName, service: &cluster::Service, verdict: &Verdict) {
         if let Verdict::Assigned {
             address, reason, ..
         } = verdict
         {
             let message = format!("{address}: {reason}");
-            self.tell(name, service, ("Normal", "IPAllocated"), message)
-                .await;
+            let kind = ("Normal", "IPAllocated");
+            self.teller
+                .tell(self.client, (name, service), kind, message);
         }
     }
 
     /// An Event for what a Service asks for and does not get, once for each news.
-    async fn warn(
-        &self,
+    fn warn(
+        &mut self,
         name: &ServiceName,
         service: &cluster::Service,
         verdict: &Verdict,
@@ -287,66 +288,11 @@ impl Writer<'_> {
         if attempts.told.get(name) == Some(&told) {
             return;
         }
-        self.tell(name, service, ("Warning", "AllocationFailed"), message)
-            .await;
+        let kind = ("Warning", "AllocationFailed");
+        self.teller
+            .tell(self.client, (name, service), kind, message);
         // Events are a help, not a duty: what could not be written is not tried for ever.
         attempts.told.insert(name.clone(), told);
-    }
-
-    pub(super) async fn tell(
-        &self,
-        name: &ServiceName,
-        service: &cluster::Service,
-        kind: (&str, &str),
-        message: String,
-    ) {
-        let event = self.event(name, service, kind, message);
-        let events: Api<Event> = Api::namespaced(self.client.clone(), name.namespace());
-        let params = PostParams::default();
-        let request = events.create(&params, &event);
-        match tokio::time::timeout(REQUEST_MAX, request).await {
-            Ok(Ok(_event)) => {}
-            Ok(Err(error)) => {
-                log::debug!(service:% = name, error:% = text(&error); "no Event written");
-            }
-            Err(_elapsed) => log::debug!(service:% = name; "no Event written in time"),
-        }
-    }
-
-    fn event(
-        &self,
-        name: &ServiceName,
-        service: &cluster::Service,
-        (kind, reason): (&str, &str),
-        message: String,
-    ) -> Event {
-        let now = Time(clock::wall());
-        Event {
-            metadata: ObjectMeta {
-                generate_name: Some(format!("{}.", name.name())),
-                namespace: Some(name.namespace().to_owned()),
-                ..ObjectMeta::default()
-            },
-            involved_object: ObjectReference {
-                api_version: Some("v1".to_owned()),
-                kind: Some("Service".to_owned()),
-                name: Some(name.name().to_owned()),
-                namespace: Some(name.namespace().to_owned()),
-                uid: Some(service.uid.clone()),
-                ..ObjectReference::default()
-            },
-            type_: Some(kind.to_owned()),
-            reason: Some(reason.to_owned()),
-            message: Some(message),
-            source: Some(EventSource {
-                component: Some(MANAGER.to_owned()),
-                host: Some(self.node.to_string()),
-            }),
-            first_timestamp: Some(now.clone()),
-            last_timestamp: Some(now),
-            count: Some(1),
-            ..Event::default()
-        }
     }
 }
 
