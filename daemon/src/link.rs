@@ -41,11 +41,12 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// Room for events in the kernel; if it does not suffice, everything is read again.
 const EVENT_ROOM: u32 = 1024 * 1024;
 
-const GROUPS: [MulticastGroup; 4] = [
+const GROUPS: [MulticastGroup; 5] = [
     MulticastGroup::Link,
     MulticastGroup::Ipv4Ifaddr,
     MulticastGroup::Ipv6Ifaddr,
     MulticastGroup::Ipv4Route,
+    MulticastGroup::Ipv6Route,
 ];
 
 /// Why the kernel's state cannot be followed.

@@ -126,10 +126,13 @@ impl Kernel {
         all(self.handle.link().get().execute()).await
     }
 
-    /// All IPv4 routes.
+    /// All routes, of IPv4 and IPv6.
     pub(super) async fn routes(&self) -> Result<Vec<RouteMessage>, KernelError> {
-        let filter = RouteMessageBuilder::<Ipv4Addr>::new().build();
-        all(self.handle.route().get(filter).execute()).await
+        let v4 = RouteMessageBuilder::<Ipv4Addr>::new().build();
+        let v6 = RouteMessageBuilder::<Ipv6Addr>::new().build();
+        let mut routes = all(self.handle.route().get(v4).execute()).await?;
+        routes.extend(all(self.handle.route().get(v6).execute()).await?);
+        Ok(routes)
     }
 
     /// The permanent neighbours that carry our mark, also from an earlier life of this daemon.

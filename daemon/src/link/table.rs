@@ -19,7 +19,7 @@ use sovnet_core::names::{LinkIndex, LinkName, Mac, Subnet};
 use super::held::ArpModes;
 
 use self::details::{Details, Role, is_to_be_noticed};
-use self::routes::{hops, is_default};
+use self::routes::{Hop, hops, is_default};
 
 pub(super) use self::details::Conf;
 
@@ -51,8 +51,8 @@ struct Row {
     has_come_up: bool,
     /// In the kernel's order: the first of a subnet is the one that it uses itself.
     addresses: Vec<Address>,
-    /// The gateway of the default route with the lowest metric.
-    gateway: Option<(u32, IpAddr)>,
+    /// The gateway of the preferred default route.
+    gateway: Option<Hop>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -425,7 +425,7 @@ impl Row {
                 .filter(|address| !self.is_loopback || address.is_lasting)
                 .map(|address| address.own)
                 .collect(),
-            gateway: self.gateway.map(|(_, gateway)| gateway),
+            gateway: self.gateway.map(|hop| hop.gateway),
             generation: self.generation,
             came_up: self.came_up,
             settings: self.conf.in_force(all, self.is_admin_up && !self.is_up),

@@ -136,8 +136,10 @@ impl Place<'_> {
             ));
         }
         let mut links = self.links.links.values();
-        let other = links.find(|other| other.gateway.is_some() && other.name != *link)?;
-        if self.link.gateway.is_some() {
+        // The filter is one of IPv4.
+        let leads_out = |link: &Link| link.gateway.is_some_and(|gateway| gateway.is_ipv4());
+        let other = links.find(|other| leads_out(other) && other.name != *link)?;
+        if leads_out(self.link) {
             return None;
         }
         let what = format!(

@@ -1,5 +1,6 @@
 //! What a segment looks like from here, every decision with its reason (for status).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 mod detection;
@@ -225,10 +226,14 @@ impl Member {
                 .gateway
                 .map(|ip| ip.to_string())
                 .unwrap_or_default();
+            let asked = match self.plan.gateway {
+                Some(IpAddr::V6(_)) => "neighbour discovery",
+                Some(IpAddr::V4(_)) | None => "ARP",
+            };
             problems.push(Problem {
                 severity: Severity::Degraded,
                 code: "gateway-lost",
-                what: format!("the gateway {gateway} does not answer ARP"),
+                what: format!("the gateway {gateway} does not answer {asked}"),
                 remedy: "look at the router; the addresses stay served on the LAN meanwhile"
                     .to_owned(),
             });

@@ -2,12 +2,12 @@
 
 mod kinds;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteType,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use sovnet_core::facts::Link;
@@ -211,6 +211,32 @@ fn the_gateway_is_that_of_the_default_route_with_the_lowest_metric() {
     blackhole.header.kind = RouteType::BlackHole;
     table.set_routes(&[subnet, other_table, blackhole]);
     assert_eq!(gateway(&table), None);
+}
+
+/// A default route as a router advertisement makes it.
+fn advertised(last: u16, link: u32, metric: u32) -> RouteMessage {
+    let gateway = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last);
+    let mut route = route(vec![
+        RouteAttribute::Gateway(RouteAddress::Inet6(gateway)),
+        RouteAttribute::Oif(link),
+        RouteAttribute::Priority(metric),
+    ]);
+    route.header.address_family = AddressFamily::Inet6;
+    route.header.protocol = RouteProtocol::Ra;
+    route
+}
+
+#[test]
+fn without_an_ipv4_gateway_it_is_the_one_of_ipv6_also_a_link_local_one() {
+    let mut table = home();
+    let gateway = |table: &LinkTable| lan(table).gateway.unwrap().to_string();
+    let advertised = [advertised(9, LAN, 2048), advertised(1, LAN, 1024)];
+    table.set_routes(&advertised);
+    assert_eq!(gateway(&table), "fe80::1");
+    // IPv4's is kept where there is one, whatever the metrics say.
+    let [far, near] = advertised;
+    table.set_routes(&[near, via(1, LAN, 4096), far]);
+    assert_eq!(gateway(&table), "192.168.8.1");
 }
 
 #[test]
