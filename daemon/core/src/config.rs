@@ -35,8 +35,8 @@ pub const TEXT_BYTES_MAX: usize = 1 << 20;
 /// The most static addresses: what the election is built and tested for (ELECTION section 2).
 pub const ADDRESSES_MAX: usize = 5_000;
 
-/// The most peers that are written down.
-pub const PEERS_MAX: usize = 100;
+/// The most peers that are written down: as many as a node tells others of.
+pub const PEERS_MAX: usize = crate::member::wire::MAX_PEERS;
 
 /// The most upstream servers; every further one makes a failing lookup slower.
 pub const UPSTREAMS_MAX: usize = 8;

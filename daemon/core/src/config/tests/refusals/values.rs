@@ -273,11 +273,11 @@ fn a_limit_is_told() {
                                                                                                                              ^^^^^^^^^^
         "#]],
     );
-    let peers: Vec<String> = (1..=101).map(|n| format!("\"10.0.0.{n}\"")).collect();
+    let peers: Vec<String> = (1..=127).map(|n| format!("\"10.0.0.{n}\"")).collect();
     check(
         &format!("[cluster]\npeers = [\n{}\n]\n", peers.join(",\n")),
         expect![[r#"
-            sovnet.toml:2:9: [cluster] peers: at most 100 are possible
+            sovnet.toml:2:9: [cluster] peers: at most 126 are possible
                 peers = [
                         ^
         "#]],
