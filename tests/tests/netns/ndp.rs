@@ -2,6 +2,7 @@
 //! probes, and the groups of the nodes.
 
 use nix::sys::signal::Signal;
+use sovnet_control::status::Problem;
 use sovnet_tests::clock::wait_for;
 use sovnet_tests::lan::daemon::{CONFIG, Start};
 use sovnet_tests::lan::{NODES, Node, control};
@@ -15,6 +16,19 @@ const GROUP: &str = "ff02::1:ff00:240";
 /// The machines' own addresses are the IPv4 ones with this in front.
 const PREFIX: &str = "2001:db8:8::";
 
+/// The machines with an IPv6 address, and its last part.
+const DUAL: [(&str, &str); 3] = [("civil", "222"), ("box-01", "218"), ("laptop", "100")];
+
+/// Gives a machine IPv6, and that address.
+fn give(node: &Node, link: &str, address: &str) {
+    for scope in ["all", "default", "lo", link] {
+        node.set_sysctl(&format!("ipv6/conf/{scope}/disable_ipv6"), "0")
+            .unwrap();
+    }
+    node.must(&format!("ip addr add {address}/64 dev {link} nodad"))
+        .unwrap();
+}
+
 /// Both nodes run, one of them holds the address, and the laptop reaches it.
 fn up() -> Bench {
     let mut bench = Bench::prepare(&plan());
@@ -22,32 +36,32 @@ fn up() -> Bench {
         "{}\n[[address]]\naddress = \"{VIP}\"\npurpose = \"host\"\n",
         example()
     );
-    for (name, last) in [("civil", "222"), ("box-01", "218"), ("laptop", "100")] {
-        let node = bench.lan.node(name);
-        for scope in ["all", "default", "lo", "eth0"] {
-            node.set_sysctl(&format!("ipv6/conf/{scope}/disable_ipv6"), "0")
-                .unwrap();
-        }
-        node.must(&format!("ip addr add {PREFIX}{last}/64 dev eth0 nodad"))
-            .unwrap();
+    for (name, last) in DUAL {
+        give(bench.lan.node(name), "eth0", &format!("{PREFIX}{last}"));
     }
+    start(&mut bench, &config);
+    bench.wait_agreement();
+    wait_held(&bench);
+    bench
+}
+
+fn start(bench: &mut Bench, config: &str) {
     for name in NODES {
-        bench.lan.node(name).write(CONFIG, &config).unwrap();
+        bench.lan.node(name).write(CONFIG, config).unwrap();
         bench.start(name, &Start::default());
     }
-    bench.wait_agreement();
+}
+
+fn wait_held(bench: &Bench) {
     wait_for("both nodes to name one holder", SOON, || {
-        let [one, two] = NODES.map(|name| holder(&bench, name));
+        let [one, two] = NODES.map(|name| holder(bench, name));
         (one.is_some() && one == two).then_some(())
     })
     .unwrap();
     wait_for("the laptop to reach the address", SOON, || {
-        laptop(&bench)
-            .must(&format!("ping -6 -c 1 -W 1 {VIP}"))
-            .ok()
+        laptop(bench).must(&format!("ping -6 -c 1 -W 1 {VIP}")).ok()
     })
     .unwrap();
-    bench
 }
 
 fn laptop(bench: &Bench) -> &Node {
@@ -188,4 +202,44 @@ fn both_nodes_are_members_of_the_group_also_after_the_link_was_down() {
         is_member(first).then_some(())
     })
     .unwrap();
+}
+
+/// The gateway as a router advertisement gives it.
+const GATEWAY: &str = "fe80::1";
+
+#[test]
+fn without_ipv4_the_link_local_gateway_is_asked_and_its_loss_is_told() {
+    let mut bench = Bench::prepare(&plan());
+    for (name, last) in DUAL {
+        let node = bench.lan.node(name);
+        node.must("ip -4 addr flush dev eth0").unwrap();
+        give(node, "eth0", &format!("{PREFIX}{last}"));
+    }
+    let router = bench.lan.node("router").clone();
+    give(&router, "lan0", GATEWAY);
+    for name in NODES {
+        let line = format!("ip -6 route add default via {GATEWAY} dev eth0 proto ra metric 1024");
+        bench.lan.node(name).must(&line).unwrap();
+    }
+    let config = format!(
+        "[cluster]\nkey-file = \"/etc/sovnet/cluster.key\"\n\
+         peers = [\"{PREFIX}222\", \"{PREFIX}218\"]\n\
+         [[address]]\naddress = \"{VIP}\"\npurpose = \"host\"\n"
+    );
+    start(&mut bench, &config);
+    wait_held(&bench);
+    let is_lost = |one: &Problem| one.code == "gateway-lost" && one.what.contains(GATEWAY);
+    router
+        .must(&format!("ip addr del {GATEWAY}/64 dev lan0"))
+        .unwrap();
+    for name in NODES {
+        let problem = bench.wait_problem("the gateway to be missed", name, is_lost);
+        assert!(problem.what.contains("neighbour discovery"), "{problem:?}");
+    }
+    give(&router, "lan0", GATEWAY);
+    for name in NODES {
+        bench.wait_status("the gateway to be seen again", name, |status| {
+            !status.problems.iter().any(is_lost)
+        });
+    }
 }
