@@ -135,6 +135,7 @@ fn serve(options: &Options, start: Start) -> Result<()> {
                 troubles,
             );
             tasks.spawn("store", store.run(tasks.stop()));
+            latency::remember_links(&mut tasks, &options.state_dir, &board);
             let requests = (commands_rx, asked_rx);
             latency::start(start.settings.clone(), requests, &board, tasks.stop())
         });
@@ -207,6 +208,7 @@ fn sources(start: &Start, board: &Board, asked: mpsc::Sender<AskRequest>) -> Sou
             board.brain_problems.subscribe(),
             board.kernel_problems.subscribe(),
             board.store_problems.subscribe(),
+            board.former_problems.subscribe(),
             board.cluster_store_problems.subscribe(),
             notes.subscribe(),
         ],

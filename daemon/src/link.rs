@@ -6,6 +6,7 @@
 //! this process; quiet links; permanent neighbours. Decides nothing. Run by `app` on the latency
 //! thread; it drives its two netlink connections in tasks of its own that end with it.
 
+mod former;
 mod held;
 mod keeper;
 mod kernel;
@@ -25,6 +26,7 @@ use netlink_packet_core::NetlinkMessage;
 use netlink_packet_route::RouteNetlinkMessage;
 use rtnetlink::MulticastGroup;
 use rtnetlink::sys::AsyncSocket;
+use sovnet_core::facts::former::Former;
 use sovnet_core::facts::{KernelWish, LinkFacts};
 use sovnet_core::report::Problem;
 use tokio::sync::watch;
@@ -32,6 +34,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::former::Formers;
 use self::keeper::{Keeper, Told};
 use self::kernel::{Kernel, KernelError};
 
@@ -69,6 +72,7 @@ pub(crate) struct Link {
     facts_tx: watch::Sender<Arc<LinkFacts>>,
     local_tx: watch::Sender<Arc<BTreeSet<IpAddr>>>,
     problems_tx: watch::Sender<Arc<Vec<Problem>>>,
+    former_tx: watch::Sender<Arc<Former>>,
 }
 
 type Message = NetlinkMessage<RouteNetlinkMessage>;
@@ -99,18 +103,21 @@ enum Event {
 }
 
 impl Link {
-    /// Publishes facts, the addresses that the kernel has acknowledged as local, and problems.
+    /// Publishes facts, the addresses that the kernel has acknowledged as local, problems, and what
+    /// links had before; that one holds what an earlier life has published, if it is known.
     pub(crate) fn new(
         wish_rx: watch::Receiver<Arc<KernelWish>>,
         facts_tx: watch::Sender<Arc<LinkFacts>>,
         local_tx: watch::Sender<Arc<BTreeSet<IpAddr>>>,
         problems_tx: watch::Sender<Arc<Vec<Problem>>>,
+        former_tx: watch::Sender<Arc<Former>>,
     ) -> Link {
         Link {
             wish_rx,
             facts_tx,
             local_tx,
             problems_tx,
+            former_tx,
         }
     }
 
@@ -131,7 +138,7 @@ impl Link {
             renewal,
             requests,
         };
-        let mut keeper = Keeper::new(kernel, port);
+        let mut keeper = Keeper::new(kernel, port, Formers::new(self.former_tx.clone()));
         keeper.read_all().await.map_err(read_error)?;
         keeper.handle_wish(self.wish()).await;
         loop {
@@ -152,7 +159,7 @@ impl Link {
             }
         }
         if !self.wish().is_kept_on_exit {
-            keeper.handle_wish(Arc::default()).await;
+            keeper.handle_stop().await;
             self.publish(&keeper);
         }
         Ok(())
@@ -186,7 +193,7 @@ impl Link {
 pub(crate) async fn read_facts_once() -> Result<LinkFacts, LinkError> {
     let mut requests = JoinSet::new();
     let (kernel, port) = connect(&mut requests)?;
-    let mut keeper = Keeper::new(kernel, port);
+    let mut keeper = Keeper::new(kernel, port, Formers::new(watch::Sender::default()));
     keeper.read_all().await.map_err(read_error)?;
     Ok(keeper.facts())
 }

@@ -1,5 +1,5 @@
-//! Last known state on disk: claims, terms, peers (never believed as claims, only as wishes), and
-//! what the cluster said.
+//! Last known state on disk: claims, terms, peers (never believed as claims, only as wishes), what
+//! the cluster said, and what links had before they were made quiet.
 //!
 //! Owns one file of the state directory for each [`Format`]. Written after each change, off the critical path and by
 //! atomic replacement; a file that is damaged or foreign is set aside and reported, never believed,
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::former::{self, Former};
 use sovnet_core::member::memory::{self, MAX_FILE_LENGTH, Memories};
 use sovnet_core::report::{Problem, Severity};
 use tokio::sync::watch;
@@ -49,6 +50,14 @@ pub(crate) const CLUSTER: Format<ClusterFacts> = Format {
     max_length: 8 << 20,
     to_text: cluster_to_text,
     from_text: cluster_from_text,
+};
+
+/// What links had before they were made quiet.
+pub(crate) const LINKS: Format<Former> = Format {
+    file: "links.state",
+    max_length: former::MAX_LENGTH,
+    to_text: former::to_text,
+    from_text: former::from_text,
 };
 
 /// The version of the cluster's file.

@@ -17,6 +17,8 @@ mod company;
 mod conflict;
 #[path = "netns/forged.rs"]
 mod forged;
+#[path = "netns/former.rs"]
+mod former;
 #[path = "netns/gaps.rs"]
 mod gaps;
 #[path = "netns/garbage.rs"]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::former::Former;
 use sovnet_core::facts::occupants::Occupants;
 use sovnet_core::facts::{KernelWish, LinkFacts};
 use sovnet_core::member::keys::KeyRing;
@@ -32,6 +33,9 @@ pub(super) struct Board {
     pub(super) dns: Shared<DnsReport>,
     pub(super) memories: Shared<Memories>,
     pub(super) kernel_problems: Shared<Vec<Problem>>,
+    /// What links had before they were made quiet; at start what the disk remembers.
+    pub(super) former: Shared<Former>,
+    pub(super) former_problems: Shared<Vec<Problem>>,
     pub(super) brain_problems: Shared<Vec<Problem>>,
     pub(super) store_problems: Shared<Vec<Problem>>,
     /// What the cluster says; at start what the disk remembers.
@@ -64,6 +68,8 @@ impl Board {
             dns: Shared::default(),
             memories: watch::Sender::new(Arc::new(memories)),
             kernel_problems: Shared::default(),
+            former: Shared::default(),
+            former_problems: Shared::default(),
             brain_problems: Shared::default(),
             store_problems: Shared::default(),
             cluster: Shared::default(),

@@ -1,6 +1,7 @@
 //! The latency thread: the loop that announces and the one that knows the links, with nothing
 //! between them and the processor that can be kept from them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -16,6 +17,7 @@ use super::runtime;
 use crate::announce::{Announce, Wires};
 use crate::control::{AskRequest, CommandRequest};
 use crate::link::Link;
+use crate::store::{self, Store};
 use crate::tasks::TaskSet;
 
 /// The latency thread: nothing on it waits for a disk, a query or the Kubernetes API.
@@ -44,6 +46,7 @@ pub(super) fn start(
         board.links.clone(),
         board.local.clone(),
         board.kernel_problems.clone(),
+        board.former.clone(),
     );
     let thread = std::thread::Builder::new().name("latency".to_owned());
     let thread = thread.spawn(move || {
@@ -57,6 +60,20 @@ pub(super) fn start(
         })
     });
     thread.context("failed to start the latency thread")
+}
+
+/// Keeps on disk what links had before. What is there of an earlier life is known from here on.
+pub(super) fn remember_links(tasks: &mut TaskSet, state_dir: &Path, board: &Board) {
+    let (former, troubles) = store::load(state_dir, &store::LINKS);
+    board.former.send_replace(Arc::new(former));
+    let store = Store::new(
+        state_dir,
+        &store::LINKS,
+        board.former.subscribe(),
+        board.former_problems.clone(),
+        troubles,
+    );
+    tasks.spawn("links-store", store.run(tasks.stop()));
 }
 
 /// Keeps every page in memory once it was touched, so that no turn waits for a disk. `ONFAULT`:

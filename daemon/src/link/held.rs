@@ -7,27 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use sovnet_core::facts::KernelWish;
+use sovnet_core::facts::former::ArpModes;
 use sovnet_core::names::{LinkIndex, Mac};
 
 use super::table::LinkTable;
 
-/// How a link's kernel speaks ARP. What counts is the larger one of this and the setting for all
-/// links (`net.ipv4.conf.all`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ArpModes {
-    /// `arp_ignore`: 1 = answer only for addresses of the link that was asked.
-    pub(super) ignore: u32,
-    /// `arp_announce`: 2 = ask only with an address of the link.
-    pub(super) announce: u32,
-}
-
-impl ArpModes {
-    /// The kernel neither answers for an address of the loopback link nor asks with it.
-    pub(super) const QUIET: ArpModes = ArpModes {
-        ignore: 1,
-        announce: 2,
-    };
-}
+/// The kernel neither answers for an address of the loopback link nor asks with it. What counts is
+/// the larger one of this and the setting for all links (`net.ipv4.conf.all`).
+pub(super) const QUIET: ArpModes = ArpModes {
+    ignore: 1,
+    announce: 2,
+};
 
 /// What the kernel holds for us.
 #[derive(Debug, Default)]

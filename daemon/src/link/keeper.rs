@@ -14,7 +14,8 @@ use sovnet_core::facts::{KernelWish, LinkFacts};
 use sovnet_core::names::LinkIndex;
 use sovnet_core::report::Problem;
 
-use super::held::{ArpModes, Held, Step};
+use super::former::Formers;
+use super::held::{Held, QUIET, Step};
 use super::kernel::{Kernel, KernelError};
 use super::removals::{Cause, Removals, process};
 use super::table::{Effects, LinkTable};
@@ -44,6 +45,7 @@ pub(super) struct Keeper {
     table: LinkTable,
     wish: Arc<KernelWish>,
     held: Held,
+    former: Formers,
     troubles: Troubles,
     renewals: u32,
     /// Events were lost, or reading failed: everything has to be read.
@@ -52,13 +54,14 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Knows and holds nothing yet; `port` is the netlink port of `kernel`.
-    pub(super) fn new(kernel: Kernel, port: u32) -> Keeper {
+    pub(super) fn new(kernel: Kernel, port: u32, former: Formers) -> Keeper {
         Keeper {
             kernel,
             removals: Removals::new(port, clock::now()),
             table: LinkTable::default(),
             wish: Arc::default(),
             held: Held::default(),
+            former,
             troubles: Troubles::default(),
             renewals: 0,
             is_stale: false,
@@ -68,7 +71,17 @@ impl Keeper {
     /// Something else is wished.
     pub(super) async fn handle_wish(&mut self, wish: Arc<KernelWish>) {
         self.wish = wish;
+        if !self.wish.announcing.is_empty() {
+            // Not before: until then nobody knows which links stay quiet.
+            self.former.take_over(&mut self.held, &self.table);
+        }
         self.converge(false).await;
+    }
+
+    /// Everything of ours goes out of the kernel, also what an earlier life left.
+    pub(super) async fn handle_stop(&mut self) {
+        self.former.take_over(&mut self.held, &self.table);
+        self.handle_wish(Arc::default()).await;
     }
 
     /// The kernel has told something, and perhaps more of it waits. If something was lost, nothing
@@ -228,6 +241,7 @@ impl Keeper {
                 self.troubles.lasting_local(*address);
             }
         }
+        self.former.publish(&self.held, &self.table);
         self.troubles.settle(&before);
     }
 
@@ -235,6 +249,8 @@ impl Keeper {
         if let Step::Quiet(link) = step {
             let before = self.kernel.arp_modes(link).await?;
             self.held.quiet.entry(link).or_insert(before);
+            // As early as can be: whoever is killed from here on owes the link these.
+            self.former.publish(&self.held, &self.table);
         }
         let loopback = self.table.loopback().unwrap_or(LinkIndex(1));
         let result = self.kernel.carry_out(step, loopback).await;
@@ -293,7 +309,7 @@ impl Keeper {
             if self
                 .table
                 .arp_modes(link)
-                .is_some_and(|modes| modes != ArpModes::QUIET)
+                .is_some_and(|modes| modes != QUIET)
             {
                 self.make_quiet_again(link).await;
             }
@@ -304,7 +320,7 @@ impl Keeper {
     }
 
     async fn make_quiet_again(&mut self, link: LinkIndex) {
-        let result = self.kernel.set_arp_modes(link, ArpModes::QUIET).await;
+        let result = self.kernel.set_arp_modes(link, QUIET).await;
         let name = self.table.name(link);
         match result {
             Ok(()) => self.troubles.arp_changed(&name, clock::now()),

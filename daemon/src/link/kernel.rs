@@ -21,9 +21,10 @@ use netlink_packet_route::neighbour::{
 use netlink_packet_route::route::{RouteMessage, RouteProtocol};
 use nix::errno::Errno;
 use rtnetlink::{AddressMessageBuilder, Handle, RouteMessageBuilder};
+use sovnet_core::facts::former::ArpModes;
 use sovnet_core::names::{LinkIndex, Mac};
 
-use super::held::{ArpModes, Step};
+use super::held::{QUIET, Step};
 
 /// The kernel answers at once; a second means that something is badly wrong.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -179,7 +180,7 @@ impl Kernel {
                 let message = local_address(address, loopback);
                 in_time(self.handle.address().del(message).execute()).await
             }
-            Step::Quiet(link) => self.set_arp_modes(link, ArpModes::QUIET).await,
+            Step::Quiet(link) => self.set_arp_modes(link, QUIET).await,
             Step::Restore(link, modes) => self.set_arp_modes(link, modes).await,
             Step::PutNeighbour(link, address, mac) => self.put_neighbour(link, address, mac).await,
             Step::RemoveNeighbour(link, address) => {

@@ -1,6 +1,7 @@
-//! The settings for all links, which netlink does not tell: a few small files of `/proc/sys`.
+//! The settings for all links, and which boot this is: netlink does not tell, a few small files of
+//! `/proc/sys` do.
 //!
-//! Called by `keeper` when it audits. Where the files are hidden, the settings are not known.
+//! Called by `keeper`, at its start and when it audits. Where the files are hidden, the settings are not known.
 
 use std::path::Path;
 
@@ -24,6 +25,12 @@ pub(super) fn conf_for_all() -> Option<Conf> {
         proxy_ndp: v6("proxy_ndp").unwrap_or(0),
         disable_ipv6: v6("disable_ipv6").unwrap_or(1),
     })
+}
+
+/// How this boot of the kernel names itself; empty if it does not.
+pub(super) fn boot() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    text.unwrap_or_default().trim().to_owned()
 }
 
 fn read(dir: &Path, name: &str) -> Option<u32> {

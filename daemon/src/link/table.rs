@@ -13,10 +13,9 @@ use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, Addres
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use sovnet_core::facts::former::ArpModes;
 use sovnet_core::facts::{Link, LinkAddress, LinkFacts};
 use sovnet_core::names::{LinkIndex, LinkName, Mac, Subnet};
-
-use super::held::ArpModes;
 
 use self::details::{Details, Role, is_to_be_noticed};
 use self::routes::{Hop, hops, is_default};

@@ -1,5 +1,6 @@
 //! The shell against a real kernel, in a network namespace.
 
+mod former;
 mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sovnet_core::facts::former::Former;
 use sovnet_core::facts::{KernelWish, LinkFacts};
 use sovnet_core::names::{LinkIndex, Mac, Subnet};
 use sovnet_core::report::Problem;
@@ -28,24 +30,32 @@ struct Shell {
     facts_rx: watch::Receiver<Arc<LinkFacts>>,
     local_rx: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     problems_rx: watch::Receiver<Arc<Vec<Problem>>>,
+    former_tx: watch::Sender<Arc<Former>>,
     stop: CancellationToken,
     tasks: JoinSet<Result<(), LinkError>>,
 }
 
 impl Shell {
     fn start() -> Shell {
+        Shell::start_after(watch::Sender::default())
+    }
+
+    /// After an earlier life that has published that.
+    fn start_after(former_tx: watch::Sender<Arc<Former>>) -> Shell {
         let (wish_tx, wish_rx) = watch::channel(Arc::default());
         let (facts_tx, facts_rx) = watch::channel(Arc::default());
         let (local_tx, local_rx) = watch::channel(Arc::default());
         let (problems_tx, problems_rx) = watch::channel(Arc::default());
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(Link::new(wish_rx, facts_tx, local_tx, problems_tx).run(stop.clone()));
+        let link = Link::new(wish_rx, facts_tx, local_tx, problems_tx, former_tx.clone());
+        tasks.spawn(link.run(stop.clone()));
         Shell {
             wish_tx,
             facts_rx,
             local_rx,
             problems_rx,
+            former_tx,
             stop,
             tasks,
         }
