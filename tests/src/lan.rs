@@ -73,6 +73,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Nothing but the machines, with one clock.
+    ///
+    /// # Errors
+    /// If sovnetd or sovnetctl is not there.
+    pub fn bare(lab: PathBuf) -> anyhow::Result<Plan> {
+        Ok(Plan {
+            programs: programs(&lab)?,
+            lab,
+            with_services: false,
+            clock_ahead: None,
+            kubernetes: None,
+        })
+    }
+
     /// The machines on the LAN: name and address.
     fn machines(&self) -> Vec<(&'static str, &'static str)> {
         let plane = self.kubernetes.is_some().then_some(PLANE);

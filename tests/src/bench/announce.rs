@@ -24,7 +24,7 @@ use super::samples::{Sample, turns};
 use super::targets::{Comparison, Figure, Target, compared, verdicts};
 use crate::clock::now;
 use crate::lab::show;
-use crate::lan::{Plan, programs};
+use crate::lan::Plan;
 use field::{Field, Size};
 
 #[cfg(test)]
@@ -32,12 +32,12 @@ mod tests;
 
 /// What sovnet is to reach, with the default sizes.
 const TARGETS: [Target; 6] = [
-    target("storm", "process-cpu-per-100k", Figure::Max, 20.0),
-    target("memory-11", "resident", Figure::Max, 12.0),
-    target("memory-1000", "resident", Figure::Max, 20.0),
-    target("rest-10x1000", "process-cpu", Figure::P50, 10.0),
-    target("take-over-500", "all-answered", Figure::Max, 1000.0),
-    target("service", "first-announced", Figure::P50, 100.0),
+    Target::of_sovnet("storm", "process-cpu-per-100k", Figure::Max, 20.0),
+    Target::of_sovnet("memory-11", "resident", Figure::Max, 12.0),
+    Target::of_sovnet("memory-1000", "resident", Figure::Max, 20.0),
+    Target::of_sovnet("rest-10x1000", "process-cpu", Figure::P50, 10.0),
+    Target::of_sovnet("take-over-500", "all-answered", Figure::Max, 1000.0),
+    Target::of_sovnet("service", "first-announced", Figure::P50, 100.0),
 ];
 
 /// What sovnet is to reach beside others, with the default sizes.
@@ -48,16 +48,6 @@ const COMPARISONS: [Comparison; 1] = [Comparison {
     beside: "keepalived-0.01s",
     at_most: 0.5,
 }];
-
-const fn target(case: &'static str, metric: &'static str, figure: Figure, at_most: f64) -> Target {
-    Target {
-        case,
-        who: "sovnet",
-        metric,
-        figure,
-        at_most,
-    }
-}
 
 /// Who is measured unless others are named.
 const WHOS: [Who; 5] = [
@@ -187,13 +177,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         nix::unistd::geteuid().is_root(),
         "this benchmark makes network namespaces and needs root: sudo make bench-announce"
     );
-    let plan = Plan {
-        lab: settings.holder.clone(),
-        programs: programs(&settings.holder)?,
-        with_services: false,
-        clock_ahead: None,
-        kubernetes: None,
-    };
+    let plan = Plan::bare(settings.holder.clone())?;
     let conditions = conditions(&plan, settings)?;
     show_conditions(&conditions);
     let started_at = now();

@@ -21,7 +21,7 @@ use super::samples::{Sample, turns};
 use super::targets::{Comparison, Figure, Target, compared, verdicts};
 use crate::clock::now;
 use crate::lab::show;
-use crate::lan::{Plan, programs};
+use crate::lan::Plan;
 use cases::{BOOTS, Boot, metrics};
 use grounds::Grounds;
 use stage::Stage;
@@ -31,22 +31,22 @@ mod tests;
 
 /// What sovnet is to reach.
 const TARGETS: [Target; 16] = [
-    target("cable-cut", "longest-gap", Figure::P50, 100.0),
-    target("cable-cut", "longest-gap", Figure::P99, 200.0),
-    target("daemon-kill", "no-answer", Figure::P50, 100.0),
-    target("daemon-kill", "address-left", Figure::Max, 7000.0),
-    target("cable-back", "both-answer", Figure::P99, 50.0),
-    target("cable-back", "both-answer", Figure::Max, 100.0),
-    target("partition-end", "both-answer", Figure::P99, 50.0),
-    target("partition-end", "both-answer", Figure::Max, 100.0),
-    target("restart", "lost", Figure::Max, 0.0),
-    target("move", "lost", Figure::Max, 0.0),
-    target("drain", "lost", Figure::Max, 0.0),
-    target("fail-back", "lost", Figure::Max, 0.0),
-    target("drain", "both-answer", Figure::Max, 50.0),
-    target("move", "both-answer", Figure::Max, 50.0),
-    target("foreign-take", "defended", Figure::Max, 10.0),
-    target("node-return", "moved", Figure::Max, 0.0),
+    Target::of_sovnet("cable-cut", "longest-gap", Figure::P50, 100.0),
+    Target::of_sovnet("cable-cut", "longest-gap", Figure::P99, 200.0),
+    Target::of_sovnet("daemon-kill", "no-answer", Figure::P50, 100.0),
+    Target::of_sovnet("daemon-kill", "address-left", Figure::Max, 7000.0),
+    Target::of_sovnet("cable-back", "both-answer", Figure::P99, 50.0),
+    Target::of_sovnet("cable-back", "both-answer", Figure::Max, 100.0),
+    Target::of_sovnet("partition-end", "both-answer", Figure::P99, 50.0),
+    Target::of_sovnet("partition-end", "both-answer", Figure::Max, 100.0),
+    Target::of_sovnet("restart", "lost", Figure::Max, 0.0),
+    Target::of_sovnet("move", "lost", Figure::Max, 0.0),
+    Target::of_sovnet("drain", "lost", Figure::Max, 0.0),
+    Target::of_sovnet("fail-back", "lost", Figure::Max, 0.0),
+    Target::of_sovnet("drain", "both-answer", Figure::Max, 50.0),
+    Target::of_sovnet("move", "both-answer", Figure::Max, 50.0),
+    Target::of_sovnet("foreign-take", "defended", Figure::Max, 10.0),
+    Target::of_sovnet("node-return", "moved", Figure::Max, 0.0),
 ];
 
 /// What sovnet is to reach beside others.
@@ -57,16 +57,6 @@ const COMPARISONS: [Comparison; 1] = [Comparison {
     beside: "keepalived-0.01s",
     at_most: 1.0,
 }];
-
-const fn target(case: &'static str, metric: &'static str, figure: Figure, at_most: f64) -> Target {
-    Target {
-        case,
-        who: "sovnet",
-        metric,
-        figure,
-        at_most,
-    }
-}
 
 /// What a run needs.
 #[derive(Debug, Clone)]
@@ -115,13 +105,7 @@ impl Settings {
 /// If nothing can be measured at all, or the files cannot be written.
 pub fn run(settings: &Settings) -> anyhow::Result<bool> {
     check(settings)?;
-    let plan = Plan {
-        lab: settings.holder.clone(),
-        programs: programs(&settings.holder)?,
-        with_services: false,
-        clock_ahead: None,
-        kubernetes: None,
-    };
+    let plan = Plan::bare(settings.holder.clone())?;
     let conditions = conditions(&plan, settings)?;
     show_conditions(&conditions);
     let started_at = now();

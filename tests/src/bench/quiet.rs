@@ -20,16 +20,10 @@ use super::samples::{Metric, Sample, tenths};
 use super::targets::{Figure, Target, verdicts};
 use crate::clock::{now, wait_for};
 use crate::lab::show;
-use crate::lan::{Lan, NODES, Plan, programs};
+use crate::lan::{Lan, NODES, Plan};
 
 /// What sovnet is to reach.
-const TARGETS: [Target; 1] = [Target {
-    case: "busy",
-    who: "sovnet",
-    metric: "moves",
-    figure: Figure::Max,
-    at_most: 0.0,
-}];
+const TARGETS: [Target; 1] = [Target::of_sovnet("busy", "moves", Figure::Max, 0.0)];
 
 /// Who is measured unless others are named.
 const WHOS: [Who; 3] = [Who::Sovnet, Who::SovnetFast, Who::KeepalivedHundredth];
@@ -103,13 +97,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         nix::unistd::geteuid().is_root(),
         "this benchmark makes network namespaces and needs root: sudo make bench-quiet"
     );
-    let plan = Plan {
-        lab: settings.holder.clone(),
-        programs: programs(&settings.holder)?,
-        with_services: false,
-        clock_ahead: None,
-        kubernetes: None,
-    };
+    let plan = Plan::bare(settings.holder.clone())?;
     let conditions = conditions(&plan, settings)?;
     show_conditions(&conditions);
     let scenes = whos.iter().map(|who| Scene::set(&plan, *who));

@@ -31,6 +31,24 @@ pub struct Target {
     pub at_most: f64,
 }
 
+impl Target {
+    /// A target of sovnet with its default detection.
+    pub const fn of_sovnet(
+        case: &'static str,
+        metric: &'static str,
+        figure: Figure,
+        at_most: f64,
+    ) -> Target {
+        Target {
+            case,
+            who: "sovnet",
+            metric,
+            figure,
+            at_most,
+        }
+    }
+}
+
 /// A sentence for each target: what was wanted, what was measured, and whether that is enough.
 pub fn verdicts(targets: &[Target], rows: &[Row]) -> Vec<String> {
     targets.iter().map(|target| verdict(target, rows)).collect()

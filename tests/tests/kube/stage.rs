@@ -10,7 +10,7 @@ use sovnet_tests::cluster::objects::{self, LEASE};
 use sovnet_tests::cluster::{self, Cluster};
 use sovnet_tests::lan::daemon::CONFIG;
 use sovnet_tests::lan::sniff::Sniffer;
-use sovnet_tests::lan::{Lan, NODES, Plan, programs};
+use sovnet_tests::lan::{Lan, NODES, Plan};
 
 use crate::scene::SOON;
 
@@ -56,11 +56,8 @@ impl House {
         let lab = PathBuf::from(env!("CARGO_BIN_EXE_lab"));
         let kubernetes = cluster::programs()?;
         let plan = Plan {
-            programs: programs(&lab)?,
-            lab,
-            with_services: false,
-            clock_ahead: None,
             kubernetes: Some(kubernetes.clone()),
+            ..Plan::bare(lab)?
         };
         let lan = Lan::build(&plan)?;
         let cluster = Cluster::start(&lan, &kubernetes)?;

@@ -13,7 +13,7 @@ use sovnet_tests::lan::arp::{Ask, Mac, ask, link_mac};
 use sovnet_tests::lan::daemon::{CONFIG, Daemon, Start};
 use sovnet_tests::lan::probe::{Outcome, Prober, Question};
 use sovnet_tests::lan::sniff::Sniffer;
-use sovnet_tests::lan::{Lan, NODES, Plan, control, programs};
+use sovnet_tests::lan::{Lan, NODES, Plan, control};
 
 /// More at once would compete for the processor and measure that.
 const AT_ONCE: usize = 2;
@@ -63,13 +63,7 @@ fn lab() -> PathBuf {
 
 /// A LAN without services and with one clock.
 pub(crate) fn plan() -> Plan {
-    Plan {
-        lab: lab(),
-        programs: programs(&lab()).expect("the product is built"),
-        with_services: false,
-        clock_ahead: None,
-        kubernetes: None,
-    }
+    Plan::bare(lab()).expect("the product is built")
 }
 
 /// A LAN without daemons.

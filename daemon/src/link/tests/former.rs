@@ -14,7 +14,7 @@ async fn killed(lan: LinkIndex) -> watch::Sender<Arc<Former>> {
     set("lan", "arp_announce", "1");
     let mut shell = Shell::start();
     shell.wish(quiet(lan));
-    setting_until("arp_announce", "2").await;
+    setting_until("lan", "arp_announce", "2").await;
     let mut former_rx = shell.former_tx.subscribe();
     let published = former_rx.wait_for(|former| former.links.contains_key(&lan));
     assert!(published.await.is_ok(), "the shell still runs");
@@ -43,8 +43,8 @@ fn netns_a_link_that_the_next_life_does_not_announce_on_gets_its_own_back_at_onc
         let lan = cable();
         let shell = Shell::start_after(killed(lan).await);
         shell.wish(quiet(index_of("far")));
-        setting_until("arp_announce", "1").await;
-        setting_until("arp_ignore", "0").await;
+        setting_until("lan", "arp_announce", "1").await;
+        setting_until("lan", "arp_ignore", "0").await;
         shell.stop().await;
     });
 }
@@ -57,7 +57,7 @@ fn netns_what_somebody_has_set_since_and_what_another_boot_had_does_not_come_bac
         set("lan", "arp_announce", "0");
         let shell = Shell::start_after(kept.clone());
         shell.wish(quiet(lan));
-        setting_until("arp_announce", "2").await;
+        setting_until("lan", "arp_announce", "2").await;
         shell.stop().await;
         assert_eq!(setting("lan", "arp_announce"), "0", "it was set since");
         assert_eq!(setting("lan", "arp_ignore"), "1", "as it was found");
