@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::peer::Peer;
 use super::wire::Kind;
 use super::{LogLine, Member};
-use crate::report::{Problem, Severity};
+use crate::report::{Liveness, Problem, Severity};
 use crate::time::Moment;
 
 /// Every host takes a datagram so long, whatever is on the way (RFC 791 section 3.1: 576 bytes with
@@ -41,6 +41,12 @@ impl Path {
         self.pong_at = Some(now);
     }
 
+    /// Whether the pages of the last beats may be lost for their length, and with them the beats.
+    pub(super) fn is_lagging(&self, beat: Duration, now: Moment) -> bool {
+        self.stuck
+            .is_some_and(|(_, since)| now.since(since) >= beat * 3 / 2)
+    }
+
     /// For how long the peer has acknowledged nothing, although there is something.
     fn stuck_for(&mut self, acked: u32, newest: u32, now: Moment) -> Duration {
         if acked >= newest {
@@ -60,7 +66,9 @@ impl Path {
 impl Member {
     /// Looks whether a peer that is heard gets this node's pages.
     pub(super) fn watch_path(&mut self, peer: &mut Peer, now: Moment) {
-        if !peer.is_direct() || peer.session.verified.is_none() {
+        let is_there = matches!(peer.liveness, Liveness::Alive | Liveness::Suspect);
+        let is_relayed = peer.relayed.via.is_some();
+        if !is_there || is_relayed || peer.session.verified.is_none() {
             peer.path.stuck = None;
             return;
         }

@@ -121,7 +121,8 @@ impl Member {
         }
         if let Some(last) = pages.last() {
             peer.sent = (last.version, sent + pages.len());
-        } else {
+        }
+        if pages.is_empty() || peer.path.is_lagging(self.beat(), now) {
             let datagram = self.header(Kind::Heartbeat, Some(peer));
             self.transmit(peer.address, &datagram);
         }
