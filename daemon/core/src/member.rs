@@ -245,6 +245,7 @@ pub struct Member {
     relays: Relays,
     last_run: Moment,
     punctuality: Punctuality,
+    last_beat: Moment,
     next_beat: Moment,
     next_hello: Moment,
     outputs: VecDeque<Output>,
@@ -301,6 +302,7 @@ impl Member {
             relays: Relays::default(),
             last_run: now,
             punctuality: Punctuality::new(now),
+            last_beat: now,
             next_beat: now,
             next_hello: now,
             outputs: VecDeque::new(),
@@ -341,15 +343,17 @@ impl Member {
         let limit = self.zombie_limit();
         self.punctuality
             .handle_turn(self.next_beat, gap, limit, now);
-        let is_zombie = gap > limit && !self.is_finished();
+        // Peers count from the last heartbeat, not from the last turn.
+        let silence = now.since(self.last_beat);
+        let is_zombie = silence > limit && !self.is_finished();
         if !is_zombie || !rules::applies(Rule::R2Zombie) {
             return Wake::InTime;
         }
-        self.start_over(gap, now);
+        self.start_over(silence, now);
         Wake::ThrowQueuesAway
     }
 
-    /// R2: not run for longer than this, others may speak by now.
+    /// R2: longer than this after its last heartbeat, others may speak by now.
     fn zombie_limit(&self) -> Duration {
         let known = self.peers.values().filter(|peer| peer.is_known);
         let hastiest = known.map(|peer| peer.stated.interval).min();

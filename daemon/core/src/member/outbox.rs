@@ -29,6 +29,7 @@ impl Member {
         }
         let is_beat = now >= self.next_beat;
         if is_beat {
+            self.last_beat = now;
             self.next_beat = now + self.beat();
             self.renew_relays();
         }

@@ -200,6 +200,7 @@ impl Member {
             | NodeState::Mute => self.join(reason, now),
         }
         self.wish_all(now);
+        self.last_beat = now;
         self.next_beat = now;
         self.next_hello = now;
     }

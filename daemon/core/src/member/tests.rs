@@ -196,3 +196,20 @@ fn an_address_that_is_passed_on_is_claimed_and_never_becomes_local() {
     }
     assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
 }
+
+#[test]
+fn a_pause_counts_from_the_last_heartbeat_because_peers_count_from_there() {
+    for (pause, expected) in [(65, Wake::InTime), (75, Wake::ThrowQueuesAway)] {
+        let mut bench = Bench::new();
+        bench.run(3_500);
+        bench.sent.clear();
+        while bench.sent.is_empty() {
+            bench.run(5);
+        }
+        // Turns without a heartbeat tell the peers nothing.
+        bench.run(20);
+        assert_eq!(bench.sent.len(), 1);
+        let now = bench.now + Duration::from_millis(pause);
+        assert_eq!(bench.member.handle_wake(now), expected, "{pause} ms");
+    }
+}

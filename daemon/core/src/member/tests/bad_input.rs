@@ -300,7 +300,7 @@ fn a_suspicion_and_its_end_are_told_in_words() {
 
 #[test]
 fn turns_that_are_late_below_the_limit_are_held_and_above_it_resigned() {
-    for (pause, starts_over) in [(80, false), (95, true)] {
+    for (pause, starts_over) in [(60, false), (95, true)] {
         let mut bench = Bench::new();
         bench.run(3_500);
         for _ in 0..100 {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::member::wire::{
     AddressKey, ClaimKind, Datagram, Entry, Flags, Greeting, Kind, Lease, ListedPeer,
     MAX_ADDRESSES, MAX_OBSERVED, MAX_PIN_COUNT, MAX_SEQUENCE, MAX_TERM, Observed, Page, Pin,
-    PinNotice, Prefix, Sight, pin_parts,
+    PinNotice, Prefix, Sight, addresses_that_fit, pin_parts,
 };
 use crate::names::{Mac, NodeId};
 use crate::report::NodeState;
@@ -71,6 +71,7 @@ fn pages() -> impl Strategy<Value = Page> {
             addresses.sort_by_key(|entry| entry.key);
             addresses.dedup_by_key(|entry| entry.key);
             addresses.retain(|_| prefix.is_some());
+            addresses.truncate(addresses_that_fit(peers.len()));
             if let Some(last) = addresses.last_mut() {
                 last.lease = lease;
             }
