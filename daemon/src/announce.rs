@@ -415,7 +415,7 @@ impl Announce {
         let every = if self.has_news {
             gap
         } else {
-            REPORT_EVERY.max(gap)
+            REPORT_EVERY.max(gap * 10)
         };
         if self.reported_at.is_some_and(|at| now.since(at) < every) {
             return;

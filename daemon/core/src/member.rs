@@ -423,9 +423,10 @@ impl Member {
         }
         let beat = (self.next_beat, "heartbeat");
         let fine = self.next_question().map(|at| (at, "question"));
+        let later = self.addresses.deferred_until().map(|at| (at, "many"));
         let silent = self.next_silence().map(|at| (at, "silence"));
         let settled = self.proxies.next_at().map(|at| (at, "proxy question"));
-        [Some(beat), fine, silent, settled]
+        [Some(beat), fine, later, silent, settled]
             .into_iter()
             .flatten()
             .min()

@@ -24,7 +24,13 @@ use crate::time::Moment;
 pub(super) const FEW: usize = 64;
 /// With more, all of them once in so long for each that there is: what depends on time alone is
 /// noticed then at the latest, and costs a thousandth of a core however many they are.
-const EACH: Duration = Duration::from_micros(250);
+const EACH: Duration = Duration::from_millis(2);
+/// A look at many of them is followed by a pause of so long for each address and node: while many
+/// peers come and go, each of them changes something for every address, and a node that looked at
+/// all of them each time would do nothing else and be late (R2).
+const PAUSE: Duration = Duration::from_micros(2);
+/// Longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The addresses.
 #[derive(Debug, Default)]
@@ -38,10 +44,16 @@ pub(super) struct Addresses {
     /// What was looked at last, and what of it is not at rest.
     scope: Vec<IpAddr>,
     restless: BTreeSet<IpAddr>,
+    /// Those that a peer announced that is not heard: few, and asked for with every frame.
+    rivalled: BTreeSet<IpAddr>,
     seen: Option<Surroundings>,
     /// Who takes which of the vacant ones, while nothing is heard that could change it.
     placement: Option<Arc<Placement>>,
     full_at: Option<Moment>,
+    /// End of the pause after a look at many.
+    paused_until: Option<Moment>,
+    /// What this turn leaves to the end of the pause.
+    is_deferred: bool,
 }
 
 /// Where vacant addresses go, and from what that was computed.
@@ -59,6 +71,13 @@ const PLACEMENT_LASTS: Duration = Duration::from_millis(100);
 /// What decisions for every address depend on.
 #[derive(Debug, PartialEq, Eq)]
 struct Surroundings {
+    here: Here,
+    peers: Vec<Neighbour>,
+}
+
+/// What they depend on of this node itself: that is never left for later.
+#[derive(Debug, PartialEq, Eq)]
+struct Here {
     state: NodeState,
     has_gateway: bool,
     is_behind: bool,
@@ -66,7 +85,6 @@ struct Surroundings {
     /// R19 of the node itself, and R20: its level for every address.
     is_held_back: bool,
     lacks_quorum: bool,
-    peers: Vec<Neighbour>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -128,6 +146,11 @@ impl Addresses {
         self.map.insert(address, own);
     }
 
+    /// Marks one.
+    pub(super) fn touch(&mut self, address: IpAddr) {
+        self.touched.insert(address);
+    }
+
     /// Without marking: for the decisions themselves, which know what they look at.
     pub(super) fn quiet(&mut self) -> &mut BTreeMap<IpAddr, Own> {
         &mut self.map
@@ -143,7 +166,8 @@ impl Addresses {
         self.news.extend(news.keys);
     }
 
-    /// Where these go, if that was computed a moment ago and nothing was heard since.
+    /// Where these go, if that was computed a moment ago and nothing was heard since; or if only
+    /// some of them are looked at now.
     pub(super) fn placement(
         &self,
         keys: &BTreeSet<AddressKey>,
@@ -151,7 +175,17 @@ impl Addresses {
     ) -> Option<Arc<Placement>> {
         let known = self.placement.as_ref()?;
         let is_fresh = now.since(known.at) < PLACEMENT_LASTS && known.keys == *keys;
-        is_fresh.then(|| Arc::clone(known))
+        (is_fresh || self.is_deferred).then(|| Arc::clone(known))
+    }
+
+    /// Whether this turn leaves some of them for later.
+    pub(super) fn is_deferred(&self) -> bool {
+        self.is_deferred
+    }
+
+    /// When what was left for later is looked at.
+    pub(super) fn deferred_until(&self) -> Option<Moment> {
+        self.paused_until.filter(|_| self.is_deferred)
     }
 
     /// Keeps it for the next turns.
@@ -162,6 +196,44 @@ impl Addresses {
     /// What was looked at in this turn.
     pub(super) fn scope(&self) -> Vec<IpAddr> {
         self.scope.clone()
+    }
+
+    /// Those that were touched, of which there was news, or all: what peers state of them may have
+    /// changed.
+    fn take_renewed(&mut self, is_general: bool) -> Vec<IpAddr> {
+        let mut touched = std::mem::take(&mut self.touched);
+        let news = std::mem::take(&mut self.news);
+        if is_general {
+            return self.map.keys().copied().collect();
+        }
+        touched.retain(|address| self.map.contains_key(address));
+        touched.extend(news.iter().filter_map(|key| self.by_key.get(key)));
+        touched.into_iter().collect()
+    }
+
+    /// Many are looked at now: the next such look waits.
+    fn pause_after(&mut self, nodes: usize, now: Moment) {
+        let looks = self.scope.len().saturating_mul(nodes);
+        if self.scope.len() > FEW {
+            let pause = PAUSE.saturating_mul(u32::try_from(looks).unwrap_or(u32::MAX));
+            self.paused_until = Some(now + pause.min(LONGEST_PAUSE));
+        }
+    }
+
+    /// A rival announces it.
+    pub(super) fn note_rival(&mut self, address: IpAddr) {
+        self.rivalled.insert(address);
+    }
+
+    /// Those that a rival announces.
+    pub(super) fn rivalled(&mut self) -> impl Iterator<Item = &Own> {
+        let map = &self.map;
+        let has_rival = |own: &&Own| own.rival.is_some();
+        self.rivalled
+            .retain(|address| map.get(address).filter(has_rival).is_some());
+        self.rivalled
+            .iter()
+            .filter_map(|address| self.map.get(address))
     }
 
     /// Those that are not at rest.
@@ -176,43 +248,41 @@ impl Member {
     /// Which addresses this turn has to look at; their views are renewed.
     pub(super) fn choose_scope(&mut self, now: Moment) -> Vec<IpAddr> {
         let surroundings = self.surroundings(now);
-        let all = std::mem::take(&mut self.addresses.is_all_touched);
-        let is_general = all || self.addresses.seen.as_ref() != Some(&surroundings);
-        self.addresses.seen = Some(surroundings);
-        let touched = std::mem::take(&mut self.addresses.touched);
-        let news = std::mem::take(&mut self.addresses.news);
-        let count = self.addresses.len();
-        if is_general || !touched.is_empty() || !news.is_empty() {
-            self.addresses.placement = None;
-        }
-        let is_full = is_general
-            || count <= FEW
-            || self.addresses.full_at.is_none_or(|full_at| now >= full_at);
         let addresses = &mut self.addresses;
+        let all = std::mem::take(&mut addresses.is_all_touched);
+        let is_new = addresses.seen.as_ref() != Some(&surroundings);
+        let seen = addresses.seen.as_ref().map(|seen| &seen.here);
+        let is_urgent = all || seen != Some(&surroundings.here);
+        let count = addresses.map.len();
+        let is_paused = addresses.paused_until.is_some_and(|until| now < until);
+        let is_more = is_new || addresses.restless.len() > FEW;
+        addresses.is_deferred = is_paused && !is_urgent && is_more;
+        let is_general = (is_urgent || is_new) && !addresses.is_deferred;
         if all || addresses.by_key.len() != count {
             let keys = addresses.map.values().map(|own| (own.key, own.address));
             addresses.by_key = keys.collect();
         }
-        if is_full {
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            addresses.full_at = Some(now + EACH.saturating_mul(count));
+        let renewed = addresses.take_renewed(is_general);
+        if !addresses.is_deferred {
+            addresses.seen = Some(surroundings);
+            if !renewed.is_empty() {
+                addresses.placement = None;
+            }
+        }
+        let is_due = addresses.full_at.is_none_or(|full_at| now >= full_at);
+        if is_general || count <= FEW || (is_due && !addresses.is_deferred) {
+            let each = u32::try_from(count).unwrap_or(u32::MAX);
+            addresses.full_at = Some(now + EACH.saturating_mul(each));
             addresses.scope = addresses.map.keys().copied().collect();
+        } else if addresses.is_deferred {
+            addresses.scope.clone_from(&renewed);
         } else {
-            let mut scope = std::mem::take(&mut addresses.restless);
-            scope.extend(
-                touched
-                    .iter()
-                    .filter(|one| addresses.map.contains_key(*one)),
-            );
-            scope.extend(news.iter().filter_map(|key| addresses.by_key.get(key)));
+            let mut scope = addresses.restless.clone();
+            scope.extend(renewed.iter().copied());
             addresses.scope = scope.into_iter().collect();
         }
-        let renewed = if is_general {
-            addresses.scope.clone()
-        } else {
-            let of_key = |key| addresses.by_key.get(key).copied();
-            news.iter().filter_map(of_key).chain(touched).collect()
-        };
+        let nodes = self.peers.len() + 1;
+        self.addresses.pause_after(nodes, now);
         for address in renewed {
             let Some(key) = self.addresses.get(&address).map(|own| own.key) else {
                 continue;
@@ -238,19 +308,30 @@ impl Member {
             let own = addresses.map.get(*address);
             own.is_some_and(|own| !own.is_at_rest())
         };
-        addresses.restless = scope.filter(is_restless).copied().collect();
+        let restless: Vec<IpAddr> = scope.filter(is_restless).copied().collect();
+        if addresses.is_deferred {
+            for address in &addresses.scope {
+                addresses.restless.remove(address);
+            }
+            addresses.restless.extend(restless);
+        } else {
+            addresses.restless = restless.into_iter().collect();
+        }
     }
 
     fn surroundings(&self, now: Moment) -> Surroundings {
         let lasting = self.timers.gateway_ask * 2;
         let is_passed = |since| now.since(since) >= lasting;
-        Surroundings {
+        let here = Here {
             state: self.state,
             has_gateway: self.gateway_seen(now),
             is_behind: self.watch.behind_since.is_some_and(is_passed),
             is_in_grace: self.watch.grace_until.is_some_and(|until| now < until),
             is_held_back: self.is_life_held_back(now),
             lacks_quorum: self.lacks_quorum().is_some(),
+        };
+        Surroundings {
+            here,
             peers: self.peers.values().map(Neighbour::of).collect(),
         }
     }

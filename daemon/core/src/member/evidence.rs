@@ -227,6 +227,7 @@ impl Member {
             self.outputs.push_back(Output::Ask { target, mac });
         }
         own.rival = Some(rival);
+        self.addresses.note_rival(own.address);
         rival
             .asked_at
             .is_some_and(|at| now.since(at) >= self.timers.wire)
@@ -241,7 +242,7 @@ impl Member {
                 rival.host == host && rival.mac == mac && rival.asked_at.is_some()
             })
         };
-        let rivalled = self.addresses.values().filter(is_rival);
+        let rivalled = self.addresses.rivalled().filter(is_rival);
         let addresses: Vec<IpAddr> = rivalled.map(|own| own.address).collect();
         for address in addresses {
             let Some(mut own) = self.addresses.remove(&address) else {

@@ -164,8 +164,9 @@ impl Member {
             claimed = self.share_of(&claimed, now);
         }
         for address in claimed {
-            if let Some(own) = self.addresses.get_mut(&address) {
+            if let Some(own) = self.addresses.quiet().get_mut(&address) {
                 own.begin_ask(now);
+                self.addresses.touch(address);
             }
         }
         self.watch_suspect(peer, now);
@@ -378,7 +379,7 @@ impl Member {
 
     /// The facts of a dead peer count only for their terms.
     pub(super) fn forget_stated(&mut self, peer: &mut Peer) {
-        for own in self.addresses.values_mut() {
+        for own in self.addresses.quiet().values_mut() {
             if let Some(entry) = peer.stated.entry(own.key) {
                 own.highest = own.highest.max(entry.term).max(entry.highest);
             }

@@ -213,3 +213,33 @@ fn a_pause_counts_from_the_last_heartbeat_because_peers_count_from_there() {
         assert_eq!(bench.member.handle_wake(now), expected, "{pause} ms");
     }
 }
+
+#[test]
+fn of_many_addresses_a_peer_that_comes_and_goes_makes_nobody_look_at_all_each_time() {
+    let mut bench = Bench::new();
+    let mut plan = bench.member.plan.clone();
+    for number in 0..200 {
+        let address = IpAddr::from([198, 51, 100, number]);
+        plan.abilities.insert(address, Ability::Serves);
+    }
+    bench.member.handle_plan(plan, bench.now);
+    bench.run(3_500);
+    let id = NodeId([8; 8]);
+    let peer = Peer::new(id, PEER, 1, bench.now);
+    bench.member.peers.insert(id, peer);
+    let mut looks = 0;
+    for turn in 0..100 {
+        let known = bench.member.peers.get_mut(&id).expect("it was put in");
+        known.is_deaf = turn % 2 == 0;
+        bench.now = bench.now + Duration::from_micros(100);
+        let scope = bench.member.choose_scope(bench.now);
+        looks += usize::from(scope.len() > 200);
+    }
+    // 201 addresses and two nodes make a pause of 804 microseconds.
+    assert!((10..=14).contains(&looks), "{looks}");
+    let later = bench.member.next_timeout().map(|(at, _what)| at);
+    assert!(later.is_some_and(|at| at <= bench.now + Duration::from_millis(1)));
+    // What concerns this node itself waits for nothing.
+    bench.member.state = NodeState::Isolated;
+    assert_eq!(bench.member.choose_scope(bench.now).len(), 201);
+}

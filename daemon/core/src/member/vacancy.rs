@@ -100,6 +100,10 @@ impl Member {
         }
         let keys: BTreeSet<_> = free.iter().map(|own| own.key).collect();
         let known = self.addresses.placement(&keys, now);
+        if known.is_none() && self.addresses.is_deferred() {
+            // Placement looks at all that are vacant.
+            return;
+        }
         let placement = known.unwrap_or_else(|| {
             let candidates = self.candidates(&free, now);
             let picks = placement::place(self.addresses.len(), &keys, &candidates);
@@ -296,6 +300,9 @@ impl Member {
             let is_waiting = own.pursuit.is_some() && end > self.last_run;
             ask.next_at(step).or(is_waiting.then_some(end))
         });
+        // What this turn left for later does not wake anybody before.
+        let until = self.addresses.deferred_until();
+        let of_address = of_address.map(|at| until.map_or(at, |until| at.max(until)));
         let of_witnesses = self
             .watch
             .question
