@@ -27,6 +27,7 @@ mod narrow;
 mod outbox;
 mod pages;
 mod peer;
+mod peers;
 mod pins;
 pub mod placement;
 mod planned;
@@ -60,6 +61,7 @@ use findings::Echoes;
 use keys::KeyRing;
 use pages::Pages;
 use peer::Peer;
+use peers::Peers;
 use pins::table::Pins;
 use prober::Prober;
 use proxy::Proxies;
@@ -225,7 +227,7 @@ pub struct Member {
     life: damping::Life,
     failback: moves::FailBackWatch,
     /// Whom it knows, by identity.
-    peers: BTreeMap<NodeId, Peer>,
+    peers: Peers,
     /// Addresses from the config whose identity was not heard yet.
     expected: BTreeSet<IpAddr>,
     nodes: expected::Nodes,
@@ -285,7 +287,7 @@ impl Member {
             watch: Watch::new(now),
             life: damping::Life::after(remembered.short_lives, now),
             failback: moves::FailBackWatch::default(),
-            peers: BTreeMap::new(),
+            peers: Peers::default(),
             expected,
             nodes: expected::Nodes::default(),
             strangers: Strangers::default(),
@@ -327,7 +329,7 @@ impl Member {
             peer.is_known = true;
             peer.mac = remembered.macs.get(id).copied();
             self.expected.remove(address);
-            self.peers.insert(*id, peer);
+            self.peers.insert(*id, Box::new(peer));
         }
     }
 

@@ -69,6 +69,8 @@ pub(super) struct Own {
     pub(super) score: u64,
     pub(super) ability: Ability,
     pub(super) damper: Damper,
+    /// Until when it is known that nobody has it: it was probed while it was free.
+    pub(super) free_until: Option<Moment>,
     /// Whether its packets are passed on, so that it never becomes local.
     pub(super) is_forwarded: bool,
     pub(super) unable_until: Option<Moment>,
@@ -111,6 +113,7 @@ impl Own {
             score: placement::score(key, me, DEFAULT_WEIGHT),
             ability: Ability::Cannot,
             damper: Damper::default(),
+            free_until: None,
             is_forwarded: false,
             unable_until: None,
             claim,
@@ -158,6 +161,12 @@ impl Own {
         let is_waiting = self.linger_until.is_some() || self.unable_until.is_some();
         let is_timed = self.moves.back.is_some() || self.damper.is_waiting();
         is_spoken_for && !is_pursued && !is_offered && !is_waiting && !is_timed
+    }
+
+    /// Whether the wire need not be asked (R11): the silence after probes showed that nobody has it,
+    /// and nobody spoke for it since.
+    pub(super) fn is_known_free(&self, now: Moment) -> bool {
+        self.free_until.is_some_and(|until| now < until)
     }
 
     /// Begins to ask the wire who answers for it, unless a round is running.
@@ -401,6 +410,7 @@ impl Member {
         own.highest = term;
         own.pursuit = None;
         own.ask = None;
+        own.free_until = None;
         own.linger_until = None;
         own.vacant_since = None;
         own.rival = None;

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::claims::{Claim, Own};
+use super::peer::Peer;
 use super::rules::{self, Rule};
 use super::strangers::rank;
 use super::timers::LASTING_BEATS;
@@ -144,6 +145,9 @@ impl Member {
         let Some(mut own) = self.addresses.remove(&heard.sender) else {
             return;
         };
+        if !matches!(sender, Some((_, Liveness::Alive))) {
+            own.free_until = None;
+        }
         match sender {
             // Heartbeats settle it, faster than frames could.
             Some((_, Liveness::Alive)) => {}
@@ -235,8 +239,8 @@ impl Member {
 
     /// The rival's MAC also answers for its own host address: it is that peer, and rank decides.
     fn confirm_rival(&mut self, host: IpAddr, mac: Mac, now: Moment) {
-        let mut peers = self.peers.values();
-        let is_heard = peers.any(|peer| peer.address == host && peer.liveness == Liveness::Alive);
+        let is_host = |peer: &Peer| peer.address == host && peer.liveness == Liveness::Alive;
+        let is_heard = self.peers.values().any(is_host);
         let is_rival = |own: &&Own| {
             own.rival.is_some_and(|rival| {
                 rival.host == host && rival.mac == mac && rival.asked_at.is_some()
@@ -270,6 +274,6 @@ impl Member {
     fn label_of(&self, host: IpAddr) -> String {
         let mut peers = self.peers.values();
         let peer = peers.find(|peer| peer.address == host);
-        peer.map_or_else(|| host.to_string(), super::peer::Peer::label)
+        peer.map_or_else(|| host.to_string(), Peer::label)
     }
 }

@@ -142,6 +142,7 @@ impl Member {
 
     /// A frame of a host that is no peer about a free address of a pool.
     pub(super) fn hear_free(&mut self, heard: Heard, now: Moment) {
+        self.prober.note_heard(heard.sender);
         let is_peer = self.peers.values().any(|peer| peer.mac == Some(heard.mac))
             || self.speaking_stranger(heard.mac, now).is_some();
         if is_peer {

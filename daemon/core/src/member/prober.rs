@@ -23,6 +23,9 @@ const ANNOUNCE_WAIT: Duration = Duration::from_secs(2);
 /// Each address is probed about this often, give or take a tenth.
 const EVERY: Duration = Duration::from_secs(600);
 
+/// What silence showed counts for so long: until the next round, which may come a tenth late.
+const FREE_LASTS: Duration = Duration::from_secs(670);
+
 /// Two addresses are not begun closer together: 15 probes a second at most.
 const START_GAP: Duration = Duration::from_millis(200);
 
@@ -101,6 +104,13 @@ impl Prober {
         }
     }
 
+    /// Somebody was heard to use it, whoever that is: it is not known to be free any more.
+    pub(super) fn note_heard(&mut self, address: IpAddr) {
+        if let Some(probed) = self.table.get_mut(&address) {
+            probed.free_at = None;
+        }
+    }
+
     /// Somebody else asked whether it is free.
     pub(super) fn note_interest(&mut self, address: IpAddr, now: Moment) {
         if let Some(probed) = self.table.get_mut(&address)
@@ -109,6 +119,13 @@ impl Prober {
             probed.due = probed.due.min(now + AFTER_INTEREST);
             self.plan_ahead();
         }
+    }
+
+    /// Until when the silence of the last round shows that nobody has this address, if this node
+    /// probed it and nobody was heard since.
+    pub(super) fn free_until(&self, address: IpAddr) -> Option<Moment> {
+        let free_at = self.table.get(&address)?.free_at?;
+        Some(free_at + FREE_LASTS)
     }
 
     /// How many were found free the last time that they were probed, by this node.

@@ -107,7 +107,12 @@ impl Member {
     }
 
     /// Takes a peer out of the table, a new one if there is room.
-    pub(super) fn take_peer(&mut self, id: NodeId, source: IpAddr, now: Moment) -> Option<Peer> {
+    pub(super) fn take_peer(
+        &mut self,
+        id: NodeId,
+        source: IpAddr,
+        now: Moment,
+    ) -> Option<Box<Peer>> {
         if let Some(peer) = self.peers.remove(&id) {
             return Some(peer);
         }
@@ -124,7 +129,7 @@ impl Member {
             let oldest = oldest.id;
             self.peers.remove(&oldest);
         }
-        Some(Peer::new(id, source, self.rng.next(), now))
+        Some(Box::new(Peer::new(id, source, self.rng.next(), now)))
     }
 
     fn judge_session(&self, peer: &mut Peer, datagram: &Datagram, now: Moment) -> Standing {

@@ -132,6 +132,7 @@ impl Member {
     pub(super) fn take_plan(&mut self, plan: SegmentPlan, remembered: &Remembered, now: Moment) {
         for (address, ability) in &plan.abilities {
             let (me, patience) = (self.settings.identity.id, self.timers.patience);
+            let free_until = |address| self.prober.free_until(address);
             let own = self.addresses.entry(*address).or_insert_with(|| {
                 let (highest, was_held) =
                     remembered.terms.get(address).copied().unwrap_or((0, false));
@@ -143,6 +144,7 @@ impl Member {
                 };
                 let mut own = Own::new(*address, me, (claim, highest), now);
                 own.patience = patience;
+                own.free_until = free_until(*address);
                 if let Some(lease) = remembered.moved.get(address).filter(|_| was_held) {
                     own.moves = Moves::of_memory(*lease, now);
                 }

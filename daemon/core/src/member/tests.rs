@@ -225,7 +225,7 @@ fn of_many_addresses_a_peer_that_comes_and_goes_makes_nobody_look_at_all_each_ti
     bench.member.handle_plan(plan, bench.now);
     bench.run(3_500);
     let id = NodeId([8; 8]);
-    let peer = Peer::new(id, PEER, 1, bench.now);
+    let peer = Box::new(Peer::new(id, PEER, 1, bench.now));
     bench.member.peers.insert(id, peer);
     let mut looks = 0;
     for turn in 0..100 {
@@ -242,4 +242,36 @@ fn of_many_addresses_a_peer_that_comes_and_goes_makes_nobody_look_at_all_each_ti
     // What concerns this node itself waits for nothing.
     bench.member.state = NodeState::Isolated;
     assert_eq!(bench.member.choose_scope(bench.now).len(), 201);
+}
+
+#[test]
+fn what_was_probed_while_it_was_free_is_spoken_for_at_once_and_anything_else_is_asked_for() {
+    let given = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 250));
+    // A host that is heard to use it, before it is given and between that and the claim.
+    for (before, after) in [(false, false), (true, false), (false, true)] {
+        let mut bench = Bench::new();
+        let mut plan = bench.member.plan.clone();
+        plan.watched.free = vec![given];
+        bench.member.handle_plan(plan.clone(), bench.now);
+        bench.run(12_000);
+        assert_eq!(bench.member.prober.found_free(), 1);
+        if before {
+            bench.hear(mac(9), given, OWN, true);
+        }
+        plan.watched.free.clear();
+        plan.abilities.insert(given, Ability::Serves);
+        bench.outputs.clear();
+        bench.member.handle_plan(plan, bench.now);
+        if after {
+            bench.hear(mac(9), given, OWN, true);
+        }
+        bench.run(10);
+        let is_asked = bench
+            .outputs
+            .iter()
+            .any(|output| matches!(output, Output::Ask { target, .. } if *target == given));
+        let is_spoken = bench.member.speaking().contains(&given);
+        let is_in_use = before || after;
+        assert_eq!((is_asked, is_spoken), (is_in_use, !is_in_use));
+    }
 }

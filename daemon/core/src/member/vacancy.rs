@@ -34,6 +34,7 @@ impl Member {
                 own.vacant_since.get_or_insert(now);
             } else {
                 own.vacant_since = None;
+                own.free_until = None;
             }
         }
         let takes_part = matches!(self.state, NodeState::Active | NodeState::Draining);
@@ -131,6 +132,7 @@ impl Member {
             };
             let pursuit = Pursuit {
                 is_patience,
+                needs_ask: !own.is_known_free(now),
                 ..Pursuit::after_asking(reason, now)
             };
             wanted.insert(own.address, pursuit);

@@ -107,12 +107,16 @@ impl Cluster for Sovnet {
     }
 
     fn move_to(&mut self, address: Ipv4Addr, node: &str) -> anyhow::Result<bool> {
-        let node_of = self.daemon(node)?.node();
-        let help = node_of.must("sovnetctl --help")?;
+        // Only the holder hands over: of the two it is the other one.
+        let mut daemons = self.daemons.iter().map(Daemon::node);
+        let holder = daemons
+            .find(|holder| holder.name() != node)
+            .context("a cluster has two nodes")?;
+        let help = holder.must("sovnetctl --help")?;
         if !names_command(&help, "move") {
             return Ok(false);
         }
-        node_of.must(&format!("sovnetctl move {address} --to {node}"))?;
+        holder.must(&format!("sovnetctl move {address} --to {node}"))?;
         Ok(true)
     }
 
