@@ -25,6 +25,7 @@ pub mod memory;
 mod moves;
 mod narrow;
 mod outbox;
+mod own;
 mod pages;
 mod peer;
 mod peers;
@@ -465,7 +466,7 @@ impl Member {
     /// What to keep on disk.
     pub fn remembered(&self) -> Remembered {
         let terms = self.addresses.iter().map(|(address, own)| {
-            let is_wanted = !matches!(own.claim, claims::Claim::None);
+            let is_wanted = !matches!(own.claim, own::Claim::None);
             (*address, (own.highest, is_wanted))
         });
         let known = self.peers.values().filter(|peer| peer.is_known);

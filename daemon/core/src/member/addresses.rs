@@ -11,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claims::Own;
+use super::own::Own;
 use super::placement::Candidate;
 use super::stated::News;
 use super::wire::AddressKey;

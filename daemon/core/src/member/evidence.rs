@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::claims::{Claim, Own};
+use super::own::{Claim, Own};
 use super::peer::Peer;
 use super::rules::{self, Rule};
 use super::strangers::rank;

@@ -8,7 +8,7 @@ mod detection;
 pub(super) use detection::Suspicion;
 
 use super::Member;
-use super::claims::{Claim, Own};
+use super::own::{Claim, Own};
 use super::peer::Peer;
 use crate::report::{
     AddressReport, Holder, Liveness, NodeState, PeerReport, Problem, SegmentReport, Severity,

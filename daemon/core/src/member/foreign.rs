@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::claims::{Claim, Own};
 use super::conflict::{Act, Conflict, Met, Stand};
+use super::own::{Claim, Own};
 use super::placement::{DEFAULT_WEIGHT, score};
 use super::proxy::{Answer, DECOYS};
 use super::wire::AddressKey;

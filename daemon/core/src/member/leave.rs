@@ -2,7 +2,7 @@
 
 use super::Member;
 use super::Output;
-use super::claims::{Claim, Own};
+use super::own::{Claim, Own};
 use super::peer::Peer;
 use super::rules::{self, Rule};
 use crate::report::{Liveness, NodeState};

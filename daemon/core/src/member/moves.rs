@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::claims::{Claim, Own};
+use super::own::{Claim, Own};
 use super::peer::Peer;
 use super::rules::{self, Rule};
 use super::wire::{AddressKey, Lease};

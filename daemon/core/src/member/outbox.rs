@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::claims::Claim;
+use super::own::Claim;
 use super::pages::Statement;
 use super::peer::Peer;
 use super::rules::{self, Rule};

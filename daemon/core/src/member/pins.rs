@@ -14,7 +14,7 @@ pub(super) mod table;
 
 use std::net::IpAddr;
 
-use super::claims::Own;
+use super::own::Own;
 use super::rules::{self, Rule};
 use super::wire::Pin;
 use super::{LogLine, Member, Output};

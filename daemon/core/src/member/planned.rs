@@ -1,7 +1,7 @@
 //! What is planned for an address, for status (ELECTION R18, R19, R21).
 
 use super::Member;
-use super::claims::Own;
+use super::own::Own;
 use super::peer::Peer;
 use crate::names::NodeId;
 use crate::report::Planned;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::claims::Own;
+use super::own::Own;
 use super::wire::{AddressKey, MAX_OBSERVED, Observed, Sight};
 use super::{LogLine, Member, Output};
 use crate::names::{Mac, NodeId};

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::claims::{Claim, Own};
 use super::moves::Moves;
+use super::own::{Claim, Own};
 use super::rules::{self, Rule};
 use super::timers::MAX_WITNESSES;
 use super::{Command, LogLine, Member, Output, Remembered};

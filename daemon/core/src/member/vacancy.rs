@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::addresses::Placement;
-use super::claims::{Claim, Own, Pursuit};
+use super::own::{Claim, Own, Pursuit};
 use super::placement::{self, Candidate};
 use super::rules::{self, Rule};
 use super::wire::AddressKey;

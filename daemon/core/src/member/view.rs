@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Member;
-use super::claims::{Claim, Own};
+use super::own::{Claim, Own};
 use super::placement::Order;
 use super::rules::{self, Rule};
 use super::wire::{AddressKey, ClaimKind};

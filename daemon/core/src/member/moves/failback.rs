@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::Member;
-use super::super::claims::Own;
+use super::super::own::Own;
 use super::super::placement::{self, Candidate};
 use super::super::rules::{self, Rule};
 use super::super::wire::AddressKey;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::super::claims::Own;
+use super::super::own::Own;
 use super::super::peer::Peer;
 use super::super::wire::{ClaimKind, Lease};
 use super::super::{Member, Output};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::super::Member;
-use super::super::claims::Own;
+use super::super::own::Own;
 use super::super::peer::Peer;
 use super::super::wire::Pin;
 use super::table::MAX_PINS;
