@@ -39,6 +39,9 @@ struct Row {
     is_loopback: bool,
     is_admin_up: bool,
     is_up: bool,
+    /// How often the kernel says that it got carrier. It joins what follows closely in one message:
+    /// of a short flap only this tells.
+    carrier_ups: Option<u32>,
     is_announcing: bool,
     is_wireless: bool,
     details: Details,
@@ -344,9 +347,11 @@ impl Row {
         let flags = message.header.flags;
         let is_ethernet = message.header.link_layer_type == LinkLayerType::Ether;
         let details = Details::of(message);
-        let (mut name, mut mac) = (None, None);
+        let (mut name, mut mac, mut carrier_ups) = (None, None, None);
         for attribute in &message.attributes {
-            if let LinkAttribute::IfName(text) = attribute {
+            if let LinkAttribute::CarrierUpCount(count) = attribute {
+                carrier_ups = Some(*count);
+            } else if let LinkAttribute::IfName(text) = attribute {
                 name = text.parse().ok();
             } else if let LinkAttribute::Address(bytes) = attribute {
                 mac = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(Mac);
@@ -363,6 +368,7 @@ impl Row {
             is_loopback,
             is_admin_up: flags.contains(LinkFlags::Up),
             is_up,
+            carrier_ups,
             is_announcing: mac.is_some() && !is_loopback && is_reached && can_ask,
             is_wireless: false,
             details,
@@ -392,7 +398,9 @@ impl Row {
             lost_neighbours: is_flushed.then_some(index),
             ..Effects::default()
         };
-        self.has_come_up = self.is_up && !old.is_up;
+        self.carrier_ups = self.carrier_ups.or(old.carrier_ups);
+        let has_flapped = old.carrier_ups.is_some() && self.carrier_ups != old.carrier_ups;
+        self.has_come_up = self.is_up && (!old.is_up || has_flapped);
         let has_new_port = self.details.active_port != old.details.active_port;
         let is_new_way = self.has_come_up || has_new_mac || has_new_port || is_noticed;
         self.generation = old.generation.wrapping_add(u32::from(is_new_way));

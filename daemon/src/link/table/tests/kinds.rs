@@ -150,6 +150,20 @@ fn carrier_and_mac_change_the_generation_and_loss_of_carrier_does_not() {
 }
 
 #[test]
+fn a_flap_that_the_kernel_tells_in_one_message_changes_the_generation() {
+    let mut table = LinkTable::default();
+    let mut after = |ups: Option<u32>| {
+        let extra = ups.map(LinkAttribute::CarrierUpCount);
+        told(&mut table, link_of(LAN, extra.into_iter().collect()));
+        generation(&table, LAN)
+    };
+    let first = after(Some(1));
+    // A message without the count tells nothing of it.
+    assert_eq!([after(Some(1)), after(None), after(Some(1))], [first; 3]);
+    assert_eq!(after(Some(2)), first + 1);
+}
+
+#[test]
 fn a_bridge_is_reached_another_way_when_its_way_out_comes_up() {
     let mut table = LinkTable::default();
     told(&mut table, link_of(BRIDGE, vec![kind(InfoKind::Bridge)]));
