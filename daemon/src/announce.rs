@@ -8,6 +8,7 @@
 mod filter;
 mod groups;
 mod heartbeat;
+mod local;
 mod packet;
 mod readiness;
 mod segment;
@@ -15,15 +16,14 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::select_all;
 use sovnet_core::decide::Decision;
-use sovnet_core::facts::KernelWish;
 use sovnet_core::facts::occupants::{self, Occupants};
+use sovnet_core::facts::{KernelWish, LocalAddresses};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
 use sovnet_core::member::{Command, MoveOrder, MoveRefusal, Order, PinOrder, PinRefusal, Settings};
@@ -34,6 +34,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
+use local::Local;
 use segment::Segment;
 
 /// What changes between two reports and is nothing new (when a peer was heard last, counters) is
@@ -65,7 +66,7 @@ pub(crate) struct Wires {
     /// What protects heartbeats; changes when the key file was read again.
     pub(crate) keys: watch::Receiver<Arc<KeyRing>>,
     /// Addresses that the kernel holds for us.
-    pub(crate) local: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
+    pub(crate) local: watch::Receiver<Arc<LocalAddresses>>,
     /// Orders of an operator or the service manager, each with the place for its answer.
     pub(crate) commands: mpsc::Receiver<(Order, oneshot::Sender<Answer>)>,
     /// What the kernel shall hold.
@@ -91,6 +92,7 @@ pub(crate) struct Announce {
     settings: Settings,
     wires: Wires,
     segments: BTreeMap<LinkIndex, Segment>,
+    local: Local,
     /// The order to leave, once it was given.
     leaving: Option<Command>,
     /// A link that appears later is drained, too.
@@ -120,6 +122,7 @@ impl Announce {
             settings,
             wires,
             segments: BTreeMap::new(),
+            local: Local::default(),
             leaving: None,
             is_drained: false,
             reported_at: None,
@@ -209,7 +212,9 @@ impl Announce {
 
     /// One turn of every segment: wake, read, decide, carry out.
     fn take_turn(&mut self) -> Result<(), AnnounceError> {
-        let local = Arc::clone(&self.wires.local.borrow_and_update());
+        let told = Arc::clone(&self.wires.local.borrow_and_update());
+        self.local.handle_told(&told);
+        let local = self.local.trusted();
         let day_minute = *self.wires.day_minute.borrow();
         let mut is_claims_changed = false;
         let mut is_to_remember = false;
@@ -330,8 +335,9 @@ impl Announce {
         said.map_err(|refusal| refusal.to_string())
     }
 
-    fn wish(&self) {
+    fn wish(&mut self) {
         let mut wish = KernelWish {
+            number: self.wires.wish.borrow().number,
             is_kept_on_exit: self.leaving == Some(Command::Restart),
             ..KernelWish::default()
         };
@@ -340,13 +346,12 @@ impl Announce {
             segment.wish(&mut wish);
         }
         wish.local.sort_unstable();
-        self.wires.wish.send_if_modified(|current| {
-            let is_news = **current != wish;
-            if is_news {
-                *current = Arc::new(wish);
-            }
-            is_news
-        });
+        let is_news = **self.wires.wish.borrow() != wish;
+        if is_news {
+            wish.number += 1;
+            self.local.handle_wish(&wish);
+            self.wires.wish.send_replace(Arc::new(wish));
+        }
     }
 
     /// Memories of links that are gone for now stay.

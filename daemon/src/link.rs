@@ -15,8 +15,6 @@ mod sysctls;
 mod table;
 mod troubles;
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +25,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use rtnetlink::MulticastGroup;
 use rtnetlink::sys::AsyncSocket;
 use sovnet_core::facts::former::Former;
-use sovnet_core::facts::{KernelWish, LinkFacts};
+use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::report::Problem;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -70,7 +68,7 @@ pub(crate) enum LinkError {
 pub(crate) struct Link {
     wish_rx: watch::Receiver<Arc<KernelWish>>,
     facts_tx: watch::Sender<Arc<LinkFacts>>,
-    local_tx: watch::Sender<Arc<BTreeSet<IpAddr>>>,
+    local_tx: watch::Sender<Arc<LocalAddresses>>,
     problems_tx: watch::Sender<Arc<Vec<Problem>>>,
     former_tx: watch::Sender<Arc<Former>>,
 }
@@ -108,7 +106,7 @@ impl Link {
     pub(crate) fn new(
         wish_rx: watch::Receiver<Arc<KernelWish>>,
         facts_tx: watch::Sender<Arc<LinkFacts>>,
-        local_tx: watch::Sender<Arc<BTreeSet<IpAddr>>>,
+        local_tx: watch::Sender<Arc<LocalAddresses>>,
         problems_tx: watch::Sender<Arc<Vec<Problem>>>,
         former_tx: watch::Sender<Arc<Former>>,
     ) -> Link {

@@ -6,7 +6,7 @@ pub mod occupants;
 pub mod request;
 pub mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use settings::LinkSettings;
@@ -68,9 +68,20 @@ impl Link {
     }
 }
 
+/// The wished addresses that are local, by whomever.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocalAddresses {
+    /// The addresses.
+    pub addresses: BTreeSet<IpAddr>,
+    /// The number of the last wish that was carried out.
+    pub wish: u64,
+}
+
 /// What the kernel shall hold for us; `link` makes it so, again after every foreign change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KernelWish {
+    /// Counts up with each other wish.
+    pub number: u64,
     /// Addresses to be local (on the loopback link, with a lifetime that is renewed).
     pub local: Vec<IpAddr>,
     /// Links on which the kernel must neither answer ARP for them nor ask with them.

@@ -1,14 +1,13 @@
 //! The snapshots that tasks and threads share.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::cluster::ClusterFacts;
 use sovnet_core::facts::former::Former;
 use sovnet_core::facts::occupants::Occupants;
-use sovnet_core::facts::{KernelWish, LinkFacts};
+use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
 use sovnet_core::names::Mac;
@@ -26,7 +25,7 @@ pub(super) struct Board {
     pub(super) links: Shared<LinkFacts>,
     pub(super) decision: Shared<Decision>,
     pub(super) wish: Shared<KernelWish>,
-    pub(super) local: Shared<BTreeSet<IpAddr>>,
+    pub(super) local: Shared<LocalAddresses>,
     pub(super) keys: Shared<KeyRing>,
     pub(super) key_problems: Shared<Vec<Problem>>,
     pub(super) lan: Shared<LanReport>,

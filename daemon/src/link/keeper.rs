@@ -3,14 +3,13 @@
 //! The state of `link`, and what each event does to it. Waits for nothing but the kernel's answers,
 //! which have time limits; called by the loop of `link` alone.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt};
 use netlink_packet_core::NetlinkPayload;
-use sovnet_core::facts::{KernelWish, LinkFacts};
+use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::names::LinkIndex;
 use sovnet_core::report::Problem;
 
@@ -139,10 +138,13 @@ impl Keeper {
     }
 
     /// The wished addresses that are local, by whomever.
-    pub(super) fn local(&self) -> BTreeSet<IpAddr> {
+    pub(super) fn local(&self) -> LocalAddresses {
         let wished = self.wish.local.iter().copied();
         let lasting = wished.filter(|address| self.table.has_lasting_local(*address));
-        self.held.local.iter().copied().chain(lasting).collect()
+        LocalAddresses {
+            addresses: self.held.local.iter().copied().chain(lasting).collect(),
+            wish: self.wish.number,
+        }
     }
 
     /// What stands in the way.

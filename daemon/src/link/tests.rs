@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sovnet_core::facts::former::Former;
-use sovnet_core::facts::{KernelWish, LinkFacts};
+use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::names::{LinkIndex, Mac, Subnet};
 use sovnet_core::report::Problem;
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ const LO: &str = "-4 address show dev lo";
 struct Shell {
     wish_tx: watch::Sender<Arc<KernelWish>>,
     facts_rx: watch::Receiver<Arc<LinkFacts>>,
-    local_rx: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
+    local_rx: watch::Receiver<Arc<LocalAddresses>>,
     problems_rx: watch::Receiver<Arc<Vec<Problem>>>,
     former_tx: watch::Sender<Arc<Former>>,
     stop: CancellationToken,
@@ -67,7 +67,10 @@ impl Shell {
             ..KernelWish::default()
         });
         let wanted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
-        let reached = self.local_rx.wait_for(|local| **local == wanted).await;
+        let reached = self
+            .local_rx
+            .wait_for(|local| local.addresses == wanted)
+            .await;
         assert!(reached.is_ok(), "the shell still runs");
     }
 
@@ -95,7 +98,7 @@ impl Shell {
         self.stop.cancel();
         self.tasks.join_next().await.unwrap().unwrap().unwrap();
         assert!(
-            self.local_rx.borrow().is_empty(),
+            self.local_rx.borrow().addresses.is_empty(),
             "nothing of ours is local any more"
         );
     }
@@ -387,13 +390,17 @@ fn netns_before_a_restart_everything_is_left_as_it_is() {
         let lan = cable();
         let mut shell = Shell::start();
         let wish = KernelWish {
+            number: 1,
             local: vec![VIP],
             announcing: vec![lan],
             neighbours: BTreeMap::from([((lan, PEER), Mac([2, 0, 0, 0, 0, 1]))]),
             is_kept_on_exit: true,
         };
         shell.wish(wish);
-        let reached = shell.local_rx.wait_for(|local| local.contains(&VIP)).await;
+        let reached = shell
+            .local_rx
+            .wait_for(|local| local.addresses.contains(&VIP))
+            .await;
         assert!(reached.is_ok(), "the shell still runs");
         drop(reached);
         shell.stop.cancel();
@@ -413,6 +420,7 @@ fn netns_without_the_capability_facts_are_read_and_the_problem_says_what_to_do()
         become_nobody();
         let mut shell = Shell::start();
         shell.wish(KernelWish {
+            number: 1,
             local: vec![VIP],
             announcing: vec![lan],
             neighbours: BTreeMap::from([((lan, PEER), Mac([2, 0, 0, 0, 0, 1]))]),

@@ -35,6 +35,7 @@ fn table(flags: LinkFlags) -> LinkTable {
 
 fn wish() -> KernelWish {
     KernelWish {
+        number: 1,
         local: vec![VIP],
         announcing: vec![LAN],
         neighbours: BTreeMap::from([((LAN, PEER), MAC)]),

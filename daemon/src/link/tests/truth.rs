@@ -122,7 +122,10 @@ fn netns_without_ipv6_on_loopback_the_problem_says_how_to_switch_it_on() {
             "{problem:?}"
         );
         fs::write("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "0").unwrap();
-        let reached = shell.local_rx.wait_for(|local| local.contains(&VIP6)).await;
+        let reached = shell
+            .local_rx
+            .wait_for(|local| local.addresses.contains(&VIP6))
+            .await;
         assert!(reached.is_ok(), "the shell still runs");
         drop(reached);
         shell.stop().await;
@@ -161,7 +164,10 @@ fn netns_the_kernel_answers_neither_arp_nor_ndp_for_local_addresses() {
             local: vec![VIP, VIP6],
             ..KernelWish::default()
         });
-        let both = shell.local_rx.wait_for(|local| local.len() == 2).await;
+        let both = shell
+            .local_rx
+            .wait_for(|local| local.addresses.len() == 2)
+            .await;
         assert!(both.is_ok(), "the shell still runs");
         drop(both);
         for own in [[192, 168, 8, 222].into(), "fd00::222".parse().unwrap()] {
