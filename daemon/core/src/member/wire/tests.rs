@@ -1,6 +1,7 @@
 //! The codec: sizes, limits, a worked example, and hostile bytes.
 
 mod any;
+mod pins;
 
 use std::net::IpAddr;
 
@@ -415,7 +416,7 @@ proptest! {
 
     #[test]
     fn any_body_with_a_right_code_never_panics(
-        kind in 0u8..8,
+        kind in 0u8..=8,
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         let keys = Keys::none();
