@@ -99,7 +99,7 @@ impl Member {
     }
 
     /// A heartbeat, with pages as long as the peer has not acknowledged them; a hello while it has
-    /// not acknowledged anything, since it does not know our name then.
+    /// not acknowledged anything, since it may not know our name then (S3).
     ///
     /// One that is not heard may still hear this node (R12), and cannot acknowledge: it gets the
     /// pages now and then, round and round.
@@ -221,7 +221,7 @@ impl Member {
             datagram.sequence = peer.next_sequence();
             datagram.challenge = peer.session.my_challenge;
             datagram.echo = peer.session.its_challenge;
-            datagram.acked_version = peer.stated.version;
+            datagram.acked_version = peer.acknowledged();
         }
         datagram
     }

@@ -33,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) version: Option<String>,
     /// Its share of the addresses, at least 1.
     pub(crate) weight: u8,
+    /// The session whose greeting was heard last: name, version and weight are those of it.
+    pub(crate) greeted: Option<u64>,
     pub(crate) session: Session,
     pub(crate) liveness: Liveness,
     pub(crate) since: Moment,
@@ -156,6 +158,7 @@ impl Peer {
             name: None,
             version: None,
             weight: DEFAULT_WEIGHT,
+            greeted: None,
             session: Session {
                 verified: None,
                 last: 0,
@@ -201,6 +204,17 @@ impl Peer {
         self.name
             .as_ref()
             .map_or_else(|| self.address.to_string(), ToString::to_string)
+    }
+
+    /// Version of its facts that I acknowledge (S3): none before its greeting, so that it greets
+    /// again.
+    pub(crate) fn acknowledged(&self) -> u32 {
+        let is_greeted = self.greeted.is_some() && self.greeted == self.session.verified;
+        if is_greeted || !rules::applies(Rule::S3Greeting) {
+            self.stated.version
+        } else {
+            0
+        }
     }
 
     /// The next sequence number of mine toward this peer.

@@ -148,6 +148,8 @@ rules! {
     S3Expiry,
     /// A goodbye ends the session.
     S3Goodbye,
+    /// Who has not heard the greeting of a session acknowledges nothing of it.
+    S3Greeting,
     /// A second session of one identity waits until the first is silent.
     S4Incumbent,
     /// Of two machines with one identity one is mute.

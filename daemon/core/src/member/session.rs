@@ -270,6 +270,7 @@ impl Member {
             peer.version = Some(greeting.version);
             peer.weight = greeting.weight.max(1);
             peer.name = Some(greeting.name);
+            peer.greeted = peer.session.verified;
         }
     }
 

@@ -206,6 +206,32 @@ fn nodes_that_do_not_hear_each_other_learn_of_a_pin_from_a_third() {
 }
 
 #[test]
+fn a_node_whose_first_greetings_are_lost_is_known_by_name_all_the_same() {
+    let shown = counterexample(0..60, |seed| {
+        let mut lan = Lan::started(Setup {
+            seed,
+            nodes: 4,
+            addresses: 1,
+            loss_per_mille: 300,
+            ..Setup::default()
+        });
+        lan.setup.loss_per_mille = 0;
+        lan.run(ms(2_000));
+        let names: Vec<_> = lan.nodes().map(|one| lan.hosts[one].name.clone()).collect();
+        for node in lan.nodes() {
+            let report = lan.hosts[node].report(lan.now).expect("every daemon runs");
+            for peer in report.peers {
+                let name = peer.name.map(|name| name.to_string());
+                let is_one = name.is_some_and(|name| names.contains(&name));
+                let (who, whom) = (&names[node], peer.address);
+                lan.check(is_one, &format!("{who} does not know the name of {whom}"));
+            }
+        }
+    });
+    shown.needs(Rule::S3Greeting);
+}
+
+#[test]
 fn a_pin_is_the_last_word_over_a_move_for_a_time() {
     for seed in 0..6 {
         let mut lan = started(seed);
