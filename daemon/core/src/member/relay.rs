@@ -143,6 +143,16 @@ impl Member {
             peer.relayed.end(peer.stated.session);
             self.forget_stated(peer);
             peer.stated.session = session;
+            // Else the session that has ended would pass for one that is heard, and keep the new
+            // life from being believed directly (S4) as long as it is relayed.
+            if peer
+                .session
+                .verified
+                .is_some_and(|former| former != session)
+            {
+                peer.forget_session(self.rng.next(), now);
+                peer.session.last = session;
+            }
         }
         peer.relayed.sequence = datagram.sequence;
         peer.relayed.via = Some(via);

@@ -383,6 +383,9 @@ impl Member {
                 peer: peer.name.clone(),
                 text,
             });
+        } else {
+            // It was heard through a common neighbour until now.
+            peer.reason = reason;
         }
         // Each time: a second goodbye may have been believed anew.
         if liveness == Liveness::Dead {

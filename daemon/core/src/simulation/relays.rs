@@ -108,6 +108,32 @@ fn a_relayed_node_that_dies_is_taken_over_and_one_that_restarts_is_not() {
 }
 
 #[test]
+fn a_relayed_node_that_starts_over_is_heard_directly_again_after_the_heal() {
+    for seed in 0..10 {
+        let mut lan = three(seed, 2);
+        part(&mut lan, 0, 2);
+        lan.run(ms(2_000));
+        lan.step_clock(2, ms(600_000));
+        lan.run(ms(1_000 * (seed % 2)));
+        lan.heal();
+        lan.run(ms(3_000));
+        for (node, of) in [(0, 2), (2, 0)] {
+            let (liveness, reason) = liveness(&lan, node, of).expect("a known peer");
+            let is_direct = liveness == Liveness::Alive && !reason.contains("through");
+            lan.check(
+                is_direct,
+                &format!("{node} of {of}: {liveness:?}: {reason}"),
+            );
+        }
+        let relayed = |lan: &Lan| lan.counter(1, "relayed");
+        let before = relayed(&lan);
+        lan.run(ms(2_000));
+        lan.check(relayed(&lan) == before, "nothing is relayed any more");
+        lan.settle();
+    }
+}
+
+#[test]
 fn a_claim_of_a_relayed_node_stands_like_any_other() {
     for seed in 0..10 {
         let mut lan = three(seed, 6);
