@@ -106,7 +106,7 @@ impl Member {
     }
 
     /// Addresses near this one that are nobody's, as far as is known.
-    fn draw_decoys(&mut self, near: IpAddr) -> BTreeSet<IpAddr> {
+    pub(super) fn draw_decoys(&mut self, near: IpAddr) -> BTreeSet<IpAddr> {
         let mut decoys = BTreeSet::new();
         for _ in 0..DECOY_DRAWS {
             let drawn = self.rng.next();
@@ -114,7 +114,8 @@ impl Member {
                 IpAddr::V4(near) => IpAddr::V4(near_v4(near, self.plan.subnet.prefix(), drawn)),
                 IpAddr::V6(near) => IpAddr::V6(near_v6(near, drawn)),
             };
-            if !self.is_known_address(address) {
+            // The address in question is out of the table while a frame about it is judged.
+            if address != near && !self.is_known_address(address) {
                 decoys.insert(address);
             }
             if decoys.len() == DECOYS {

@@ -191,6 +191,23 @@ fn the_decoys_are_nobodys() {
     }
 }
 
+/// Outside of the pools, where nothing but the table says that it is somebody's; and the address
+/// is out of the table while a frame about it is judged. If it were a decoy, every answer for it
+/// would vanish.
+#[test]
+fn the_address_in_question_is_no_decoy() {
+    let mut bench = Bench::new();
+    bench.run(3_500);
+    bench.member.addresses.remove(&ADDRESS);
+    for _ in 0..200 {
+        let decoys = bench.member.draw_decoys(ADDRESS);
+        assert!(
+            decoys.len() == 3 && !decoys.contains(&ADDRESS),
+            "{decoys:?}"
+        );
+    }
+}
+
 #[test]
 fn a_host_with_a_free_address_of_a_pool_is_found_by_the_probe_before_anybody_gets_it() {
     let mut bench = Bench::new();
