@@ -11,6 +11,9 @@ use crate::time::Moment;
 use super::lan::{Lan, ms};
 use super::verdict::play;
 
+/// No ability is held back for longer, in seconds (R19).
+const HOLD_UP: u64 = 65;
+
 /// What became of one address since the last [`Lan::mark`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Record {
@@ -190,6 +193,12 @@ impl Lan {
     /// Lets the LAN come to rest, then looks at everything that must hold on a full mesh.
     pub(crate) fn settle(&mut self) {
         self.run(ms(15_000));
+        for _second in 0..HOLD_UP {
+            if !self.is_pin_held_back() {
+                break;
+            }
+            self.run(ms(1_000));
+        }
         self.mark();
         self.run(ms(700));
         self.check_rest();
@@ -223,6 +232,7 @@ impl Lan {
         for node in self.nodes() {
             self.check_view(node);
         }
+        self.check_pins();
     }
 
     fn check_one_able_speaker(&self, address: IpAddr) {
@@ -243,7 +253,7 @@ impl Lan {
     }
 
     /// How able a node is, as far as the harness knows.
-    fn level(&self, node: usize, address: IpAddr) -> Ability {
+    pub(crate) fn level(&self, node: usize, address: IpAddr) -> Ability {
         let host = &self.hosts[node];
         let runs = host.daemon.as_ref().is_some_and(|daemon| !daemon.is_paused);
         if !runs || !host.is_powered || !host.has_carrier {

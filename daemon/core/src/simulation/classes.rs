@@ -1,11 +1,13 @@
 //! Classes of random schedules: each makes a kind of trouble likely and demands what must be true
 //! of it. Everything follows from the seed.
 
+mod orders;
+
 use std::time::Duration;
 
 use crate::decide::Ability;
 
-use super::fault::{Fault, Wanted};
+use super::fault::Fault;
 use super::lan::{Setup, ms};
 use super::random::Random;
 use super::schedule::{Demand, Schedule, Step, after};
@@ -35,12 +37,15 @@ pub(crate) enum Class {
     Apart,
     /// So many addresses that what a node states is many pages.
     Crowd,
+    /// Operators pin and unpin addresses while anything goes wrong, and once more at the end.
+    Pins,
 }
 
 impl Class {
     /// Every class, with its share of the schedules in per mille.
-    pub(crate) const ALL: [(Class, u64); 20] = [
-        (Class::Chaos, 140),
+    pub(crate) const ALL: [(Class, u64); 21] = [
+        (Class::Chaos, 120),
+        (Class::Pins, 20),
         (Class::Replays, 120),
         (Class::Broken, 100),
         (Class::Moves, 60),
@@ -68,14 +73,14 @@ impl Class {
         let setup = self.setup(seed, &mut random);
         let mut before = Vec::new();
         if self == Class::Planned {
-            before.extend(wanted(&setup, &mut random));
+            before.extend(orders::wanted(&setup, &mut random));
         }
         if self.begins_at_rest() {
             before.extend(started(&setup));
         }
         let steps = self.steps(&setup, &mut random);
         Schedule {
-            demand: self.demand(),
+            demand: self.demand(&setup, &mut random),
             setup,
             before,
             steps,
@@ -85,7 +90,7 @@ impl Class {
     fn begins_at_rest(self) -> bool {
         !matches!(
             self,
-            Class::Chaos | Class::Replays | Class::Broken | Class::Apart
+            Class::Chaos | Class::Replays | Class::Broken | Class::Apart | Class::Pins
         )
     }
 
@@ -114,7 +119,7 @@ impl Class {
             ..quick.clone()
         };
         match self {
-            Class::Chaos | Class::Replays => any,
+            Class::Chaos | Class::Replays | Class::Pins => any,
             Class::Broken => Setup {
                 loss_per_mille: any.loss_per_mille.min(10),
                 delay: (any.delay.0, slowest.min(ms(5))),
@@ -153,7 +158,7 @@ impl Class {
         }
     }
 
-    fn demand(self) -> Demand {
+    fn demand(self, setup: &Setup, random: &mut Random) -> Demand {
         match self {
             Class::Chaos | Class::Replays | Class::Filtered | Class::Apart => Demand::Peace,
             Class::Clones | Class::Zombies | Class::Many | Class::Wireless => Demand::Peace,
@@ -166,6 +171,7 @@ impl Class {
             Class::Partition => Demand::DoubledAtMost(4_000 + 100),
             Class::Cables => Demand::Peace,
             Class::Foreign => Demand::DarkAtMost(400),
+            Class::Pins => Demand::LastWord(orders::any_pin(setup, random)),
         }
     }
 
@@ -179,8 +185,8 @@ impl Class {
             Class::Replays => interleaved(chaos(setup, random, 10), Fault::Replay),
             Class::Broken => broken(setup, random),
             Class::Moves if random.chance(300) => unable_successor(node, other),
-            Class::Moves => drains(setup, random),
-            Class::Planned => planned(setup, random),
+            Class::Moves => orders::drains(setup, random),
+            Class::Planned => orders::planned(setup, random),
             Class::Endpoints => endpoints(node, other, address, random),
             Class::Restarts => restarts(node, other, random),
             Class::Partition => vec![
@@ -188,11 +194,7 @@ impl Class {
                 after(random.millis(50, 4_000), Fault::Heal),
                 after(2_000, Fault::Wait),
             ],
-            Class::Apart => [after(0, Fault::CutBoth(node, other))]
-                .into_iter()
-                .chain(started(setup))
-                .chain([after(0, Fault::Heal), after(2_000, Fault::Wait)])
-                .collect(),
+            Class::Apart => apart(node, other, setup, random),
             Class::Filtered => filtered(node, other, random),
             Class::Clones => clones(node, other, random),
             Class::Join => vec![
@@ -211,6 +213,7 @@ impl Class {
             Class::Zombies => pauses(nodes, (90, 3_000), random),
             Class::Foreign => foreign(node, other, address, random),
             Class::Crowd => crowd(node, other, address, setup, random),
+            Class::Pins => orders::pins(chaos(setup, random, 10), setup, random),
         }
     }
 }
@@ -250,6 +253,25 @@ fn endpoints(node: usize, other: usize, address: usize, random: &mut Random) -> 
 fn restarts(node: usize, other: usize, random: &mut Random) -> Vec<Step> {
     let mut one = |node, wait| after(wait, Fault::Restart(node, random.millis(0, 2_000)));
     vec![one(node, 500), one(other, 2_500), after(3_000, Fault::Wait)]
+}
+
+/// Both speak, and meet; or the switch is off before that, and both have a wish for the same.
+fn apart(node: usize, other: usize, setup: &Setup, random: &mut Random) -> Vec<Step> {
+    let mut steps = vec![after(0, Fault::CutBoth(node, other))];
+    steps.extend(started(setup));
+    let is_switch = random.chance(500);
+    if is_switch {
+        steps.push(after(0, Fault::CableOut(node)));
+        steps.push(after(0, Fault::CableOut(other)));
+        steps.push(after(random.millis(500, 3_000), Fault::Wait));
+    }
+    steps.push(after(0, Fault::Heal));
+    if is_switch {
+        steps.push(after(0, Fault::CableIn(node)));
+        steps.push(after(random.millis(0, 20), Fault::CableIn(other)));
+    }
+    steps.push(after(2_000, Fault::Wait));
+    steps
 }
 
 /// A firewall on the port between two, and one of them goes.
@@ -317,77 +339,6 @@ fn broken(setup: &Setup, random: &mut Random) -> Vec<Step> {
         };
         steps.push(after(random.millis(0, 500), fault));
     }
-    steps
-}
-
-/// An operator moves an address somewhere, sometimes for a second or two only.
-fn any_move(setup: &Setup, random: &mut Random) -> Fault {
-    let secs = [0, 1, 2][random.below(3)];
-    let address = random.below(usize::from(setup.addresses));
-    Fault::Move(address, random.below(setup.nodes), secs)
-}
-
-/// What the configs say of moves.
-fn wanted(setup: &Setup, random: &mut Random) -> Vec<Step> {
-    let mut wishes = Vec::new();
-    if random.chance(600) {
-        wishes.push(Wanted::FailBack(1 + random.millis(0, 3)));
-    }
-    if random.chance(600) {
-        let address = random.below(usize::from(setup.addresses));
-        wishes.push(Wanted::Pin(address, random.below(setup.nodes)));
-    }
-    if random.chance(500) {
-        wishes.push(Wanted::Quorum);
-    }
-    let written = wishes.into_iter().map(Fault::Policy);
-    written.map(|wanted| after(0, wanted)).collect()
-}
-
-/// Operators move what the configs have a wish for; one node is out at a time, so that there is a
-/// quorum.
-fn planned(setup: &Setup, random: &mut Random) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for _time in 0..3 {
-        let node = random.below(setup.nodes);
-        steps.push(after(random.millis(0, 2_000), any_move(setup, random)));
-        if random.chance(500) {
-            steps.push(after(random.millis(0, 2_000), Fault::Drain(node)));
-            steps.push(after(random.millis(0, 3_000), Fault::Undrain(node)));
-        }
-    }
-    steps.push(after(8_000, Fault::Wait));
-    steps
-}
-
-/// One node after another is drained and back; one is always there.
-fn drains(setup: &Setup, random: &mut Random) -> Vec<Step> {
-    let nodes = setup.nodes;
-    let mut is_out = vec![false; nodes];
-    let mut steps = Vec::new();
-    for _move in 0..4 {
-        let node = random.below(nodes);
-        let wait = random.millis(0, 2_000);
-        if random.chance(400) {
-            steps.push(after(random.millis(0, 500), any_move(setup, random)));
-        }
-        let others_in = is_out.iter().filter(|out| !**out).count();
-        if is_out[node] {
-            steps.push(after(wait, Fault::Undrain(node)));
-            is_out[node] = false;
-        } else if others_in > 1 {
-            steps.push(after(wait, Fault::Drain(node)));
-            is_out[node] = true;
-        }
-    }
-    let last = random.below(nodes);
-    let others_in = (0..nodes)
-        .filter(|one| *one != last && !is_out[*one])
-        .count();
-    if others_in > 0 {
-        steps.push(after(random.millis(0, 500), Fault::Stop(last)));
-    }
-    steps.push(after(3_000, Fault::Wait));
     steps
 }
 

@@ -81,8 +81,32 @@ pub(crate) enum Fault {
     /// An operator moves an address, by an order to whoever speaks for it, to this node: for so
     /// many seconds, or with 0 for good.
     Move(usize, usize, u64),
+    /// An operator pins an address, or unpins it.
+    Pin(PinAt),
     /// What the configs say from now on; a daemon reads its own when it starts.
     Policy(Wanted),
+}
+
+/// An operator's order to pin an address, or to unpin it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PinAt {
+    /// The node that is told.
+    pub(crate) told: usize,
+    /// Which address.
+    pub(crate) address: usize,
+    /// The node that it belongs to; none = it is unpinned.
+    pub(crate) to: Option<usize>,
+}
+
+impl PinAt {
+    /// Any order on a LAN of so many nodes: more pins than the opposite.
+    pub(crate) fn any(random: &mut Random, nodes: usize, addresses: usize) -> PinAt {
+        PinAt {
+            told: random.below(nodes),
+            address: random.below(addresses),
+            to: random.chance(700).then(|| random.below(nodes)),
+        }
+    }
 }
 
 /// What an operator wants of the election.
@@ -199,6 +223,9 @@ impl Fault {
             }
             Fault::ForgeRefusal(node) => forge_refusal(lan, node),
             Fault::Move(address, to, secs) => move_address(lan, address, to, secs),
+            Fault::Pin(PinAt { told, address, to }) => {
+                lan.order_pin(told, lan.address(address), to)
+            }
             Fault::Policy(wanted) => want(lan, wanted),
         }
     }

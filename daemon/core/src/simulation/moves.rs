@@ -33,7 +33,7 @@ impl Lan {
     }
 
     /// How long a node's ability for an address is held back, as it says.
-    fn held_back(&self, node: usize, address: IpAddr) -> Option<String> {
+    pub(crate) fn held_back(&self, node: usize, address: IpAddr) -> Option<String> {
         let report = self.hosts[node].report(self.now)?;
         let mut addresses = report.addresses.into_iter();
         let line = addresses.find(|line| line.address == address)?;

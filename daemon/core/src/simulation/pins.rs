@@ -12,7 +12,7 @@ use crate::report::PinnedBy;
 
 impl Lan {
     /// An operator pins or unpins an address, by an order to `at`.
-    fn order_pin(&mut self, at: usize, address: IpAddr, to: Option<usize>) {
+    pub(crate) fn order_pin(&mut self, at: usize, address: IpAddr, to: Option<usize>) {
         self.note(at, &format!("is told to pin {address} to {to:?}"));
         let to = to.map(|to| self.hosts[to].name.clone());
         self.hosts[at].tell_pin(PinOrder {
@@ -32,7 +32,7 @@ impl Lan {
     }
 
     /// Every node says so, and remembers the same.
-    fn check_pinned(&self, address: IpAddr, to: Option<usize>, why: &str) {
+    pub(crate) fn check_pinned(&self, address: IpAddr, to: Option<usize>, why: &str) {
         let to = to.map(|to| (self.hosts[to].name.clone(), PinnedBy::Operator));
         for node in self.nodes() {
             let (said, name) = (self.pinned(node, address), &self.hosts[node].name);
@@ -41,6 +41,70 @@ impl Lan {
             let is_same = *disk == self.hosts[0].disk.pins;
             self.check(is_same, &format!("{why}: {name} remembers {disk:?}"));
         }
+    }
+
+    /// The nodes whose daemons run and reach the others.
+    fn running(&self) -> Vec<usize> {
+        let runs = |node: &usize| {
+            let host = &self.hosts[*node];
+            let is_paused = host.daemon.as_ref().map(|daemon| daemon.is_paused);
+            is_paused == Some(false) && host.is_powered && host.has_carrier
+        };
+        self.nodes().filter(runs).collect()
+    }
+
+    /// The running node that an address is pinned to, if that is one that can serve it.
+    fn pinned_to(&self, address: IpAddr) -> Option<usize> {
+        let running = self.running();
+        let (name, _by) = self.pinned(*running.first()?, address)?;
+        let mut named = running
+            .iter()
+            .filter(|node| self.hosts[**node].name == name);
+        let to = named.next().copied();
+        to.filter(|to| self.level(*to, address) == Ability::Serves)
+    }
+
+    fn has_pins(&self) -> bool {
+        let mut nodes = self.running().into_iter().map(|node| &self.hosts[node]);
+        nodes.any(|host| !host.disk.pins.is_empty() || !host.policy.pins.is_empty())
+    }
+
+    /// Whether a pinned address has to wait until its node is not held back any more (R19).
+    pub(crate) fn is_pin_held_back(&self) -> bool {
+        let is_waiting = |address: IpAddr| {
+            let to = self.pinned_to(address);
+            to.is_some_and(|to| self.held_back(to, address).is_some())
+        };
+        self.has_pins() && self.addresses().into_iter().any(is_waiting)
+    }
+
+    /// All that run know the same pins, and each pinned address is at its node, unless that one
+    /// can not serve it or is held back.
+    pub(crate) fn check_pins(&self) {
+        if !self.has_pins() {
+            return;
+        }
+        let running = self.running();
+        for address in self.addresses() {
+            let said: Vec<_> = running
+                .iter()
+                .map(|node| self.pinned(*node, address))
+                .collect();
+            let is_one = said.iter().all(|one| *one == said[0]);
+            self.check(is_one, &format!("pins of {address} are {said:?}"));
+            let to = self.pinned_to(address);
+            let due = to.filter(|to| self.held_back(*to, address).is_none());
+            let Some(to) = due else { continue };
+            let speaker = self.speaker(address);
+            self.check(
+                speaker == to,
+                &format!("{address} is pinned to {to}, and {speaker} speaks for it"),
+            );
+        }
+        let disks = running.iter().map(|node| &self.hosts[*node].disk.pins);
+        let disks: Vec<_> = disks.collect();
+        let is_one = disks.iter().all(|one| *one == disks[0]);
+        self.check(is_one, &format!("they remember {disks:?}"));
     }
 }
 

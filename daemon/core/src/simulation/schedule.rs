@@ -6,7 +6,7 @@ use std::fmt;
 use crate::decide::Ability;
 use crate::member::Command;
 
-use super::fault::Fault;
+use super::fault::{Fault, PinAt};
 use super::lan::{Lan, Setup, ms};
 use super::verdict;
 
@@ -23,6 +23,8 @@ pub(crate) enum Demand {
     DarkAtMost(u64),
     /// The same, and from the mark on two speak for at most so long.
     DoubledAtMost(u64),
+    /// The same, and what an operator says then of a pin counts, whatever was said before.
+    LastWord(PinAt),
     /// As it is, without any repair, the LAN comes to rest, and no two who hear each other speak.
     Rest,
 }
@@ -68,7 +70,7 @@ impl Schedule {
         let before = (self.demand == Demand::NothingMoves).then(|| lan.speakers());
         strike_all(&mut lan, &self.steps);
         match self.demand {
-            Demand::Peace | Demand::Rest | Demand::NothingMoves => {}
+            Demand::Peace | Demand::Rest | Demand::NothingMoves | Demand::LastWord(_) => {}
             Demand::NoGap => lan.check_unspoken(ms(0)),
             Demand::DarkAtMost(limit) => lan.check_unspoken(ms(limit)),
             Demand::DoubledAtMost(limit) => lan.check_doubled(ms(limit)),
@@ -79,6 +81,11 @@ impl Schedule {
         } else {
             make_peace(&mut lan);
             lan.settle_soon();
+        }
+        if let Demand::LastWord(order) = self.demand {
+            Fault::Pin(order).strike(&mut lan);
+            lan.settle_soon();
+            lan.check_pinned(lan.address(order.address), order.to, "the last word");
         }
         if let Some(before) = before {
             lan.check(lan.speakers() == before, "nothing moves");
