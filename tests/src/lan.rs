@@ -11,6 +11,7 @@ pub mod faults;
 pub mod fetch;
 pub mod holder;
 mod hosts;
+pub mod ndp;
 mod node;
 mod nursery;
 pub mod page;

@@ -15,6 +15,8 @@ mod cleaning;
 mod company;
 #[path = "netns/conflict.rs"]
 mod conflict;
+#[path = "netns/conflict6.rs"]
+mod conflict6;
 #[path = "netns/forged.rs"]
 mod forged;
 #[path = "netns/former.rs"]

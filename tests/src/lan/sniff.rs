@@ -145,14 +145,22 @@ fn listen(
 /// # Errors
 /// What the kernel refused.
 pub fn packet_socket() -> io::Result<Socket> {
+    socket_for(0x0806)
+}
+
+/// The same for frames of another type.
+///
+/// # Errors
+/// What the kernel refused.
+pub fn socket_for(kind: u16) -> io::Result<Socket> {
     let everything = Protocol::from(i32::from(
         u16::try_from(libc::ETH_P_ALL).map_or(3, u16::to_be),
     ));
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(everything))?;
-    // Load the frame's type; take the frame if it is ARP, else nothing of it.
+    // Load the frame's type; take the frame if it is that one, else nothing of it.
     socket.attach_filter(&[
         SockFilter::new(0x28, 0, 0, 12),
-        SockFilter::new(0x15, 0, 1, 0x0806),
+        SockFilter::new(0x15, 0, 1, u32::from(kind)),
         SockFilter::new(0x06, 0, 0, u32::from(u16::MAX)),
         SockFilter::new(0x06, 0, 0, 0),
     ])?;

@@ -10,7 +10,7 @@ use sovnet_tests::lan::{NODES, Node, control};
 use crate::support::{Bench, SOON, example, other, plan};
 
 /// The address, and the group in which it is asked for.
-const VIP: &str = "2001:db8:8::240";
+pub(crate) const VIP: &str = "2001:db8:8::240";
 const GROUP: &str = "ff02::1:ff00:240";
 
 /// The machines' own addresses are the IPv4 ones with this in front.
@@ -20,7 +20,7 @@ const PREFIX: &str = "2001:db8:8::";
 const DUAL: [(&str, &str); 3] = [("civil", "222"), ("box-01", "218"), ("laptop", "100")];
 
 /// Gives a machine IPv6, and that address.
-fn give(node: &Node, link: &str, address: &str) {
+pub(crate) fn give(node: &Node, link: &str, address: &str) {
     for scope in ["all", "default", "lo", link] {
         node.set_sysctl(&format!("ipv6/conf/{scope}/disable_ipv6"), "0")
             .unwrap();
@@ -31,11 +31,18 @@ fn give(node: &Node, link: &str, address: &str) {
 
 /// Both nodes run, one of them holds the address, and the laptop reaches it.
 fn up() -> Bench {
+    up_with(&example(), &[])
+}
+
+/// The same with this config and the address, and with more hosts: names and last parts.
+pub(crate) fn up_with(config: &str, more: &[(&str, u8)]) -> Bench {
     let mut bench = Bench::prepare(&plan());
-    let config = format!(
-        "{}\n[[address]]\naddress = \"{VIP}\"\npurpose = \"host\"\n",
-        example()
-    );
+    for (name, last) in more {
+        let network = format!("192.168.8.{last}/24");
+        bench.lan.add_host(&plan(), name, &network).unwrap();
+        give(bench.lan.node(name), "eth0", &format!("{PREFIX}{last}"));
+    }
+    let config = format!("{config}\n[[address]]\naddress = \"{VIP}\"\npurpose = \"host\"\n");
     for (name, last) in DUAL {
         give(bench.lan.node(name), "eth0", &format!("{PREFIX}{last}"));
     }
@@ -68,13 +75,13 @@ fn laptop(bench: &Bench) -> &Node {
     bench.lan.node("laptop")
 }
 
-fn holder(bench: &Bench, name: &str) -> Option<String> {
+pub(crate) fn holder(bench: &Bench, name: &str) -> Option<String> {
     let status = bench.status(name);
     control::address(&status, VIP)?.holder.clone()
 }
 
 /// Waits until the laptop's entry for the address says all of this.
-fn wait_entry(bench: &Bench, what: &str, words: &[&str]) {
+pub(crate) fn wait_entry(bench: &Bench, what: &str, words: &[&str]) {
     let mut seen = String::new();
     let result = wait_for(what, SOON, || {
         seen = laptop(bench)
