@@ -22,7 +22,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sovnet_core::allocate::{self, Verdict};
+use sovnet_core::allocate::history::History;
+use sovnet_core::allocate::{self, Elsewhere, Verdict};
 use sovnet_core::config::Config;
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::facts::cluster::ClusterFacts;
@@ -81,6 +82,8 @@ pub(crate) struct Kube {
     attempts: Attempts,
     teller: Teller,
     verdicts: BTreeMap<ServiceName, Verdict>,
+    /// Which addresses were let go of lately.
+    history: History,
     health: Health,
     look_at: Moment,
     write_at: Option<Moment>,
@@ -127,6 +130,7 @@ impl Kube {
             session: None,
             attempts: Attempts::default(),
             verdicts: BTreeMap::new(),
+            history: History::default(),
             health: Health {
                 reason: "no answer yet since the start".to_owned(),
                 since: Some(now),
@@ -328,9 +332,14 @@ impl Kube {
             facts = Arc::new(self.attempts.with_written(&facts, &session.watches));
         }
         let links = Arc::clone(&self.wires.links.borrow_and_update());
-        let withheld = allocate::withheld(&links, &facts);
-        let occupied = occupants::not_given(&self.wires.occupants.borrow_and_update());
-        self.verdicts = allocate::allocate(&self.wires.config, &facts, &withheld, &occupied);
+        let history = std::mem::take(&mut self.history);
+        self.history = history.with(&self.wires.config, &facts, clock::now());
+        let elsewhere = Elsewhere {
+            withheld: allocate::withheld(&links, &facts),
+            occupied: occupants::not_given(&self.wires.occupants.borrow_and_update()),
+            cooling: self.history.cooling(),
+        };
+        self.verdicts = allocate::allocate(&self.wires.config, &facts, &elsewhere);
     }
 
     /// Writes what differs, as long as this node may.
@@ -342,6 +351,7 @@ impl Kube {
         }
         let mut writer = status::Writer {
             client: &session.access.client,
+            config: &self.wires.config,
             lease: &self.lease,
             watches: &session.watches,
             teller: &mut self.teller,

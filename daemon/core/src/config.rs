@@ -6,9 +6,11 @@
 
 mod check;
 pub mod links;
+pub mod pool;
 mod problem;
 pub mod range;
 pub mod reference;
+pub mod selector;
 mod spec;
 mod tree;
 mod values;
@@ -24,9 +26,10 @@ use std::time::Duration;
 
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
+use crate::facts::cluster::OWN_CLASS;
 use links::LinkPattern;
-use range::AddressRange;
 
+pub use pool::Pool;
 pub use problem::{ConfigProblem, render};
 
 /// The most bytes that a config file can have.
@@ -64,6 +67,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// `[[reserve]]`: the one Service that an address is for.
     pub reserves: BTreeMap<IpAddr, ServiceName>,
+    /// `[[reserve]]` for namespaces: those whose Services may ask for an address.
+    pub kept: BTreeMap<IpAddr, Vec<String>>,
     /// `[[pin]]`: the node that an address belongs to.
     pub pins: BTreeMap<IpAddr, NodeName>,
     /// `[kubernetes]`; none if the nodes have no Kubernetes.
@@ -174,27 +179,25 @@ pub enum Purpose {
     Dns,
 }
 
-/// `[[pool]]`: addresses for Services.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pool {
-    /// The name that Services ask for.
-    pub name: String,
-    /// Its IPv4 ranges, in the order of the file.
-    pub ranges: Vec<AddressRange>,
-}
-
-impl Pool {
-    /// Whether the address is one of the pool's.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.ranges.iter().any(|range| range.contains(address))
-    }
-}
-
 /// `[kubernetes]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kubernetes {
     /// The credentials; none means those that `sovnetctl k8s join` left in the state directory.
     pub kubeconfig: Option<PathBuf>,
+    /// The `spec.loadBalancerClass` of Services that are served.
+    pub class: String,
+    /// Whether Services without a class are served, too.
+    pub serves_classless: bool,
+}
+
+impl Default for Kubernetes {
+    fn default() -> Kubernetes {
+        Kubernetes {
+            kubeconfig: None,
+            class: OWN_CLASS.to_owned(),
+            serves_classless: true,
+        }
+    }
 }
 
 /// `[dns]`.

@@ -26,7 +26,7 @@ impl Writer<'_> {
         attempts: &mut Attempts,
     ) {
         for (address, occupant) in occupants.iter().filter(|(_, one)| one.is_announced) {
-            for name in self.watches.names_with(*address) {
+            for name in self.watches.names_with(self.config, *address) {
                 let Some((service, _)) = self.watches.seen(&name) else {
                     continue;
                 };

@@ -6,6 +6,7 @@ use sovnet_core::names::ServiceName;
 use sovnet_core::report::{KubernetesReport, Problem, ServiceReport, ServiceState, Severity};
 
 use super::Kube;
+use super::status::shown;
 use crate::clock;
 
 /// The report as of now.
@@ -15,7 +16,8 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
     let facts = kube.wires.facts.borrow();
     let services = facts.services.iter().filter_map(|(name, object)| {
         let verdict = kube.verdicts.get(name)?;
-        Some(service(kube, name, object, verdict))
+        let is_shown = !matches!(verdict, Verdict::Former);
+        is_shown.then(|| service(kube, name, object, verdict))
     });
     let session = kube.session.as_ref();
     let mut report = KubernetesReport {
@@ -90,27 +92,38 @@ fn service(kube: &Kube, name: &ServiceName, object: &Service, verdict: &Verdict)
     };
     match verdict {
         Verdict::Assigned {
-            address,
+            addresses,
             pool,
             reason,
             complaint,
         } => {
             report.pool.clone_from(pool);
             report.complaint.clone_from(complaint);
-            if object.assigned.contains(&(*address).into()) {
+            if object.assigned == *addresses {
                 report.reason.clone_from(reason);
             } else {
                 report.state = ServiceState::Pending;
-                report.reason = format!("{address} is to be written to its status: {reason}");
+                report.reason = format!(
+                    "{} is to be written to its status: {reason}",
+                    shown(addresses)
+                );
             }
         }
         Verdict::Refused { reason } => {
             report.state = ServiceState::Refused;
             report.reason.clone_from(reason);
         }
+        Verdict::Waiting => {
+            report.state = ServiceState::Pending;
+            "it has no cluster IP yet".clone_into(&mut report.reason);
+        }
+        Verdict::Former => {}
         Verdict::Foreign { class } => {
             report.state = ServiceState::Foreign;
-            report.reason = format!("its loadBalancerClass is {class}");
+            report.reason = match class {
+                Some(class) => format!("its loadBalancerClass is {class}"),
+                None => "it has no loadBalancerClass, and [kubernetes] classless is false".into(),
+            };
         }
     }
     report

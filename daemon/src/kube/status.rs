@@ -2,14 +2,16 @@
 //! not be met. Only behind the fence of the Lease, and only to the version that was judged.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use sovnet_core::allocate::Verdict;
+use sovnet_core::config::Config;
 use sovnet_core::facts::cluster::{self, ClusterFacts};
+use sovnet_core::facts::request::FROM_POOL_ANNOTATION;
 use sovnet_core::lease::{Lease, REQUEST_MAX};
 use sovnet_core::names::ServiceName;
 use sovnet_core::time::Moment;
@@ -38,12 +40,76 @@ pub(super) struct Attempts {
     forbidden_at: Option<Moment>,
 }
 
+/// What is to stand in a status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Wanted {
+    addresses: Vec<IpAddr>,
+    /// The pool that they are from, for the annotation.
+    pool: Option<String>,
+}
+
+impl Wanted {
+    /// What a verdict wants; none if the status is not sovnet's to touch.
+    fn of(verdict: &Verdict) -> Option<Wanted> {
+        match verdict {
+            Verdict::Assigned {
+                addresses, pool, ..
+            } => Some(Wanted {
+                addresses: addresses.clone(),
+                pool: pool.clone(),
+            }),
+            Verdict::Refused { .. } | Verdict::Former => Some(Wanted::default()),
+            Verdict::Waiting | Verdict::Foreign { .. } => None,
+        }
+    }
+
+    /// Whether this stands in the status.
+    fn stands(&self, service: &cluster::Service) -> bool {
+        service.assigned == self.addresses
+            && !service.has_foreign_status
+            && service.noted_pool == self.pool
+    }
+
+    /// The change that makes the status of exactly this Service and version so.
+    fn patch(
+        &self,
+        name: &ServiceName,
+        service: &cluster::Service,
+        version: &str,
+    ) -> serde_json::Value {
+        let addresses = self.addresses.iter();
+        let ingress: Vec<_> = addresses
+            .map(|address| serde_json::json!({ "ip": address }))
+            .collect();
+        let balancer = match ingress.as_slice() {
+            [] => serde_json::json!({}),
+            some => serde_json::json!({ "ingress": some }),
+        };
+        let annotations = match &self.pool {
+            Some(pool) => serde_json::json!({ FROM_POOL_ANNOTATION: pool }),
+            None => serde_json::json!({}),
+        };
+        serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": name.name(),
+                "namespace": name.namespace(),
+                "uid": service.uid,
+                "resourceVersion": version,
+                "annotations": annotations,
+            },
+            "status": { "loadBalancer": balancer },
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Attempt {
     /// The version of the Service that was judged.
     version: String,
     /// What was to stand there.
-    wanted: Option<Ipv4Addr>,
+    wanted: Wanted,
     /// What came of it; none if it was written.
     failure: Option<Failure>,
     /// Whether it is to be tried once more.
@@ -84,7 +150,7 @@ impl Attempts {
                 && version == Some(&attempt.version)
                 && let Some(service) = facts.services.get_mut(name)
             {
-                service.assigned = attempt.wanted.map(IpAddr::V4).into_iter().collect();
+                service.assigned.clone_from(&attempt.wanted.addresses);
             }
         }
         facts
@@ -124,7 +190,7 @@ impl Attempts {
             .get(name)
             .and_then(|known| known.failure.as_ref());
         if attempt.failure.is_none() || attempt.failure.as_ref() != before {
-            report(name, attempt.wanted, attempt.failure.as_ref());
+            report(name, &attempt.wanted, attempt.failure.as_ref());
         }
         if matches!(attempt.failure, Some(Failure::Forbidden(_))) {
             self.forbidden_at = Some(clock::now());
@@ -154,6 +220,7 @@ impl Attempts {
 /// Who writes, with what.
 pub(super) struct Writer<'a> {
     pub(super) client: &'a Client,
+    pub(super) config: &'a Config,
     pub(super) lease: &'a Lease,
     pub(super) watches: &'a Watches,
     pub(super) teller: &'a mut Teller,
@@ -174,21 +241,18 @@ impl Writer<'_> {
             let Some((service, version)) = self.watches.seen(name) else {
                 continue;
             };
-            let wanted = match verdict {
-                Verdict::Assigned { address, .. } => Some(*address),
-                Verdict::Refused { .. } => None,
-                Verdict::Foreign { .. } => continue,
+            let Some(wanted) = Wanted::of(verdict) else {
+                continue;
             };
             // The fence: looked at before each write, since each may take its time.
             let now = clock::now();
             if !self.lease.may_write(now) || now >= until {
                 return is_done;
             }
-            let is_right = service.assigned.as_slice() == wanted.map(IpAddr::V4).as_slice();
-            if is_right {
+            if wanted.stands(service) {
                 attempts.forget_failure(name);
             } else if attempts.is_due(name, version) {
-                let failure = self.apply(name, service, version, wanted).await.err();
+                let failure = self.apply(name, service, version, &wanted).await.err();
                 let is_written = failure.is_none();
                 let is_lost = matches!(failure, Some(Failure::Other(_) | Failure::Forbidden(_)));
                 is_done &= !is_lost;
@@ -214,36 +278,19 @@ impl Writer<'_> {
         name: &ServiceName,
         service: &cluster::Service,
         version: &str,
-        wanted: Option<Ipv4Addr>,
+        wanted: &Wanted,
     ) -> Result<(), Failure> {
-        let ingress: Vec<serde_json::Value> = wanted
-            .iter()
-            .map(|address| serde_json::json!({ "ip": address }))
-            .collect();
-        let balancer = match ingress.as_slice() {
-            [] => serde_json::json!({}),
-            some => serde_json::json!({ "ingress": some }),
-        };
-        let patch = serde_json::json!({
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {
-                "name": name.name(),
-                "namespace": name.namespace(),
-                "uid": service.uid,
-                "resourceVersion": version,
-            },
-            "status": { "loadBalancer": balancer },
-        });
         let services: Api<Service> = Api::namespaced(self.client.clone(), name.namespace());
         let params = PatchParams::apply(MANAGER);
+        let patch = wanted.patch(name, service, version);
         let patch = Patch::Apply(&patch);
         let request = services.patch_status(name.name(), &params, &patch);
         match tokio::time::timeout(REQUEST_MAX, request).await {
             Ok(Ok(answer)) => {
-                let stands = translate::service(&answer).map(|(service, _)| service.assigned);
-                let is_right = stands
-                    .is_none_or(|stands| stands.as_slice() == wanted.map(IpAddr::V4).as_slice());
+                let stands = translate::service(&answer);
+                let is_right = stands.is_none_or(|(service, _)| {
+                    service.assigned == wanted.addresses && !service.has_foreign_status
+                });
                 let why = "what stands there is not sovnet's to take away";
                 is_right
                     .then_some(())
@@ -257,10 +304,10 @@ impl Writer<'_> {
     /// An Event for an address that was just written.
     fn tell_given(&mut self, name: &ServiceName, service: &cluster::Service, verdict: &Verdict) {
         if let Verdict::Assigned {
-            address, reason, ..
+            addresses, reason, ..
         } = verdict
         {
-            let message = format!("{address}: {reason}");
+            let message = format!("{}: {reason}", shown(addresses));
             let kind = ("Normal", "IPAllocated");
             self.teller
                 .tell(self.client, (name, service), kind, message);
@@ -279,10 +326,13 @@ impl Writer<'_> {
             Verdict::Refused { reason } => format!("no address: {reason}"),
             Verdict::Assigned {
                 complaint: Some(why),
-                address,
+                addresses,
                 ..
-            } => format!("keeps {address}: {why}"),
-            Verdict::Assigned { .. } | Verdict::Foreign { .. } => return,
+            } => format!("keeps {}: {why}", shown(addresses)),
+            Verdict::Assigned { .. }
+            | Verdict::Waiting
+            | Verdict::Former
+            | Verdict::Foreign { .. } => return,
         };
         let told = (service.uid.clone(), message.clone());
         if attempts.told.get(name) == Some(&told) {
@@ -311,12 +361,18 @@ fn failure(error: &kube::Error) -> Failure {
     }
 }
 
-fn report(name: &ServiceName, wanted: Option<Ipv4Addr>, failure: Option<&Failure>) {
-    match (failure, wanted) {
-        (None, Some(address)) => {
-            log::info!(service:% = name, address:% = address; "address written");
+/// Addresses as a sentence shows them.
+pub(super) fn shown(addresses: &[IpAddr]) -> String {
+    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    texts.join(" and ")
+}
+
+fn report(name: &ServiceName, wanted: &Wanted, failure: Option<&Failure>) {
+    match (failure, wanted.addresses.as_slice()) {
+        (None, []) => log::info!(service:% = name; "address taken back"),
+        (None, addresses) => {
+            log::info!(service:% = name, address:% = shown(addresses); "address written");
         }
-        (None, None) => log::info!(service:% = name; "address taken back"),
         (Some(Failure::Outdated), _) => {
             log::debug!(service:% = name; "the Service changed while its status was written");
         }

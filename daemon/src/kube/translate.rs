@@ -7,19 +7,19 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use sovnet_core::facts::cluster::{Service, TrafficPolicy};
-use sovnet_core::facts::request::Request;
+use sovnet_core::facts::cluster::{
+    Backend, Families, Family, FamilyPolicy, LABELS_MAX, Port, Service, TrafficPolicy,
+};
+use sovnet_core::facts::request::{FROM_POOL_ANNOTATION, Request};
 use sovnet_core::names::{NodeName, ServiceName};
 
 /// The most addresses of a status, and of a node, that are looked at.
 const ADDRESSES_MAX: usize = 16;
 
-/// A Service of type LoadBalancer without its endpoints, and its version; none for other types.
+/// A Service of type LoadBalancer without its endpoints, and its version; none for other types, but
+/// for one that still has the address that sovnet gave it.
 pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
     let spec = object.spec.as_ref()?;
-    if spec.type_.as_deref() != Some("LoadBalancer") {
-        return None;
-    }
     let metadata = &object.metadata;
     let annotation = |name: &str| {
         let annotations = metadata.annotations.as_ref();
@@ -27,27 +27,38 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
             .and_then(|all| all.get(name))
             .map(String::as_str)
     };
+    let noted_pool = annotation(FROM_POOL_ANNOTATION).map(str::to_owned);
+    let is_former = spec.type_.as_deref() != Some("LoadBalancer");
+    let (assigned, has_foreign_status) = assigned(object);
+    if is_former && (noted_pool.is_none() || assigned.is_empty()) {
+        return None;
+    }
     let policy = match spec.external_traffic_policy.as_deref() {
         Some("Local") => TrafficPolicy::Local,
         Some(_) | None => TrafficPolicy::Cluster,
     };
-    let mut request = Request::read(annotation, spec.load_balancer_ip.as_deref());
-    let families = spec.ip_families.as_ref();
-    if families
-        .is_some_and(|families| !families.is_empty() && !families.iter().any(|f| f == "IPv4"))
-    {
-        // kube-proxy has no rule for an address of another family than the Service's.
-        let fault = "it is for IPv6 only, and this version gives IPv4 only";
-        request.fault.get_or_insert(fault.to_owned());
-    }
+    let request = Request::read(annotation, spec.load_balancer_ip.as_deref());
     let created = metadata.creation_timestamp.as_ref();
+    let labels = metadata.labels.iter().flatten().take(LABELS_MAX);
     let service = Service {
         uid: metadata.uid.clone().unwrap_or_default(),
         created_secs: created.map_or(i64::MAX, |time| time.0.as_second()),
         class: spec.load_balancer_class.clone(),
         policy,
+        labels: labels
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        families: families(spec),
+        // Who shares nothing is never compared with others.
+        backend: request
+            .sharing
+            .as_ref()
+            .map_or_else(Backend::default, |_key| backend(spec)),
         request,
-        assigned: assigned(object),
+        assigned,
+        has_foreign_status,
+        is_former,
+        noted_pool,
         ready_on: BTreeSet::new(),
     };
     Some((
@@ -56,20 +67,55 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
     ))
 }
 
-/// The addresses of a Service's status.
-fn assigned(object: &core::Service) -> Vec<IpAddr> {
+/// The families of a Service's cluster IPs.
+fn families(spec: &core::ServiceSpec) -> Families {
+    let single = spec.cluster_ip.as_slice();
+    let texts = spec.cluster_ips.as_deref().unwrap_or(single);
+    let mut of = Vec::new();
+    for address in texts.iter().filter_map(|text| text.parse::<IpAddr>().ok()) {
+        let family = Family::of(address);
+        if !of.contains(&family) {
+            of.push(family);
+        }
+    }
+    let policy = match spec.ip_family_policy.as_deref() {
+        Some("RequireDualStack") => FamilyPolicy::RequireDualStack,
+        Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
+        Some(_) | None => FamilyPolicy::SingleStack,
+    };
+    Families { policy, of }
+}
+
+/// Which packets a Service takes, and where they go.
+fn backend(spec: &core::ServiceSpec) -> Backend {
+    let ports = spec.ports.iter().flatten().filter_map(|port| {
+        let number = u16::try_from(port.port).ok()?;
+        let protocol = port.protocol.as_deref().unwrap_or("TCP").to_owned();
+        Some(Port { number, protocol })
+    });
+    let selector = spec.selector.iter().flatten();
+    let selector: Vec<String> = selector
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    Backend {
+        ports: ports.collect(),
+        selector: selector.join(","),
+    }
+}
+
+/// The addresses of a Service's status, and whether something else stands there, too.
+fn assigned(object: &core::Service) -> (Vec<IpAddr>, bool) {
     let status = object.status.as_ref();
     let balancer = status.and_then(|status| status.load_balancer.as_ref());
     let ingress = balancer.and_then(|balancer| balancer.ingress.as_ref());
-    let texts = ingress
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ip.as_deref());
-    let addresses = texts.filter_map(|text| text.parse::<IpAddr>().ok());
-    addresses
-        .map(|address| address.to_canonical())
-        .take(ADDRESSES_MAX)
-        .collect()
+    let entries = ingress.map_or(&[][..], Vec::as_slice);
+    let addresses = entries.iter().take(ADDRESSES_MAX).filter_map(|entry| {
+        let address = entry.ip.as_deref()?.parse::<IpAddr>().ok()?;
+        Some(address.to_canonical())
+    });
+    let addresses: Vec<IpAddr> = addresses.collect();
+    let is_more = addresses.len() < entries.len();
+    (addresses, is_more)
 }
 
 /// Where the endpoints of a slice are.

@@ -14,6 +14,7 @@ use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client};
+use sovnet_core::config::Config;
 use sovnet_core::facts::cluster::{self, ClusterFacts, SERVICES_MAX};
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::time::Moment;
@@ -69,7 +70,8 @@ type Slice = (ServiceName, Endpoints);
 
 /// One event of one watch, trimmed.
 pub(super) enum Change {
-    Services(Step<ServiceName, Seen>),
+    /// In a box: much larger than the others.
+    Services(Box<Step<ServiceName, Seen>>),
     Slices(Step<String, Slice>),
     Nodes(Step<NodeName, Vec<std::net::IpAddr>>),
 }
@@ -183,7 +185,7 @@ impl Watches {
         let services = watch(Api::<Service>::all(client.clone()), config());
         let services = services.backoff(Pauses::default()).map(|event| {
             let key = |object: &Service| translate::name(&object.metadata);
-            Change::Services(step(event, key, translate::service))
+            Change::Services(Box::new(step(event, key, translate::service)))
         });
         let slices = watch(Api::<EndpointSlice>::all(client.clone()), config());
         let slices = slices.backoff(Pauses::default()).map(|event| {
@@ -251,7 +253,7 @@ impl Watches {
     /// Takes a change in.
     pub(super) fn handle(&mut self, change: Change, now: Moment) {
         match change {
-            Change::Services(step) => self.services.handle(step, now),
+            Change::Services(step) => self.services.handle(*step, now),
             Change::Slices(step) => self.slices.handle(step, now),
             Change::Nodes(step) => self.nodes.handle(step, now),
         }
@@ -321,11 +323,10 @@ impl Watches {
     }
 
     /// The Services of ours that have this address.
-    pub(super) fn names_with(&self, address: IpAddr) -> Vec<ServiceName> {
-        let having =
-            self.services.objects.iter().filter(|(_, (service, _))| {
-                service.is_ours() && service.assigned.contains(&address)
-            });
+    pub(super) fn names_with(&self, config: &Config, address: IpAddr) -> Vec<ServiceName> {
+        let having = self.services.objects.iter().filter(|(_, (service, _))| {
+            service.is_ours(config) && service.assigned.contains(&address)
+        });
         having.map(|(name, _)| name.clone()).collect()
     }
 }

@@ -88,9 +88,12 @@ fn cluster() -> ClusterFacts {
         created_secs: 5,
         class: None,
         policy: TrafficPolicy::Local,
+        labels: [("team".to_owned(), "web".to_owned())].into(),
         request: Request::read(annotation, None),
         assigned: vec!["192.0.2.240".parse().unwrap()],
+        noted_pool: Some("lan".to_owned()),
         ready_on: ["civil".parse().unwrap()].into(),
+        ..Service::default()
     };
     ClusterFacts {
         services: [("web/page".parse().unwrap(), service)].into(),
@@ -102,6 +105,18 @@ fn cluster() -> ClusterFacts {
 fn the_cluster_is_read_as_it_was_written() {
     let text = (CLUSTER.to_text)(&cluster());
     assert_eq!((CLUSTER.from_text)(&text), Ok(cluster()));
+}
+
+#[test]
+fn a_cluster_file_of_the_version_before_is_read() {
+    let text = r#"{"format":"sovnet-cluster/1","cluster":{"services":{"web/page":{"uid":"u-1",
+        "created_secs":5,"class":null,"policy":"Local","request":{"address":["192.0.2.240",
+        "spec.loadBalancerIP"],"pool":null,"fault":null},"assigned":["192.0.2.240"],
+        "ready_on":["civil"]}},"nodes":{"civil":["192.0.2.1"]}}}"#;
+    let found = (CLUSTER.from_text)(text).unwrap();
+    let service = &found.services[&"web/page".parse().unwrap()];
+    let address: std::net::IpAddr = "192.0.2.240".parse().unwrap();
+    assert_eq!(service.assigned, [address]);
 }
 
 #[test]

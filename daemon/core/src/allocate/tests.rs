@@ -1,6 +1,11 @@
 //! Every verdict with its sentence, then what holds for any config and any Services.
 
+mod allocator;
+mod controller;
+mod given;
+mod permission;
 mod properties;
+mod taken;
 
 use std::fmt::Write as _;
 
@@ -8,490 +13,202 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::config;
-use crate::facts::cluster::TrafficPolicy;
-use crate::facts::request::Request;
-use crate::facts::settings::LinkSettings;
-use crate::facts::{Link, LinkAddress};
-use crate::names::{LinkIndex, Mac};
-
-/// Two pools, a reserved address in one and one in none, a static address in the first.
-const CONFIG: &str = r#"
-[kubernetes]
-[cluster]
-peers = ["192.0.2.12"]
-[[address]]
-address = "192.0.2.11"
-[[pool]]
-name = "lan"
-addresses = ["192.0.2.10-192.0.2.13"]
-[[pool]]
-name = "guests"
-addresses = ["198.51.100.20-198.51.100.21"]
-[[reserve]]
-address = "198.51.100.20"
-service = "home/radio"
-[[reserve]]
-address = "203.0.113.7"
-service = "home/tv"
-"#;
+use crate::facts::cluster::{Families, Port, TrafficPolicy};
 
 pub(super) fn config_of(text: &str) -> Config {
     config::parse(text).unwrap_or_else(|problems| panic!("{}", config::render("TEXT", &problems)))
 }
 
-/// A Service from words: `web age=3 has=192.0.2.10 ip=192.0.2.13 pool=lan class=x fault`. Without
-/// an age, it is as old as all others; its namespace is home.
+/// A Service from words: `web age=3 has=192.0.2.10 ip=192.0.2.13 pool=lan class=x fault`, and
+/// `label=team:web`, `key=k`, `TCP/80`, `local`, `pods=a`; for its families `v6`, `prefer`,
+/// `require` (both IPv4 first), `prefer6` (IPv6 first), or policy and cluster IPs as `require:v4`;
+/// `unborn` has no cluster IP. Without an age, it is as old as all others; its namespace is home,
+/// unless its name has one.
 pub(super) fn service(words: &str) -> (ServiceName, Service) {
     let mut words = words.split_whitespace();
-    let name = ServiceName::new("home", words.next().unwrap()).unwrap();
+    let name = words.next().unwrap();
+    let (namespace, name) = name.split_once('/').unwrap_or(("home", name));
+    let name = ServiceName::new(namespace, name).unwrap();
     let mut service = Service {
         uid: name.to_string(),
         created_secs: 1_000,
-        class: None,
-        policy: TrafficPolicy::Cluster,
-        request: Request::default(),
-        assigned: Vec::new(),
-        ready_on: std::collections::BTreeSet::new(),
+        ..Service::default()
     };
     for word in words {
-        let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        match key {
-            "age" => service.created_secs = 1_000 - value.parse::<i64>().unwrap(),
-            "has" => service.assigned.push(value.parse().unwrap()),
-            "ip" => service.request.address = Some((value.parse().unwrap(), "note".to_owned())),
-            "pool" => service.request.pool = Some((value.to_owned(), "mark".to_owned())),
-            "class" => service.class = Some(value.to_owned()),
-            "fault" => service.request.fault = Some("note \"x\": is no IP address".to_owned()),
-            other => panic!("no word {other}"),
+        if let Some(families) = families(word) {
+            service.families = families;
+        } else {
+            say(&mut service, word);
         }
     }
     (name, service)
 }
 
-fn show(verdicts: &BTreeMap<ServiceName, Verdict>) -> String {
+fn families(word: &str) -> Option<Families> {
+    use crate::facts::cluster::FamilyPolicy::{PreferDualStack, RequireDualStack, SingleStack};
+    let (policy, of) = match word {
+        "v6" => (SingleStack, vec![Family::V6]),
+        "unborn" => (SingleStack, Vec::new()),
+        "prefer" => (PreferDualStack, vec![Family::V4, Family::V6]),
+        "prefer6" => (PreferDualStack, vec![Family::V6, Family::V4]),
+        "prefer:v4" => (PreferDualStack, vec![Family::V4]),
+        "prefer:v6" => (PreferDualStack, vec![Family::V6]),
+        "require" => (RequireDualStack, vec![Family::V4, Family::V6]),
+        "require:v4" => (RequireDualStack, vec![Family::V4]),
+        _ => return None,
+    };
+    Some(Families { policy, of })
+}
+
+fn say(service: &mut Service, word: &str) {
+    let (key, value) = word.split_once('=').unwrap_or((word, ""));
+    let request = &mut service.request;
+    match key {
+        "age" => service.created_secs = 1_000 - value.parse::<i64>().unwrap(),
+        "has" => service.assigned.push(value.parse().unwrap()),
+        "ip" => {
+            let asked = (value.parse().unwrap(), "note".to_owned());
+            request.addresses.push(asked);
+        }
+        "pool" => request.pool = Some((value.to_owned(), "mark".to_owned())),
+        "class" => service.class = Some(value.to_owned()),
+        "fault" => request.fault = Some("note \"x\": is no IP address".to_owned()),
+        "key" => request.sharing = Some(value.to_owned()),
+        "local" => service.policy = TrafficPolicy::Local,
+        "pods" => value.clone_into(&mut service.backend.selector),
+        "former" => service.is_former = true,
+        "label" => {
+            let (key, value) = value.split_once(':').unwrap();
+            service.labels.insert(key.to_owned(), value.to_owned());
+        }
+        port => {
+            let (protocol, number) = port.split_once('/').expect("a word that is known");
+            let number = number.parse().unwrap();
+            let protocol = protocol.to_owned();
+            service.backend.ports.insert(Port { number, protocol });
+        }
+    }
+}
+
+pub(super) fn show(verdicts: &BTreeMap<ServiceName, Verdict>) -> String {
     let mut text = String::new();
     for (name, verdict) in verdicts {
         write!(text, "{}: ", name.name()).unwrap();
         match verdict {
             Verdict::Assigned {
-                address,
+                addresses,
                 pool,
                 reason,
                 complaint,
             } => {
+                let addresses = list(addresses);
                 let pool = pool.as_deref().unwrap_or("no pool");
-                write!(text, "{address} of {pool}, {reason}").unwrap();
+                write!(text, "{addresses} of {pool}, {reason}").unwrap();
                 if let Some(complaint) = complaint {
                     write!(text, "; BUT {complaint}").unwrap();
                 }
             }
             Verdict::Refused { reason } => write!(text, "refused, {reason}").unwrap(),
-            Verdict::Foreign { class } => write!(text, "of {class}").unwrap(),
+            Verdict::Waiting => text.push_str("waits"),
+            Verdict::Former => text.push_str("gives back"),
+            Verdict::Foreign { class } => {
+                write!(text, "of {}", class.as_deref().unwrap_or("nobody")).unwrap();
+            }
         }
         text.push('\n');
     }
     text
 }
 
-fn cluster_of(services: &[&str]) -> ClusterFacts {
+pub(super) fn cluster_of(services: &[&str]) -> ClusterFacts {
     ClusterFacts {
         services: services.iter().map(|words| service(words)).collect(),
         nodes: BTreeMap::new(),
     }
 }
 
-fn check_with(text: &str, withheld: &[(&str, &str)], services: &[&str], expected: Expect) {
-    let withheld = withheld
-        .iter()
-        .map(|(address, why)| (address.parse().unwrap(), (*why).to_owned()))
-        .collect();
-    let none = BTreeMap::new();
-    let verdicts = allocate(&config_of(text), &cluster_of(services), &withheld, &none);
+pub(super) fn check_with(
+    text: &str,
+    withheld: &[(&str, &str)],
+    services: &[&str],
+    expected: Expect,
+) {
+    let withheld = withheld.iter();
+    let elsewhere = Elsewhere {
+        withheld: withheld
+            .map(|(address, why)| (address.parse().unwrap(), (*why).to_owned()))
+            .collect(),
+        ..Elsewhere::default()
+    };
+    let verdicts = allocate(&config_of(text), &cluster_of(services), &elsewhere);
     expected.assert_eq(&show(&verdicts));
 }
 
-/// With 192.0.2.10 in use by a host that is no node.
-fn check_occupied(policy: &str, services: &[&str], expected: Expect) {
-    let text = CONFIG.replacen("[cluster]", &format!("[announce]\n{policy}\n[cluster]"), 1);
-    let occupied = BTreeMap::from([("192.0.2.10".parse().unwrap(), "is used".to_owned())]);
-    let none = BTreeMap::new();
-    let verdicts = allocate(&config_of(&text), &cluster_of(services), &none, &occupied);
-    expected.assert_eq(&show(&verdicts));
-}
-
-#[test]
-fn what_a_host_uses_is_given_to_nobody_who_does_not_ask_for_it() {
-    check_occupied(
-        "",
-        &["web", "mail ip=192.0.2.10"],
-        expect![[r#"
-            mail: 192.0.2.10 of lan, note asks for it
-            web: 192.0.2.13 of lan, first free address of the pool lan
-        "#]],
-    );
-}
-
-#[test]
-fn only_quarantine_takes_an_address_from_who_has_it_and_only_for_another_one() {
-    for policy in ["", "conflict = \"yield\""] {
-        check_occupied(
-            policy,
-            &["web has=192.0.2.10"],
-            expect![[r#"
-                web: 192.0.2.10 of lan, it has had it
-            "#]],
-        );
+/// Writes the verdicts into the status, as the writing node does.
+pub(super) fn write(
+    services: &mut BTreeMap<ServiceName, Service>,
+    verdicts: &BTreeMap<ServiceName, Verdict>,
+) {
+    for (name, verdict) in verdicts {
+        let service = services.get_mut(name).unwrap();
+        match verdict {
+            Verdict::Assigned { addresses, .. } => service.assigned.clone_from(addresses),
+            Verdict::Refused { .. } | Verdict::Former => service.assigned.clear(),
+            Verdict::Waiting | Verdict::Foreign { .. } => {}
+        }
     }
-    let quarantine = "conflict = \"quarantine\"";
-    check_occupied(
-        quarantine,
-        &["web has=192.0.2.10", "mail has=192.0.2.13"],
-        expect![[r#"
-            mail: 192.0.2.13 of lan, it has had it
-            web: 198.51.100.21 of guests, first free address of the pool guests
-        "#]],
-    );
-    check_occupied(
-        quarantine,
-        &["web has=192.0.2.10 pool=lan", "mail has=192.0.2.13"],
-        expect![[r#"
-            mail: 192.0.2.13 of lan, it has had it
-            web: 192.0.2.10 of lan, it has had it; BUT the pool lan has no free address, so it keeps 192.0.2.10
-        "#]],
-    );
-    check_occupied(
-        quarantine,
-        &["web has=192.0.2.10 ip=192.0.2.10"],
-        expect![[r#"
-            web: 192.0.2.10 of lan, note asks for it
-        "#]],
-    );
 }
 
-fn check(services: &[&str], expected: Expect) {
-    check_with(CONFIG, &[], services, expected);
+/// A cluster that goes on: what is given is written, and stays until it is taken back.
+pub(super) struct World {
+    config: Config,
+    services: BTreeMap<ServiceName, Service>,
 }
 
-#[test]
-fn the_oldest_gets_the_first_free_address_and_names_decide_among_equals() {
-    // .11 is a static address, .12 a peer's, .20 reserved.
-    check(
-        &["a", "b age=9", "c", "d", "e class=sovnet.internal/l2"],
-        expect![[r#"
-            a: 192.0.2.13 of lan, first free address of the pool lan
-            b: 192.0.2.10 of lan, first free address of the pool lan
-            c: 198.51.100.21 of guests, first free address of the pool guests
-            d: refused, no pool has a free address
-            e: refused, no pool has a free address
-        "#]],
-    );
-}
+impl World {
+    pub(super) fn new(config: &str) -> World {
+        World {
+            config: config_of(config),
+            services: BTreeMap::new(),
+        }
+    }
 
-#[test]
-fn a_service_of_another_class_is_left_alone() {
-    check(
-        &[
-            "a class=example.org/lb has=192.0.2.10",
-            "b",
-            "c ip=192.0.2.10",
-        ],
-        expect![[r#"
-            a: of example.org/lb
-            b: 192.0.2.13 of lan, first free address of the pool lan
-            c: refused, 192.0.2.10 is home/a's, which another controller serves
-        "#]],
-    );
-}
+    /// The Service is made or changed as the words say; the line is what becomes of it.
+    fn set(&mut self, words: &str) -> String {
+        let (name, mut service) = service(words);
+        if let Some(known) = self.services.get(&name) {
+            service.assigned.clone_from(&known.assigned);
+        }
+        self.services.insert(name.clone(), service);
+        self.settle(&name)
+    }
 
-#[test]
-fn who_needs_a_certain_address_comes_before_who_takes_any() {
-    check(
-        &[
-            "old age=9",
-            "fixed ip=192.0.2.10",
-            "mover age=5 has=192.0.2.13 pool=guests",
-        ],
-        expect![[r#"
-            fixed: 192.0.2.10 of lan, note asks for it
-            mover: 192.0.2.13 of lan, it has had it; BUT the pool guests has no free address, so it keeps 192.0.2.13
-            old: 198.51.100.21 of guests, first free address of the pool guests
-        "#]],
-    );
-    check(
-        &["radio", "tv", "old age=9"],
-        expect![[r#"
-        old: 192.0.2.10 of lan, first free address of the pool lan
-        radio: 198.51.100.20 of guests, it is reserved for home/radio in the config
-        tv: 203.0.113.7 of no pool, it is reserved for home/tv in the config
-    "#]],
-    );
-}
+    fn delete(&mut self, name: &str) {
+        let name = ServiceName::new("home", name).unwrap();
+        self.services.remove(&name);
+    }
 
-#[test]
-fn of_two_that_want_the_same_the_older_one_has_it() {
-    check(
-        &["a ip=192.0.2.10", "b ip=192.0.2.10 age=1"],
-        expect![[r#"
-        a: refused, 192.0.2.10 is home/b's
-        b: 192.0.2.10 of lan, note asks for it
-    "#]],
-    );
-    check(
-        &["a ip=192.0.2.10 has=192.0.2.13", "b ip=192.0.2.10 age=1"],
-        expect![[r#"
-            a: 192.0.2.13 of lan, it has had it; BUT 192.0.2.10 is home/b's
-            b: 192.0.2.10 of lan, note asks for it
-        "#]],
-    );
-    check(
-        &["a has=192.0.2.10", "b has=192.0.2.10 age=1"],
-        expect![[r#"
-        a: 192.0.2.13 of lan, first free address of the pool lan
-        b: 192.0.2.10 of lan, it has had it
-    "#]],
-    );
-    check(
-        &["a ip=192.0.2.10 age=9", "b has=192.0.2.10"],
-        expect![[r#"
-        a: refused, 192.0.2.10 is home/b's
-        b: 192.0.2.10 of lan, it has had it
-    "#]],
-    );
-}
+    /// Allocates and writes; the line of one Service.
+    fn settle(&mut self, name: &ServiceName) -> String {
+        let cluster = ClusterFacts {
+            services: self.services.clone(),
+            nodes: BTreeMap::new(),
+        };
+        let verdicts = allocate(&self.config, &cluster, &Elsewhere::default());
+        write(&mut self.services, &verdicts);
+        let line = show(&BTreeMap::from([(name.clone(), verdicts[name].clone())]));
+        line.trim_end().to_owned()
+    }
 
-#[test]
-fn an_older_one_gets_what_a_younger_one_moves_away_from() {
-    check(
-        &[
-            "oldest age=9 ip=192.0.2.10",
-            "mover age=5 has=192.0.2.10 ip=192.0.2.13",
-            "youngest ip=192.0.2.10",
-        ],
-        expect![[r#"
-            mover: 192.0.2.13 of lan, note asks for it
-            oldest: 192.0.2.10 of lan, note asks for it
-            youngest: refused, 192.0.2.10 is home/oldest's
-        "#]],
-    );
-}
-
-#[test]
-fn a_wish_that_cannot_be_met_is_refused_with_its_reason() {
-    check(
-        &[
-            "a ip=192.0.2.11",
-            "b ip=192.0.2.12",
-            "c ip=192.0.2.99",
-            "d ip=198.51.100.20",
-            "e ip=192.0.2.10 pool=guests",
-            "f pool=cellar",
-            "g fault",
-            "h ip=203.0.113.7",
-        ],
-        expect![[r#"
-            a: refused, 192.0.2.11 is an [[address]] of the config, which no Service gets
-            b: refused, 192.0.2.12 is a node's own, as [cluster] peers says
-            c: refused, 192.0.2.99 is in no pool
-            d: refused, 198.51.100.20 is reserved for home/radio
-            e: refused, 192.0.2.10 is of the pool lan, and mark asks for the pool guests
-            f: refused, mark asks for the pool cellar, which does not exist
-            g: refused, note "x": is no IP address
-            h: refused, 203.0.113.7 is reserved for home/tv
-        "#]],
-    );
-}
-
-#[test]
-fn a_wish_that_cannot_be_met_leaves_the_address_that_a_service_has() {
-    check(
-        &[
-            "a has=192.0.2.10 ip=192.0.2.99",
-            "b has=192.0.2.13 pool=cellar",
-        ],
-        expect![[r#"
-            a: 192.0.2.10 of lan, it has had it; BUT 192.0.2.99 is in no pool
-            b: 192.0.2.13 of lan, it has had it; BUT mark asks for the pool cellar, which does not exist
-        "#]],
-    );
-    check(
-        &["a has=192.0.2.10 fault"],
-        expect![[r#"
-        a: 192.0.2.10 of lan, it has had it; BUT note "x": is no IP address
-    "#]],
-    );
-    check(
-        &["a has=192.0.2.10 pool=guests", "b has=198.51.100.21 age=-1"],
-        expect![[r#"
-            a: 192.0.2.10 of lan, it has had it; BUT the pool guests has no free address, so it keeps 192.0.2.10
-            b: 198.51.100.21 of guests, it has had it
-        "#]],
-    );
-}
-
-#[test]
-fn a_service_moves_when_what_it_asks_for_is_free() {
-    check(
-        &[
-            "a has=192.0.2.10 ip=192.0.2.13",
-            "b has=192.0.2.10 pool=guests",
-        ],
-        expect![[r#"
-            a: 192.0.2.13 of lan, note asks for it
-            b: 198.51.100.21 of guests, first free address of the pool guests
-        "#]],
-    );
-    check(
-        &["radio has=192.0.2.10", "tv has=192.0.2.13"],
-        expect![[r#"
-        radio: 198.51.100.20 of guests, it is reserved for home/radio in the config
-        tv: 203.0.113.7 of no pool, it is reserved for home/tv in the config
-    "#]],
-    );
-}
-
-#[test]
-fn what_the_config_forbids_is_not_kept() {
-    check(
-        &[
-            "a has=192.0.2.11",
-            "b has=192.0.2.99",
-            "c has=198.51.100.20",
-            "d has=fd00::1 has=192.0.2.13",
-        ],
-        expect![[r#"
-            a: 192.0.2.10 of lan, first free address of the pool lan
-            b: 198.51.100.21 of guests, first free address of the pool guests
-            c: refused, no pool has a free address
-            d: 192.0.2.13 of lan, it has had it
-        "#]],
-    );
-}
-
-#[test]
-fn what_is_found_to_be_taken_is_not_given_and_not_taken_away() {
-    check_with(
-        CONFIG,
-        &[
-            ("192.0.2.10", "is the gateway's"),
-            ("198.51.100.21", "is the node ada's"),
-        ],
-        &["a", "b ip=192.0.2.10", "c has=198.51.100.21"],
-        expect![[r#"
-            a: 192.0.2.13 of lan, first free address of the pool lan
-            b: refused, 192.0.2.10 is the gateway's
-            c: 198.51.100.21 of guests, it has had it
-        "#]],
-    );
-}
-
-#[test]
-fn a_pool_is_asked_for_by_name_and_ends() {
-    check(
-        &["a pool=guests", "b pool=guests", "c pool=lan"],
-        expect![[r#"
-            a: 198.51.100.21 of guests, first free address of the pool guests
-            b: refused, the pool guests has no free address
-            c: 192.0.2.10 of lan, first free address of the pool lan
-        "#]],
-    );
-    check(
-        &["a", "b", "c", "d"],
-        expect![[r#"
-        a: 192.0.2.10 of lan, first free address of the pool lan
-        b: 192.0.2.13 of lan, first free address of the pool lan
-        c: 198.51.100.21 of guests, first free address of the pool guests
-        d: refused, no pool has a free address
-    "#]],
-    );
-    check_with(
-        "[kubernetes]",
-        &[],
-        &["a"],
-        expect![[r#"
-        a: refused, the config has no [[pool]]
-    "#]],
-    );
-}
-
-#[test]
-fn nodes_announce_5000_addresses_and_no_more() {
-    let text = "[kubernetes]\n[[address]]\naddress = '192.0.2.1'\n\
-         [[pool]]\nname = 'wide'\naddresses = ['10.0.0.0/8']\n";
-    let names: Vec<String> = (0..5_006).map(|n| format!("s{n:04}")).collect();
-    let mut services: Vec<&str> = names.iter().map(String::as_str).collect();
-    services[5_005] = "s5005 has=10.9.9.9";
-    services[5_004] = "s5004 ip=10.8.8.8";
-    let verdicts = allocate(
-        &config_of(text),
-        &cluster_of(&services),
-        &BTreeMap::new(),
-        &BTreeMap::new(),
-    );
-    let shown = show(&verdicts);
-    let lines: Vec<&str> = shown.lines().skip(4_996).collect();
-    expect![[r#"
-        s4996: 10.0.19.132 of wide, first free address of the pool wide
-        s4997: refused, the nodes announce at most 5000 addresses
-        s4998: refused, the nodes announce at most 5000 addresses
-        s4999: refused, the nodes announce at most 5000 addresses
-        s5000: refused, the nodes announce at most 5000 addresses
-        s5001: refused, the nodes announce at most 5000 addresses
-        s5002: refused, the nodes announce at most 5000 addresses
-        s5003: refused, the nodes announce at most 5000 addresses
-        s5004: 10.8.8.8 of wide, note asks for it
-        s5005: 10.9.9.9 of wide, it has had it"#]]
-    .assert_eq(&lines.join("\n"));
-}
-
-#[test]
-fn nodes_gateways_and_whole_subnets_are_withheld() {
-    let own = |words: &str| LinkAddress {
-        address: words.split('/').next().unwrap().parse().unwrap(),
-        subnet: words.parse().unwrap(),
-    };
-    let link = Link {
-        name: "eth0".parse().unwrap(),
-        mac: Some(Mac([2; 6])),
-        is_up: true,
-        is_announcing: true,
-        is_wireless: false,
-        addresses: [
-            "192.0.2.5/24",
-            "192.0.2.240/32",
-            "10.0.0.1/31",
-            "fd00::5/64",
-            "fd00::240/128",
-        ]
-        .map(own)
-        .to_vec(),
-        gateway: Some(IpAddr::from([192, 0, 2, 1])),
-        generation: 0,
-        came_up: 0,
-        settings: LinkSettings::default(),
-    };
-    let links = LinkFacts {
-        links: BTreeMap::from([(LinkIndex(2), link)]),
-    };
-    let cluster = ClusterFacts {
-        services: BTreeMap::new(),
-        nodes: BTreeMap::from([(
-            "bob".parse().unwrap(),
-            vec!["192.0.2.6".parse().unwrap(), "fd00::6".parse().unwrap()],
-        )]),
-    };
-    let withheld = withheld(&links, &cluster);
-    let lines = withheld
-        .iter()
-        .map(|(address, why)| format!("{address} {why}\n"));
-    expect![[r#"
-        10.0.0.1 is this node's own on eth0
-        192.0.2.0 names the network 192.0.2.0/24
-        192.0.2.1 is the gateway's
-        192.0.2.5 is this node's own on eth0
-        192.0.2.6 is the node bob's
-        192.0.2.255 is the broadcast address of 192.0.2.0/24
-        fd00::5 is this node's own on eth0
-        fd00::6 is the node bob's
-    "#]]
-    .assert_eq(&lines.collect::<String>());
+    /// The lines of several steps.
+    pub(super) fn run(&mut self, steps: &[&str]) -> String {
+        let lines = steps.iter().map(|words| match words.strip_prefix("- ") {
+            Some(name) => {
+                self.delete(name);
+                format!("{name} is gone\n")
+            }
+            None => format!("{}\n", self.set(words)),
+        });
+        lines.collect()
+    }
 }

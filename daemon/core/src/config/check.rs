@@ -7,6 +7,7 @@
 pub(super) mod addresses;
 mod dns;
 mod placement;
+mod pools;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,9 +17,9 @@ use toml::Spanned;
 
 use super::problem::{Problems, Wrong};
 use super::range::special;
-use super::spec::{AnnounceSpec, ClusterSpec, PushSpec, Spec};
+use super::spec::{AnnounceSpec, ClusterSpec, KubernetesSpec, PushSpec, Spec};
 use super::values::Component;
-use super::{Announce, Cluster, Config, Conflict, FailBack, Kubernetes, PEERS_MAX, PORT_DEFAULT};
+use super::{Announce, Cluster, Config, Conflict, FailBack, PEERS_MAX, PORT_DEFAULT};
 
 /// Checks the whole file.
 pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
@@ -33,7 +34,7 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
     let announce = checker.announce(spec.announce.value().unwrap_or(&empty_announce));
     let has_kubernetes = !spec.kubernetes.is_missing();
     let pools = checker.pools(spec.pools.entries(), has_kubernetes);
-    let reserves = checker.reserves(
+    let reserved = checker.reserves(
         spec.reserves.entries(),
         spec.addresses.entries(),
         has_kubernetes,
@@ -41,12 +42,9 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
     let pins = checker.pins(spec.pins.entries());
     let node_weight = checker.node_weight(spec.node.value());
     let dns = checker.dns(spec.dns.value(), &addresses, has_kubernetes);
-    let kubernetes = has_kubernetes.then(|| Kubernetes {
-        kubeconfig: spec
-            .kubernetes
-            .value()
-            .and_then(|kubernetes| kubernetes.kubeconfig.value().cloned()),
-    });
+    let empty_kubernetes = KubernetesSpec::default();
+    let kubernetes = spec.kubernetes.value().unwrap_or(&empty_kubernetes);
+    let kubernetes = has_kubernetes.then(|| checker.kubernetes(kubernetes));
     if let Some(push) = spec.push.written() {
         checker.push(push);
     }
@@ -61,7 +59,8 @@ pub(super) fn check(spec: &Spec, problems: &mut Problems<'_>) -> Config {
         announce,
         addresses,
         pools,
-        reserves,
+        reserves: reserved.services,
+        kept: reserved.kept,
         pins,
         kubernetes,
         dns,

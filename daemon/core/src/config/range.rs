@@ -98,13 +98,22 @@ impl AddressRange {
         address.is_ipv4() == self.first.is_ipv4() && (self.first..=self.last).contains(&address)
     }
 
-    /// The IPv4 addresses from first to last; none of an IPv6 range.
-    pub fn iter_v4(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
-        let numbers = match (self.first, self.last) {
-            (IpAddr::V4(first), IpAddr::V4(last)) => Some(u32::from(first)..=u32::from(last)),
-            (IpAddr::V4(_) | IpAddr::V6(_), _) => None,
+    /// The addresses from first to last.
+    pub fn iter(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        let (v4, v6) = match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                (Some(u32::from(first)..=u32::from(last)), None)
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                (None, Some(u128::from(first)..=u128::from(last)))
+            }
+            // A range has one family.
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => (None, None),
         };
-        numbers.into_iter().flatten().map(Ipv4Addr::from)
+        let v4 = v4.into_iter().flatten();
+        let v6 = v6.into_iter().flatten();
+        v4.map(|number| IpAddr::V4(number.into()))
+            .chain(v6.map(|number| IpAddr::V6(number.into())))
     }
 
     /// Whether the two have an address in common.

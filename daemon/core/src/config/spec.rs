@@ -15,8 +15,11 @@ use super::links::LinkPattern;
 use super::problem::{Problems, Wrong};
 use super::range::AddressRange;
 use super::reference::{Key, Section};
+use super::selector::LabelSelector;
 use super::tree::{Entries, Field, FromToml, Value, field, refuse_unknown, section, table_of};
-use super::values::{Component, DayTime, Endpoint, Label, Mail, ObjectName, Source, Upstream};
+use super::values::{
+    ClassName, Component, DayTime, Endpoint, Label, Mail, Namespace, ObjectName, Source, Upstream,
+};
 use super::{Conflict, Detection, FailBack, Purpose};
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
@@ -128,16 +131,43 @@ section! {
         /// Ranges such as `"192.0.2.240-192.0.2.250"`, and blocks: `"192.0.2.240/29"` is .240 to
         /// .247. An `[[address]]` or a `[[reserve]]` within is taken out of the pool. No default.
         "addresses" addresses: List<AddressRange>,
+        /// Whether Services that ask for nothing get addresses of this pool. Default: true.
+        "auto-assign" auto_assign: bool,
+        /// Its place among the pools that a Service could get an address of: the lowest number
+        /// first, then pools with `namespaces` or `service-selectors`, then the others; among
+        /// equals, the first in the file. Default: none.
+        "priority" priority: i64,
+        /// The namespaces whose Services the pool is for. No other Service gets an address of it,
+        /// even if it asks for one. Default: empty, which is all.
+        "namespaces" namespaces: List<Namespace>,
+        /// The labels of the Services that the pool is for, each entry as `kubectl get -l` takes it,
+        /// such as `["team=web", "tier in (a, b),!canary"]`; one of them is enough. With
+        /// `namespaces`, both must fit. Default: empty, which is all.
+        "service-selectors" service_selectors: List<LabelSelector>,
+        /// The namespaces whose Services may ask for a certain address of the pool; the others get
+        /// any. Default: empty, which is all.
+        "fixed-for" fixed_for: List<Namespace>,
+        /// Whether IPv4 addresses that end in .0 or .255 are left out, which some old machines
+        /// take for addresses of networks. Default: false.
+        "avoid-buggy-ips" avoid_buggy_ips: bool,
+        /// How long an address that its Service has let go of is kept from other Services, so that
+        /// nobody's old connections reach a new one; a Service that asks for that very address
+        /// gets it at once. The node that writes remembers since when it runs. Default: none.
+        "cool-down" cool_down: Duration,
     }
 }
 
 section! {
-    /// An address that is kept for one Service.
+    /// An address that is kept for one Service, which need not exist yet, or for the Services of some
+    /// namespaces that ask for it. It may be of a pool or of none.
     ReserveSpec "[[reserve]]" {
         /// The address. No default.
         "address" address: IpAddr,
-        /// The Service as `namespace/name`. No default.
+        /// The Service as `namespace/name`: it gets the address without asking. Either this or
+        /// `namespaces` is wanted. No default.
         "service" service: ServiceName,
+        /// Namespaces: a Service of theirs gets the address if it asks for it. No default.
+        "namespaces" namespaces: List<Namespace>,
     }
 }
 
@@ -214,6 +244,11 @@ section! {
         /// The file with the address of the API and the credentials. Default: the one that
         /// `sovnetctl k8s join` leaves in the daemon's state directory.
         "kubeconfig" kubeconfig: PathBuf,
+        /// The `spec.loadBalancerClass` of Services that are served. Default:
+        /// `"sovnet.internal/l2"`.
+        "class" class: ClassName,
+        /// Whether Services without a class are served, too. Default: true.
+        "classless" classless: bool,
     }
 }
 

@@ -116,7 +116,7 @@ fn the_home_example_parses_and_says_what_is_not_acted_on() {
     let config = parse_well(HOME);
     assert_eq!(config.addresses.len(), 1);
     assert_eq!(config.pools.len(), 1);
-    assert_eq!(config.kubernetes, Some(Kubernetes { kubeconfig: None }));
+    assert_eq!(config.kubernetes, Some(Kubernetes::default()));
     let zones = &config.dns.as_ref().expect("DNS is on").zones;
     let has_services: Vec<bool> = zones.iter().map(|zone| zone.has_services).collect();
     assert_eq!(has_services, [true, false]);
@@ -266,11 +266,30 @@ fn what_is_for_services_is_acted_on_with_kubernetes() {
     let config = for_services("[kubernetes]\nkubeconfig = '/etc/sovnet/kubeconfig'");
     let pool = &config.pools[0];
     let ranges: Vec<_> = pool.ranges.iter().map(ToString::to_string).collect();
-    assert_eq!(ranges, ["192.168.8.240-192.168.8.241", "192.168.8.250"]);
-    let addresses = pool.ranges.iter().flat_map(|range| range.iter_v4());
-    assert_eq!(addresses.count(), 3);
+    assert_eq!(
+        ranges,
+        [
+            "192.168.8.240-192.168.8.241",
+            "fd00::240-fd00::241",
+            "192.168.8.250"
+        ]
+    );
+    let addresses = pool.ranges.iter().flat_map(|range| range.iter());
+    let addresses: Vec<_> = addresses.map(|address| address.to_string()).collect();
+    assert_eq!(
+        addresses,
+        [
+            "192.168.8.240",
+            "192.168.8.241",
+            "fd00::240",
+            "fd00::241",
+            "192.168.8.250"
+        ]
+    );
     assert!(pool.contains("192.168.8.241".parse().unwrap()));
-    assert!(!pool.contains("fd00::240".parse().unwrap()));
+    assert!(pool.contains("fd00::240".parse().unwrap()));
+    assert_eq!(pool.rank(), (true, u32::MAX));
+    assert!(pool.is_automatic && !pool.avoids_buggy && pool.cool_down.is_zero());
     let reserved = config
         .reserves
         .iter()
@@ -282,9 +301,9 @@ fn what_is_for_services_is_acted_on_with_kubernetes() {
     assert!(config.dns.expect("DNS is on").zones[0].has_services);
     let kubeconfig = config.kubernetes.and_then(|part| part.kubeconfig);
     assert_eq!(kubeconfig, Some("/etc/sovnet/kubeconfig".into()));
-    expect![[r#"
-        [[pool]] both fd00::240-fd00::241: this version gives IPv4 addresses only
-        "from" of [[dns.zone]] home.arpa.: this version takes no names from ingresses yet"#]]
+    expect![[
+        r#""from" of [[dns.zone]] home.arpa.: this version takes no names from ingresses yet"#
+    ]]
     .assert_eq(&config.inactive.join("\n"));
 }
 
@@ -294,7 +313,6 @@ fn what_is_for_services_has_no_effect_without_kubernetes() {
     assert_eq!(config.kubernetes, None);
     assert!(!config.dns.expect("DNS is on").zones[0].has_services);
     expect![[r#"
-        [[pool]] both fd00::240-fd00::241: this version gives IPv4 addresses only
         [[pool]] both (192.168.8.240/31 = 192.168.8.240-192.168.8.241, 2 addresses; fd00::240-fd00::241, 2 addresses; 192.168.8.250, 1 address): has no effect without [kubernetes] in the file
         [[reserve]] 192.168.8.240 for "kube-system/traefik": has no effect without [kubernetes] in the file
         "from" of [[dns.zone]] home.arpa.: has no effect without [kubernetes] in the file"#]]

@@ -3,6 +3,7 @@
 //! Only texts are judged here, one at a time: `spec` says where each kind can stand, `check` what
 //! they mean together.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,11 +12,15 @@ use super::links::{LinkPattern, PatternError};
 use super::problem::{Problems, Wrong, meant, quote};
 use super::range::{AddressRange, RangeError};
 use super::reference::Section;
+use super::selector::{LabelSelector, SelectorError};
 use super::spec::FailBackSpec;
 use super::tree::{FromText, FromToml, Value};
 use super::{Conflict, Detection, FailBack, Purpose};
 use crate::names::service::is_object_name;
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
+
+/// The longest a class can be: a DNS name, '/' and a label's name.
+const CLASS_MAX: usize = 253 + 1 + 63;
 
 /// Declares a choice between words.
 macro_rules! words {
@@ -311,6 +316,50 @@ impl FromText for ObjectName {
         }
         let wrong = Wrong::new(format!("{} is no name", quote(text)));
         Err(wrong.hint("a name has 1 to 63 small letters, digits, '-' and '.'"))
+    }
+}
+
+/// The name of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Namespace(pub(super) String);
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromText for Namespace {
+    fn from_text(text: &str) -> Result<Namespace, Wrong> {
+        if is_object_name(text) {
+            return Ok(Namespace(text.to_owned()));
+        }
+        let wrong = Wrong::new(format!("{} names no namespace", quote(text)));
+        Err(wrong.hint("a namespace has 1 to 63 small letters, digits and '-'"))
+    }
+}
+
+/// A class of load balancers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ClassName(pub(super) String);
+
+impl FromText for ClassName {
+    fn from_text(text: &str) -> Result<ClassName, Wrong> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        if !text.is_empty() && text.len() <= CLASS_MAX && text.chars().all(is_plain) {
+            return Ok(ClassName(text.to_owned()));
+        }
+        let wrong = Wrong::new(format!("{} is no class", quote(text)));
+        Err(wrong.hint("a class is a name such as \"example.org/internal\""))
+    }
+}
+
+impl FromText for LabelSelector {
+    fn from_text(text: &str) -> Result<LabelSelector, Wrong> {
+        text.parse().map_err(|error: SelectorError| {
+            let wrong = Wrong::new(format!("{} {error}", quote(text)));
+            wrong.hint("write it as `kubectl get -l` takes it, such as \"team=web,tier in (a, b)\"")
+        })
     }
 }
 

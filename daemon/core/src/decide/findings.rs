@@ -138,14 +138,13 @@ pub(super) fn about_services(known: &Known<'_>, problems: &mut Vec<Problem>) {
                     .to_owned(),
         });
     }
-    for (name, service) in cluster.services.iter().filter(|(_, s)| s.is_ours()) {
+    for (name, service) in cluster.services.iter().filter(|(_, s)| s.is_ours(config)) {
         let is_static = |address: &&IpAddr| {
             let mut entries = config.addresses.iter();
             entries.any(|entry| entry.address == **address)
         };
-        let asked = service.request.address.as_ref();
-        let asked = asked.map(|(address, _)| IpAddr::V4(*address));
-        let mut named = service.assigned.iter().chain(&asked);
+        let asked = service.request.addresses.iter().map(|(address, _)| address);
+        let mut named = service.assigned.iter().chain(asked);
         if let Some(address) = named.find(is_static) {
             problems.push(Problem {
                 severity: Severity::Degraded,

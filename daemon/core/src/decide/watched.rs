@@ -3,7 +3,7 @@
 //! away.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::{Known, SegmentPlan};
 use crate::allocate;
@@ -39,7 +39,9 @@ pub(super) fn watched(known: &Known<'_>, firsts: &BTreeSet<IpAddr>, plan: &Segme
         let is_node = config.cluster.peers.contains(address) || plan.is_own(*address);
         !is_static && !is_node && !announced.contains_key(address) && !taken.contains_key(address)
     };
-    let free = ranges.iter().flat_map(first_addresses).filter(is_free);
+    // Of a large IPv6 range, more than are ever announced.
+    let addresses = |range: &AddressRange| range.iter().take(most(range));
+    let free = ranges.iter().flat_map(addresses).filter(is_free);
     Watched {
         policy: config.announce.conflict,
         free: free.take(FREE_MAX).collect(),
@@ -47,13 +49,10 @@ pub(super) fn watched(known: &Known<'_>, firsts: &BTreeSet<IpAddr>, plan: &Segme
     }
 }
 
-/// The addresses of a range; of a large IPv6 one, more than are ever announced.
-fn first_addresses(range: &AddressRange) -> Box<dyn Iterator<Item = IpAddr>> {
-    let (IpAddr::V6(first), IpAddr::V6(last)) = (range.first(), range.last()) else {
-        return Box::new(range.iter_v4().map(IpAddr::V4));
-    };
-    let (first, last) = (u128::from(first), u128::from(last));
-    let addresses = (0..2 * FREE_MAX as u128).map(move |step| first.saturating_add(step));
-    let addresses = addresses.take_while(move |address| *address <= last);
-    Box::new(addresses.map(|address| IpAddr::V6(Ipv6Addr::from(address))))
+fn most(range: &AddressRange) -> usize {
+    if range.first().is_ipv6() {
+        2 * FREE_MAX
+    } else {
+        usize::MAX
+    }
 }

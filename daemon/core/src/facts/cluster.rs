@@ -5,6 +5,7 @@
 //! kube shell from watches that are all initialised; nothing here knows of objects of the API.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -13,11 +14,19 @@ use super::request::Request;
 use crate::config::Config;
 use crate::names::{NodeName, ServiceName};
 
-/// The `spec.loadBalancerClass` that is sovnet's own. Services without a class are served, too.
+mod families;
+pub mod permit;
+
+pub use families::{Families, Family, FamilyPolicy};
+
+/// The `spec.loadBalancerClass` of Services that are served, if the config says nothing.
 pub const OWN_CLASS: &str = "sovnet.internal/l2";
 
 /// The most Services of type LoadBalancer that are looked at; the first by name are.
 pub const SERVICES_MAX: usize = 1024;
+
+/// The most labels of a Service that are looked at; the first by key are.
+pub const LABELS_MAX: usize = 64;
 
 /// The cluster as it was last seen whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +38,7 @@ pub struct ClusterFacts {
 }
 
 /// A Service of type LoadBalancer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// `metadata.uid`: a Service that was deleted and made anew is another one.
     pub uid: String,
@@ -40,27 +49,79 @@ pub struct Service {
     pub class: Option<String>,
     /// `spec.externalTrafficPolicy`.
     pub policy: TrafficPolicy,
+    /// `metadata.labels`, at most [`LABELS_MAX`].
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The families of addresses that it is for.
+    #[serde(default)]
+    pub families: Families,
     /// What it asks for.
     pub request: Request,
+    /// Of a Service that would share its address: where packets go. Else empty.
+    #[serde(default)]
+    pub backend: Backend,
     /// The addresses in `status.loadBalancer.ingress`.
     pub assigned: Vec<IpAddr>,
+    /// Whether something else than addresses stands there, too.
+    #[serde(default)]
+    pub has_foreign_status: bool,
+    /// Whether it is of another type now, and still has the address that sovnet gave it.
+    #[serde(default)]
+    pub is_former: bool,
+    /// The pool that an annotation of ours says its address is from.
+    #[serde(default)]
+    pub noted_pool: Option<String>,
     /// Nodes on which it has a ready endpoint.
     pub ready_on: BTreeSet<NodeName>,
 }
 
+/// Which packets a Service takes, and where they go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its ports.
+    pub ports: BTreeSet<Port>,
+    /// Its selector as one text: equal texts select the same pods.
+    pub selector: String,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Port {
+    /// Its number.
+    pub number: u16,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} port {}", self.protocol, self.number)
+    }
+}
+
 /// `spec.externalTrafficPolicy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TrafficPolicy {
     /// Any node takes packets, and passes them to any endpoint.
+    #[default]
     Cluster,
     /// A node passes packets to endpoints of its own only; the client's address is kept.
     Local,
 }
 
 impl Service {
-    /// Whether it is for sovnet: without a class, or with sovnet's own.
-    pub fn is_ours(&self) -> bool {
-        self.class.as_deref().is_none_or(|class| class == OWN_CLASS)
+    /// Whether it is for sovnet, by its class.
+    pub fn is_ours(&self, config: &Config) -> bool {
+        !self.is_former && self.has_our_class(config)
+    }
+
+    fn has_our_class(&self, config: &Config) -> bool {
+        match (&self.class, &config.kubernetes) {
+            (Some(class), Some(kubernetes)) => *class == kubernetes.class,
+            (Some(class), None) => class == OWN_CLASS,
+            (None, Some(kubernetes)) => kubernetes.serves_classless,
+            (None, None) => true,
+        }
     }
 
     /// Whether packets for it can be delivered by this node, as far as endpoints go.
@@ -80,29 +141,14 @@ impl ClusterFacts {
         for (name, service) in self
             .services
             .iter()
-            .filter(|(_, service)| service.is_ours())
+            .filter(|(_, service)| service.is_ours(config))
         {
             for address in service.assigned.iter() {
-                if is_for(config, *address, name) {
+                if permit::refusal(config, name, service, *address).is_none() {
                     announced.entry(*address).or_default().push(name);
                 }
             }
         }
         announced
     }
-}
-
-/// Whether the config lets this Service have this address: of a pool or reserved for it, no
-/// `[[address]]`, and not reserved for another one.
-pub fn is_for(config: &Config, address: IpAddr, service: &ServiceName) -> bool {
-    let is_static = config
-        .addresses
-        .iter()
-        .any(|entry| entry.address == address);
-    let is_pooled = || config.pools.iter().any(|pool| pool.contains(address));
-    !is_static
-        && match config.reserves.get(&address) {
-            Some(owner) => owner == service,
-            None => is_pooled(),
-        }
 }

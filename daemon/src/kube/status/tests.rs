@@ -1,32 +1,36 @@
 //! What is remembered of writes, and for how long.
 
-use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
-use sovnet_core::facts::cluster::{Service as Object, TrafficPolicy};
-use sovnet_core::facts::request::Request;
+use sovnet_core::facts::cluster::Service as Object;
 
 use super::*;
 
-const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 242);
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 242));
 
 fn web() -> ServiceName {
     "shop/web".parse().unwrap()
 }
 
-fn object(assigned: &[Ipv4Addr]) -> Object {
+/// These addresses, of the pool lan.
+fn wanted(addresses: &[IpAddr]) -> Wanted {
+    Wanted {
+        addresses: addresses.to_vec(),
+        pool: Some("lan".to_owned()),
+    }
+}
+
+fn object(assigned: &[IpAddr]) -> Object {
     Object {
         uid: "u-1".to_owned(),
         created_secs: 1,
-        class: None,
-        policy: TrafficPolicy::Cluster,
-        request: Request::default(),
-        assigned: assigned.iter().copied().map(IpAddr::V4).collect(),
-        ready_on: BTreeSet::new(),
+        assigned: assigned.to_vec(),
+        ..Object::default()
     }
 }
 
 /// The watch shows the Service in this version.
-fn seen(version: &str, assigned: &[Ipv4Addr]) -> (Watches, ClusterFacts) {
+fn seen(version: &str, assigned: &[IpAddr]) -> (Watches, ClusterFacts) {
     let service = (object(assigned), version.to_owned());
     let watches = Watches::showing([(web(), service)]);
     let facts = watches.facts().unwrap();
@@ -37,7 +41,7 @@ fn attempted(version: &str, failure: Option<Failure>) -> Attempts {
     let mut attempts = Attempts::default();
     let attempt = Attempt {
         version: version.to_owned(),
-        wanted: Some(ADDRESS),
+        wanted: wanted(&[ADDRESS]),
         failure,
         is_due: false,
     };
@@ -50,7 +54,7 @@ fn an_address_that_was_written_is_taken_before_the_watch_shows_it() {
     let attempts = attempted("7", None);
     let (watches, facts) = seen("7", &[]);
     let known = attempts.with_written(&facts, &watches);
-    assert_eq!(known.services[&web()].assigned, [IpAddr::V4(ADDRESS)]);
+    assert_eq!(known.services[&web()].assigned, [ADDRESS]);
     // What the watch shows later is the truth.
     let (watches, facts) = seen("8", &[]);
     assert_eq!(attempts.with_written(&facts, &watches), facts);
@@ -95,4 +99,51 @@ fn a_node_that_was_forbidden_to_write_is_no_writer_for_a_while() {
     let now = clock::now();
     assert!(attempts.is_forbidden(now));
     assert!(!attempts.is_forbidden(now + FORBIDDEN_FOR + Duration::from_secs(1)));
+}
+
+#[test]
+fn a_status_is_right_with_its_addresses_its_pool_and_nothing_else() {
+    let right = Object {
+        noted_pool: Some("lan".to_owned()),
+        ..object(&[ADDRESS])
+    };
+    assert!(wanted(&[ADDRESS]).stands(&right));
+    let without_pool = object(&[ADDRESS]);
+    let with_host_name = Object {
+        has_foreign_status: true,
+        ..right.clone()
+    };
+    let empty = Object {
+        assigned: Vec::new(),
+        ..right
+    };
+    for wrong in [without_pool, with_host_name, empty] {
+        assert!(!wanted(&[ADDRESS]).stands(&wrong), "{wrong:?}");
+    }
+    assert!(Wanted::default().stands(&object(&[])));
+}
+
+#[test]
+fn both_addresses_and_the_pool_are_written_for_exactly_the_version_that_was_judged() {
+    let v6 = "fd00::1".parse().unwrap();
+    let patch = wanted(&[ADDRESS, v6]).patch(&web(), &object(&[]), "7");
+    let ingress = serde_json::json!([{ "ip": "192.0.2.242" }, { "ip": "fd00::1" }]);
+    assert_eq!(patch["status"]["loadBalancer"]["ingress"], ingress);
+    let metadata = &patch["metadata"];
+    assert_eq!(metadata["resourceVersion"], "7");
+    assert_eq!(metadata["uid"], "u-1");
+    assert_eq!(metadata["annotations"][FROM_POOL_ANNOTATION], "lan");
+    // Nothing of ours is left by who gets nothing.
+    let patch = Wanted::default().patch(&web(), &object(&[]), "7");
+    let nothing = serde_json::json!({});
+    assert_eq!(patch["metadata"]["annotations"], nothing);
+    assert_eq!(patch["status"]["loadBalancer"], nothing);
+}
+
+#[test]
+fn the_status_of_others_and_of_those_that_wait_is_not_touched() {
+    let class = Some("example.org/lb".to_owned());
+    assert_eq!(Wanted::of(&Verdict::Foreign { class }), None);
+    assert_eq!(Wanted::of(&Verdict::Waiting), None);
+    assert_eq!(Wanted::of(&Verdict::Former), Some(Wanted::default()));
 }

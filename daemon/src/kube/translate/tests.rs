@@ -31,6 +31,7 @@ fn a_load_balancer_is_trimmed_to_what_is_needed() {
     let metadata = json!({
         "name": "traefik", "namespace": "kube-system", "uid": "u-1",
         "creationTimestamp": "2026-01-02T03:04:05Z",
+        "labels": { "team": "web" },
         "annotations": {
             "metallb.universe.tf/loadBalancerIPs": "192.0.2.241",
             "metallb.io/address-pool": "production",
@@ -47,8 +48,11 @@ fn a_load_balancer_is_trimmed_to_what_is_needed() {
     assert_eq!(service.policy, TrafficPolicy::Local);
     assert_eq!(service.class.as_deref(), Some("sovnet.internal/l2"));
     assert_eq!(service.assigned, ["192.0.2.240".parse::<IpAddr>().unwrap()]);
-    let (address, _) = service.request.address.unwrap();
+    let (address, _) = &service.request.addresses[0];
     assert_eq!(address.to_string(), "192.0.2.241");
+    assert!(service.has_foreign_status);
+    assert_eq!(service.labels["team"], "web");
+    assert_eq!(service.noted_pool, None);
     let (pool, _) = service.request.pool.unwrap();
     assert_eq!(pool, "production");
 }
@@ -64,13 +68,44 @@ fn what_is_missing_has_its_default() {
 }
 
 #[test]
-fn a_service_for_ipv6_only_can_not_be_served() {
-    let families = |families: &[&str]| {
-        let spec = json!({ "type": "LoadBalancer", "ipFamilies": families });
-        service_of(spec, json!({})).unwrap().request.fault.is_some()
+fn the_families_are_those_of_the_cluster_ips_and_none_while_there_are_none() {
+    let of = |spec: Value| service_of(spec, json!({})).unwrap().families;
+    let families = |addresses: &[&str], policy: &str| {
+        of(json!({
+            "type": "LoadBalancer", "clusterIPs": addresses, "ipFamilyPolicy": policy,
+        }))
     };
-    assert!(families(&["IPv6"]));
-    assert!(!families(&["IPv4"]) && !families(&["IPv6", "IPv4"]) && !families(&[]));
+    let dual = families(&["fd00::1", "10.43.0.1"], "RequireDualStack");
+    assert_eq!(dual.policy, FamilyPolicy::RequireDualStack);
+    assert_eq!(dual.of, [Family::V6, Family::V4]);
+    let single = families(&["10.43.0.1"], "SingleStack");
+    assert_eq!(single, Families::default());
+    assert!(families(&["None"], "SingleStack").of.is_empty());
+    assert!(of(json!({ "type": "LoadBalancer" })).of.is_empty());
+    // As older versions write it.
+    let older = of(json!({ "type": "LoadBalancer", "clusterIP": "fd00::1" }));
+    assert_eq!(older.of, [Family::V6]);
+}
+
+#[test]
+fn ports_and_pods_are_kept_of_those_that_would_share_only() {
+    let spec = json!({ "type": "LoadBalancer", "selector": { "b": "2", "a": "1" } });
+    let none = service_of(spec.clone(), json!({})).unwrap();
+    assert_eq!(none.backend, Backend::default());
+    let annotations = json!({ "annotations": { "metallb.io/allow-shared-ip": "key" } });
+    let shared = service_of(spec, annotations).unwrap();
+    assert_eq!(shared.request.sharing.as_deref(), Some("key"));
+    assert_eq!(shared.backend.selector, "a=1,b=2");
+    let ports = shared.backend.ports.iter().map(ToString::to_string);
+    assert_eq!(ports.collect::<Vec<_>>(), ["TCP port 80"]);
+}
+
+#[test]
+fn a_load_balancer_that_became_something_else_gives_back_what_sovnet_gave_it() {
+    let annotations = json!({ "annotations": { "sovnet.internal/ip-allocated-from-pool": "lan" } });
+    let former = service_of(json!({ "type": "NodePort" }), annotations).unwrap();
+    assert!(former.is_former);
+    assert_eq!(former.noted_pool.as_deref(), Some("lan"));
 }
 
 #[test]

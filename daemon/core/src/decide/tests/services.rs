@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::facts::cluster::{Service, TrafficPolicy};
-use crate::facts::request::Request;
 
 const CONFIG: &str = r#"
 [kubernetes]
@@ -18,15 +17,7 @@ service = "home/tv"
 fn service(words: &str) -> (ServiceName, Service) {
     let mut words = words.split_whitespace();
     let name = ServiceName::new("home", words.next().unwrap()).unwrap();
-    let mut service = Service {
-        uid: String::new(),
-        created_secs: 0,
-        class: None,
-        policy: TrafficPolicy::Cluster,
-        request: Request::default(),
-        assigned: Vec::new(),
-        ready_on: BTreeSet::new(),
-    };
+    let mut service = Service::default();
     for word in words {
         match word.split_once('=') {
             Some(("ready", node)) => {
@@ -34,7 +25,8 @@ fn service(words: &str) -> (ServiceName, Service) {
             }
             Some(("class", class)) => service.class = Some(class.to_owned()),
             Some(("ip", address)) => {
-                service.request.address = Some((address.parse().unwrap(), "note".to_owned()));
+                let asked = (address.parse().unwrap(), "note".to_owned());
+                service.request.addresses.push(asked);
             }
             Some(other) => panic!("no word {other:?}"),
             None if word == "local" => service.policy = TrafficPolicy::Local,

@@ -14,10 +14,11 @@ fn read(annotations: &[(&str, &str)], field: Option<&str>) -> Request {
 }
 
 fn address_of(request: &Request) -> Option<String> {
-    request
-        .address
-        .as_ref()
+    let places = request.addresses.iter();
+    let places: Vec<String> = places
         .map(|(address, place)| format!("{address} by {place}"))
+        .collect();
+    (!places.is_empty()).then(|| places.join(", "))
 }
 
 #[test]
@@ -63,6 +64,27 @@ fn places_that_agree_are_one_request() {
     assert_eq!(request.fault, None);
 }
 
+#[test]
+fn one_place_can_ask_for_one_address_of_each_family() {
+    let both = [
+        (ADDRESS_ANNOTATIONS[1], "fd00::1, 192.0.2.1"),
+        (ADDRESS_ANNOTATIONS[2], "192.0.2.1,fd00::1"),
+    ];
+    let request = read(&both, Some("fd00::1"));
+    let expected = "192.0.2.1 by metallb.io/loadBalancerIPs, fd00::1 by metallb.io/loadBalancerIPs";
+    assert_eq!(address_of(&request).as_deref(), Some(expected));
+    assert_eq!(request.fault, None);
+}
+
+#[test]
+fn every_annotation_can_have_the_key_and_an_empty_one_is_none() {
+    for place in SHARING_ANNOTATIONS {
+        let request = read(&[(place, " both ")], None);
+        assert_eq!(request.sharing.as_deref(), Some("both"));
+        assert_eq!(read(&[(place, " ")], None), Request::default());
+    }
+}
+
 /// Annotations, the field, and the clause that is said.
 type Case = (
     &'static [(&'static str, &'static str)],
@@ -72,7 +94,7 @@ type Case = (
 
 #[test]
 fn what_cannot_be_met_is_said_once_and_clearly() {
-    let cases: [Case; 7] = [
+    let cases: [Case; 10] = [
         (
             &[(ADDRESS_ANNOTATIONS[0], "traefik")],
             None,
@@ -89,14 +111,32 @@ fn what_cannot_be_met_is_said_once_and_clearly() {
             "metallb.io/loadBalancerIPs \"192.0.2.1,192.0.2.2\": asks for more than one IPv4 address",
         ),
         (
-            &[(ADDRESS_ANNOTATIONS[1], "fd00::1")],
+            &[(ADDRESS_ANNOTATIONS[1], "fd00::1,192.0.2.1,fd00::1")],
             None,
-            "metallb.io/loadBalancerIPs \"fd00::1\": asks for IPv6, and this version gives IPv4 only",
+            "metallb.io/loadBalancerIPs \"fd00::1,192.0.2.1,fd00::1\": asks for more than one IPv6 address",
         ),
         (
             &[(ADDRESS_ANNOTATIONS[1], "192.0.2.1")],
             Some("192.0.2.2"),
             "metallb.io/loadBalancerIPs says 192.0.2.1, and spec.loadBalancerIP says 192.0.2.2",
+        ),
+        (
+            &[
+                (ADDRESS_ANNOTATIONS[0], "192.0.2.1,fd00::1"),
+                (ADDRESS_ANNOTATIONS[1], "192.0.2.1"),
+            ],
+            None,
+            "sovnet.internal/loadBalancerIPs says 192.0.2.1,fd00::1, and metallb.io/loadBalancerIPs says 192.0.2.1",
+        ),
+        (
+            &[(ADDRESS_ANNOTATIONS[0], "192.0.2.1,fd00::1")],
+            Some("192.0.2.2"),
+            "sovnet.internal/loadBalancerIPs says 192.0.2.1,fd00::1, and spec.loadBalancerIP says 192.0.2.2",
+        ),
+        (
+            &[(SHARING_ANNOTATIONS[0], "a"), (SHARING_ANNOTATIONS[1], "b")],
+            None,
+            "sovnet.internal/allow-shared-ip says \"a\", and metallb.io/allow-shared-ip says \"b\"",
         ),
         (
             &[(POOL_ANNOTATIONS[0], "a"), (POOL_ANNOTATIONS[1], "b")],
@@ -122,7 +162,12 @@ proptest! {
         pool in any::<String>(),
         field in any::<String>(),
     ) {
-        let annotations = [(ADDRESS_ANNOTATIONS[0], text.as_str()), (POOL_ANNOTATIONS[0], &pool)];
+        let annotations = [
+            (ADDRESS_ANNOTATIONS[0], text.as_str()),
+            (POOL_ANNOTATIONS[0], &pool),
+            (SHARING_ANNOTATIONS[0], &text),
+            (SHARING_ANNOTATIONS[1], &pool),
+        ];
         let request = read(&annotations, Some(&field));
         if let Some(fault) = &request.fault {
             prop_assert!(fault.chars().count() < 300, "{fault}");
@@ -132,4 +177,18 @@ proptest! {
             prop_assert!(pool.chars().count() <= SHOWN_CHARS + 1);
         }
     }
+}
+
+#[test]
+fn an_annotation_of_a_megabyte_is_one_short_fault() {
+    let long = "192.0.2.1,".repeat(100_000);
+    let request = read(&[(ADDRESS_ANNOTATIONS[0], &long)], None);
+    assert!(request.fault.unwrap().len() < 300);
+    let long = "🏠".repeat(250_000);
+    let request = read(&[(SHARING_ANNOTATIONS[0], &long)], None);
+    let expected = "sovnet.internal/allow-shared-ip is longer than 253 bytes";
+    assert_eq!(request.fault.as_deref(), Some(expected));
+    assert_eq!(request.sharing, None);
+    let request = read(&[(POOL_ANNOTATIONS[0], &long)], None);
+    assert!(request.pool.unwrap().0.len() < 300);
 }
