@@ -82,7 +82,7 @@ pub(crate) struct Kube {
     attempts: Attempts,
     teller: Teller,
     verdicts: BTreeMap<ServiceName, Verdict>,
-    /// Which addresses were let go of lately.
+    /// What the statuses do not remember.
     history: History,
     health: Health,
     look_at: Moment,
@@ -338,8 +338,11 @@ impl Kube {
             withheld: allocate::withheld(&links, &facts),
             occupied: occupants::not_given(&self.wires.occupants.borrow_and_update()),
             cooling: self.history.cooling(),
+            settled: self.history.settled(&facts),
         };
         self.verdicts = allocate::allocate(&self.wires.config, &facts, &elsewhere);
+        let history = std::mem::take(&mut self.history);
+        self.history = history.after(&facts, &self.verdicts);
     }
 
     /// Writes what differs, as long as this node may.

@@ -59,7 +59,8 @@ pub enum Verdict {
     },
 }
 
-/// Addresses that are not free for reasons that lie outside of the Services.
+/// What counts besides the config and the Services: addresses that are not free for reasons of
+/// their own, and what was before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Elsewhere {
     /// What no Service can have, each with the reason as a clause about it ("is the gateway's"),
@@ -70,6 +71,9 @@ pub struct Elsewhere {
     pub occupied: BTreeMap<IpAddr, String>,
     /// What only those had lately who may have it again, unless it is asked for, see [`history`].
     pub cooling: BTreeMap<IpAddr, BTreeSet<ServiceName>>,
+    /// Services that share what they have by the same words as before: where others have changed
+    /// theirs and cannot share any more, these keep it, see [`history`].
+    pub settled: BTreeSet<ServiceName>,
 }
 
 /// Gives addresses.
@@ -93,7 +97,9 @@ pub fn allocate(
         holders: BTreeMap::new(),
         given: BTreeMap::new(),
     };
-    for (name, service) in &ours {
+    let is_settled = |(name, _): &&(&ServiceName, _)| elsewhere.settled.contains(*name);
+    let (settled, others): (Vec<_>, Vec<_>) = ours.iter().partition(is_settled);
+    for (name, service) in settled.into_iter().chain(others) {
         allocation.keep(name, service);
     }
     // Who needs a certain address comes before who takes any.

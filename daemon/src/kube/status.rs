@@ -63,11 +63,11 @@ impl Wanted {
         }
     }
 
-    /// Whether this stands in the status.
+    /// Whether this stands in the status. A pool that is not noted is no reason to write: who left
+    /// the right address there, as MetalLB did, may still own it.
     fn stands(&self, service: &cluster::Service) -> bool {
-        service.assigned == self.addresses
-            && !service.has_foreign_status
-            && service.noted_pool == self.pool
+        let is_noted = service.noted_pool.is_none() || service.noted_pool == self.pool;
+        service.assigned == self.addresses && !service.has_foreign_status && is_noted
     }
 
     /// The change that makes the status of exactly this Service and version so.
@@ -86,8 +86,10 @@ impl Wanted {
             some => serde_json::json!({ "ingress": some }),
         };
         let annotations = match &self.pool {
-            Some(pool) => serde_json::json!({ FROM_POOL_ANNOTATION: pool }),
-            None => serde_json::json!({}),
+            Some(pool) if !service.has_foreign_note => {
+                serde_json::json!({ FROM_POOL_ANNOTATION: pool })
+            }
+            Some(_) | None => serde_json::json!({}),
         };
         serde_json::json!({
             "apiVersion": "v1",

@@ -13,6 +13,8 @@ use sovnet_core::facts::cluster::{
 use sovnet_core::facts::request::{FROM_POOL_ANNOTATION, Request};
 use sovnet_core::names::{NodeName, ServiceName};
 
+use super::lease::MANAGER;
+
 /// The most addresses of a status, and of a node, that are looked at.
 const ADDRESSES_MAX: usize = 16;
 
@@ -27,7 +29,8 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
             .and_then(|all| all.get(name))
             .map(String::as_str)
     };
-    let noted_pool = annotation(FROM_POOL_ANNOTATION).map(str::to_owned);
+    let note = annotation(FROM_POOL_ANNOTATION);
+    let noted_pool = note.filter(|_| is_note_ours(metadata)).map(str::to_owned);
     let is_former = spec.type_.as_deref() != Some("LoadBalancer");
     let (assigned, has_foreign_status) = assigned(object);
     if is_former && (noted_pool.is_none() || assigned.is_empty()) {
@@ -58,6 +61,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         assigned,
         has_foreign_status,
         is_former,
+        has_foreign_note: note.is_some() && noted_pool.is_none(),
         noted_pool,
         ready_on: BTreeSet::new(),
     };
@@ -65,6 +69,18 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         service,
         metadata.resource_version.clone().unwrap_or_default(),
     ))
+}
+
+/// Whether the annotation with the pool is a field that sovnet applied: a manifest may repeat one.
+fn is_note_ours(metadata: &ObjectMeta) -> bool {
+    let key = format!("f:{FROM_POOL_ANNOTATION}");
+    let mut entries = metadata.managed_fields.iter().flatten();
+    entries.any(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        let annotations = fields.and_then(|all| all.get("f:metadata")?.get("f:annotations"));
+        let is_there = annotations.is_some_and(|annotations| annotations.get(&key).is_some());
+        is_there && entry.manager.as_deref() == Some(MANAGER)
+    })
 }
 
 /// The families of a Service's cluster IPs.

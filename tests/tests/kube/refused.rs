@@ -38,7 +38,7 @@ fn garbage_and_addresses_that_nobody_may_have_are_refused_and_others_are_served(
             new("controls").annotated(ADDRESS, "192.168.8.245\n\u{1b}[2J;"),
             "is no IP address",
         ),
-        (new("six").annotated(ADDRESS, "fd00::1"), "IPv6"),
+        (new("six").annotated(ADDRESS, "fd00::1"), "IPv4 only"),
         (
             new("two").annotated(ADDRESS, "192.168.8.245,192.168.8.246"),
             "more than one",

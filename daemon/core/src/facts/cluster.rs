@@ -68,9 +68,12 @@ pub struct Service {
     /// Whether it is of another type now, and still has the address that sovnet gave it.
     #[serde(default)]
     pub is_former: bool,
-    /// The pool that an annotation of ours says its address is from.
+    /// The pool that its address is from, as sovnet noted in an annotation.
     #[serde(default)]
     pub noted_pool: Option<String>,
+    /// Whether somebody else wrote that annotation, which is theirs then.
+    #[serde(default)]
+    pub has_foreign_note: bool,
     /// Nodes on which it has a ready endpoint.
     pub ready_on: BTreeSet<NodeName>,
 }

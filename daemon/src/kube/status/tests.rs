@@ -108,7 +108,11 @@ fn a_status_is_right_with_its_addresses_its_pool_and_nothing_else() {
         ..object(&[ADDRESS])
     };
     assert!(wanted(&[ADDRESS]).stands(&right));
-    let without_pool = object(&[ADDRESS]);
+    assert!(wanted(&[ADDRESS]).stands(&object(&[ADDRESS])), "not noted");
+    let of_another_pool = Object {
+        noted_pool: Some("guests".to_owned()),
+        ..right.clone()
+    };
     let with_host_name = Object {
         has_foreign_status: true,
         ..right.clone()
@@ -117,7 +121,7 @@ fn a_status_is_right_with_its_addresses_its_pool_and_nothing_else() {
         assigned: Vec::new(),
         ..right
     };
-    for wrong in [without_pool, with_host_name, empty] {
+    for wrong in [of_another_pool, with_host_name, empty] {
         assert!(!wanted(&[ADDRESS]).stands(&wrong), "{wrong:?}");
     }
     assert!(Wanted::default().stands(&object(&[])));
@@ -133,6 +137,13 @@ fn both_addresses_and_the_pool_are_written_for_exactly_the_version_that_was_judg
     assert_eq!(metadata["resourceVersion"], "7");
     assert_eq!(metadata["uid"], "u-1");
     assert_eq!(metadata["annotations"][FROM_POOL_ANNOTATION], "lan");
+    // An annotation that a manifest has is not fought for.
+    let copied = Object {
+        has_foreign_note: true,
+        ..object(&[])
+    };
+    let patch = wanted(&[ADDRESS]).patch(&web(), &copied, "7");
+    assert_eq!(patch["metadata"]["annotations"], serde_json::json!({}));
     // Nothing of ours is left by who gets nothing.
     let patch = Wanted::default().patch(&web(), &object(&[]), "7");
     let nothing = serde_json::json!({});

@@ -102,10 +102,26 @@ fn ports_and_pods_are_kept_of_those_that_would_share_only() {
 
 #[test]
 fn a_load_balancer_that_became_something_else_gives_back_what_sovnet_gave_it() {
-    let annotations = json!({ "annotations": { "sovnet.internal/ip-allocated-from-pool": "lan" } });
-    let former = service_of(json!({ "type": "NodePort" }), annotations).unwrap();
-    assert!(former.is_former);
+    let metadata = |manager: &str| {
+        let note = json!({ "f:sovnet.internal/ip-allocated-from-pool": {} });
+        json!({
+            "annotations": { "sovnet.internal/ip-allocated-from-pool": "lan" },
+            "managedFields": [{
+                "manager": manager, "operation": "Apply", "subresource": "status",
+                "fieldsV1": { "f:metadata": { "f:annotations": note } },
+            }],
+        })
+    };
+    let spec = json!({ "type": "NodePort" });
+    let former = service_of(spec.clone(), metadata(MANAGER)).unwrap();
+    assert!(former.is_former && !former.has_foreign_note);
     assert_eq!(former.noted_pool.as_deref(), Some("lan"));
+    // A manifest that repeats the annotation does not make it sovnet's.
+    assert_eq!(service_of(spec, metadata("kubectl")), None);
+    let spec = json!({ "type": "LoadBalancer" });
+    let copied = service_of(spec, metadata("kubectl")).unwrap();
+    assert!(copied.has_foreign_note);
+    assert_eq!(copied.noted_pool, None);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | A1 to A17: explicit addresses, one after the other | `the_explicit_assignments_of_metallb_in_ipv4` |
 //! | A18: the same in IPv6 | `the_explicit_assignments_of_metallb_in_ipv6` |
-//! | A16 | who changes its key while it shares loses the address to the older one, as everywhere |
+//! | A16 | who changes its key while it shares leaves the address, also if it is the older one: `who_changes_its_words_leaves_a_shared_address_to_those_who_have_not` |
 //! | A19, A20: both families from one pool | `two_addresses_are_of_one_pool` |
 //! | A21 to A23: pinned pools | `a_pinned_pool_is_for_whom_it_is_pinned_to` |
 //! | A24: the config stays as it is | not applicable: it is passed by a shared reference |

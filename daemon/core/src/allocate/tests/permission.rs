@@ -2,6 +2,7 @@
 //! that ask for what is not theirs.
 
 use super::*;
+use crate::allocate::history::History;
 
 const CONFIG: &str = "
 [kubernetes]
@@ -48,6 +49,22 @@ fn a_hostile_service_gets_one_sentence_and_nothing_of_anybody() {
             reserved: refused, 192.0.2.10 is reserved for kube-system/traefik
             reserved6: refused, fd00::10 is reserved for kube-system/traefik
             router: refused, 192.0.2.1 is the gateway's
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_opens_no_reserved_address_to_other_namespaces() {
+    check(
+        &[
+            "kube-system/traefik key=k TCP/80",
+            "evil/asks key=k ip=192.0.2.10 TCP/81",
+            "evil/joins key=k TCP/82",
+        ],
+        expect![[r#"
+            asks: refused, 192.0.2.10 is reserved for kube-system/traefik
+            joins: 192.0.2.13 of lan, first free address of the pool lan
+            traefik: 192.0.2.10 of lan, it is reserved for kube-system/traefik in the config
         "#]],
     );
 }
@@ -249,6 +266,43 @@ fn who_shares_an_address_keeps_it_and_of_two_that_no_longer_can_the_older_one_do
             b: 192.0.2.12 of lan, it has had it
         "#]],
     );
+}
+
+#[test]
+fn who_changes_its_words_leaves_a_shared_address_to_those_who_have_not() {
+    let config = config_of(SHARED);
+    let before = cluster_of(&[
+        "old age=9 has=192.0.2.12 key=k TCP/80",
+        "young has=192.0.2.12 key=k TCP/81",
+    ]);
+    let verdicts = allocate(&config, &before, &Elsewhere::default());
+    let history = History::default().after(&before, &verdicts);
+    for word in [
+        "key=l TCP/80",
+        "TCP/80",
+        "key=k TCP/81",
+        "key=k TCP/80 local",
+    ] {
+        let now = cluster_of(&[
+            &format!("old age=9 has=192.0.2.12 {word}"),
+            "young has=192.0.2.12 key=k TCP/81",
+        ]);
+        let given = |history: &History| {
+            let settled = history.settled(&now);
+            let elsewhere = Elsewhere {
+                settled,
+                ..Elsewhere::default()
+            };
+            allocate(&config, &now, &elsewhere)
+        };
+        let verdicts = given(&history);
+        let expected = "old: 192.0.2.10 of lan, first free address of the pool lan\n\
+                        young: 192.0.2.12 of lan, it has had it\n";
+        assert_eq!(show(&verdicts), expected, "{word}");
+        // As long as that is not written, nothing else comes of it.
+        let later = history.clone().after(&now, &verdicts);
+        assert_eq!(show(&given(&later)), expected, "{word}");
+    }
 }
 
 #[test]
