@@ -19,7 +19,7 @@ use super::lease::MANAGER;
 const ADDRESSES_MAX: usize = 16;
 
 /// A Service of type LoadBalancer without its endpoints, and its version; none for other types, but
-/// for one that still has the address that sovnet gave it.
+/// for one that still has what sovnet wrote: an address, or the note of its pool alone.
 pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
     let spec = object.spec.as_ref()?;
     let metadata = &object.metadata;
@@ -33,7 +33,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
     let noted_pool = note.filter(|_| is_note_ours(metadata)).map(str::to_owned);
     let is_former = spec.type_.as_deref() != Some("LoadBalancer");
     let (assigned, has_foreign_status) = assigned(object);
-    if is_former && (noted_pool.is_none() || assigned.is_empty()) {
+    if is_former && noted_pool.is_none() {
         return None;
     }
     let policy = match spec.external_traffic_policy.as_deref() {

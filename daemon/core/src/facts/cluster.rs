@@ -65,7 +65,7 @@ pub struct Service {
     /// Whether something else than addresses stands there, too.
     #[serde(default)]
     pub has_foreign_status: bool,
-    /// Whether it is of another type now, and still has the address that sovnet gave it.
+    /// Whether it is of another type now, and still has what sovnet wrote.
     #[serde(default)]
     pub is_former: bool,
     /// The pool that its address is from, as sovnet noted in an annotation.
