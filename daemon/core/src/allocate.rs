@@ -64,7 +64,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Elsewhere {
     /// What no Service can have, each with the reason as a clause about it ("is the gateway's"),
-    /// see [`withheld`].
+    /// see [`withheld()`].
     pub withheld: BTreeMap<IpAddr, String>,
     /// What no Service is given unless it asks for that very one. Who has one of those keeps it, but
     /// for the policy `quarantine`: then it gets another one if there is one.
