@@ -154,16 +154,19 @@ impl<'a> Allocation<'a> {
     }
 
     /// What stands in the status stays, one of a family, unless the config forbids it, it is of
-    /// a family that the Service is not for, or somebody older has it who does not share it.
+    /// a family that the Service is not for, or somebody older has it who does not share it. Where
+    /// it is open which families it is for, all of it stays, and nobody else gets any of it.
     fn keep(&mut self, name: &'a ServiceName, service: &Service) {
         let families = &service.families.of;
+        if families.is_empty() {
+            return self.give(name, service.assigned.clone());
+        }
         let mut kept: Vec<IpAddr> = Vec::new();
         for address in &service.assigned {
             let family = Family::of(*address);
             let is_known = kept.iter().any(|known| Family::of(*known) == family);
-            let is_wanted = families.is_empty() || families.contains(&family);
             if !is_known
-                && is_wanted
+                && families.contains(&family)
                 && permit::refusal(self.config, name, service, *address).is_none()
                 && self.clash(name, service, *address).is_none()
             {

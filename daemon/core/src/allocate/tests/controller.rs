@@ -62,6 +62,30 @@ fn who_is_no_load_balancer_or_not_ready_is_left_alone() {
     );
 }
 
+/// Its status stays as it is, so that whoever got an address of it would lose it again.
+#[test]
+fn nobody_gets_what_stands_in_the_status_of_one_that_is_not_ready() {
+    check(
+        &[
+            "a age=2 has=1.2.3.0 ip=1.2.3.1",
+            "b age=1 unborn has=1.2.3.0",
+            "c age=1",
+        ],
+        expect![[r#"
+            a: 1.2.3.1 of pool1, note asks for it
+            b: waits
+            c: refused, the pool pool1 has no free address
+        "#]],
+    );
+    check(
+        &["a unborn has=1.2.3.0 has=1.2.3.1", "b"],
+        expect![[r#"
+            a: waits
+            b: refused, the pool pool1 has no free address
+        "#]],
+    );
+}
+
 #[test]
 fn a_service_gets_what_is_free_or_what_it_asks_for() {
     check(

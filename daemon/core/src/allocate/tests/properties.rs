@@ -244,7 +244,8 @@ fn wrong_with(
         .iter()
         .map(|at| permit::pool_of(config, *at))
         .collect();
-    let is_reserved = addresses.iter().any(|at| config.reserves.contains_key(at));
+    let is_reserved = |at| config.reserves.contains_key(at) || config.kept.contains_key(at);
+    let is_reserved = addresses.iter().any(is_reserved);
     if is_new && !is_reserved && pools.iter().any(|pool| *pool != pools[0]) {
         return Some("of two pools");
     }
@@ -388,12 +389,15 @@ proptest! {
         for (round, changed) in changes.iter().enumerate() {
             write(&mut services, &verdicts);
             for (name, service) in changed {
-                // A new Service has no address yet, and one that is changed keeps its own.
-                // The class of a Service can only change while it is no LoadBalancer.
+                // A new Service has no address yet, and one that is changed keeps its own, and its
+                // age. The class of a Service can only change while it is no LoadBalancer.
                 let known = services.remove(name);
                 if let Some(mut service) = service.clone() {
-                    let known = known.filter(|known| known.class == service.class);
-                    service.assigned = known.map(|known| known.assigned).unwrap_or_default();
+                    service.assigned.clear();
+                    if let Some(known) = known.filter(|known| known.class == service.class) {
+                        service.assigned = known.assigned;
+                        service.created_secs = known.created_secs;
+                    }
                     services.insert(name.clone(), service);
                 }
             }
