@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use sovnet_control::client::Control;
+use sovnet_control::client::{Control, whole_status};
 use sovnet_control::message::ControlError;
 use sovnet_control::status::Status;
 use zlink::tokio::unix::{Connection, connect};
@@ -28,8 +28,7 @@ impl Daemon<'_> {
     ///
     /// See [`Failure`].
     pub(crate) fn status(&self) -> Result<Status, Failure> {
-        let reply = self.ask(async |daemon| daemon.status().await)?;
-        Ok(reply.status)
+        self.ask(async |daemon| whole_status(daemon).await)
     }
 
     /// Drains it; the result is what it says it did.

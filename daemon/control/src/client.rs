@@ -4,12 +4,23 @@
 //! (socket gone, garbage instead of a reply), the inner one is the daemon's answer. No call has a
 //! time-out of its own: the caller sets one.
 
+use std::pin::pin;
+
+use futures_util::{Stream, StreamExt as _};
+
 use crate::message::{CommandReply, ControlError, StatusReply};
+use crate::status::Status;
 
 /// What can be asked of a running daemon.
 #[zlink::proxy("internal.sovnet.Control")]
 pub trait Control {
-    /// The status of the node. Anybody may ask.
+    /// The status of the node, in parts, see [`whole_status`]. Anybody may ask.
+    #[zlink(rename = "Status", more)]
+    async fn status_in_parts(
+        &mut self,
+    ) -> zlink::Result<impl Stream<Item = zlink::Result<Result<StatusReply, ControlError>>>>;
+
+    /// The status of the node in one message: slow if it is long.
     async fn status(&mut self) -> zlink::Result<Result<StatusReply, ControlError>>;
 
     /// Hand over every address that another node can serve.
@@ -36,4 +47,24 @@ pub trait Control {
 
     /// Take the pin of an address back. Any node can be told.
     async fn unpin(&mut self, address: &str) -> zlink::Result<Result<CommandReply, ControlError>>;
+}
+
+/// The status of the node, asked for in parts and put together. The results are as those of
+/// [`Control`].
+///
+/// # Errors
+/// See there.
+pub async fn whole_status(
+    daemon: &mut impl Control,
+) -> zlink::Result<Result<Status, ControlError>> {
+    let mut parts = pin!(daemon.status_in_parts().await?);
+    let mut whole: Option<Status> = None;
+    while let Some(part) = parts.next().await {
+        match (part?, &mut whole) {
+            (Ok(first), None) => whole = Some(first.status),
+            (Ok(next), Some(whole)) => whole.append(next.status),
+            (Err(refusal), _) => return Ok(Err(refusal)),
+        }
+    }
+    whole.map(Ok).ok_or(zlink::Error::UnexpectedEof)
 }

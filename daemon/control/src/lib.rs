@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod message;
+pub mod parts;
 pub mod status;
 
 /// Name of the Varlink interface.

@@ -5,10 +5,10 @@ use zlink::introspect;
 
 use crate::status::Status;
 
-/// Reply of `Status`.
+/// Reply of `Status`, or a part of it, see [`crate::parts`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, introspect::Type)]
 pub struct StatusReply {
-    /// The document.
+    /// The document, or a part of it.
     pub status: Status,
 }
 

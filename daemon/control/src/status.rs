@@ -12,7 +12,7 @@ use zlink::introspect::CustomType;
 pub const SCHEMA: &str = "sovnet.status/1";
 
 /// The whole status of one node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Status {
     /// [`SCHEMA`].
     pub schema: String,
@@ -43,7 +43,7 @@ pub struct Status {
 }
 
 /// One announcing link.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Segment {
     /// Interface name.
     pub link: String,
@@ -140,7 +140,7 @@ pub struct DhcpServer {
 }
 
 /// One announced address.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Address {
     /// The address.
     pub address: String,
@@ -308,7 +308,7 @@ pub struct Upstream {
 }
 
 /// The Kubernetes side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Kubernetes {
     /// `connecting`, `connected`, `unreachable`, `refused` or `no-credentials`.
     pub state: String,
@@ -333,7 +333,7 @@ pub struct Kubernetes {
 }
 
 /// One Service of type LoadBalancer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Service {
     /// `namespace/name`.
     pub name: String,
@@ -356,7 +356,7 @@ pub struct Service {
 }
 
 /// One thing that an operator should know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomType)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Problem {
     /// `note`, `degraded` or `unhealthy`.
     pub severity: String,

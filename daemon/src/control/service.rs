@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::{Stream, stream};
 use sovnet_control::message::{CommandReply, ControlError, StatusReply};
+use sovnet_control::parts::PART;
 use sovnet_control::status::{
     Address, Conflict, DhcpServer, Dns, Listener, Peer as PeerStatus, Problem, Segment, Status,
     Upstream, Zone,
@@ -15,7 +17,7 @@ use sovnet_core::names::NodeName;
 use sovnet_core::time::Moment;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use zlink::{ReadyListener, Server};
+use zlink::{ReadyListener, Reply, Server};
 
 use super::counters::{Counter, Counters};
 use super::guard::Guarded;
@@ -82,17 +84,18 @@ pub(super) struct Desk {
     version = env!("CARGO_PKG_VERSION")
 )]
 impl Desk {
-    /// The status of this node. Anybody may ask.
-    async fn status(&self) -> StatusReply {
+    /// The status of this node. Anybody may ask. Who asks for more than one reply gets long lists in
+    /// parts.
+    #[zlink(more)]
+    async fn status(&self, more: bool) -> impl Stream<Item = Reply<StatusReply>> + Unpin + use<> {
         self.shared.counters.add(Counter::Calls);
         self.shared.sources.refresh().await;
         let now = clock::now();
         let report = self.shared.sources.report(now);
         let counters = self.shared.counters.snapshot();
         let vendors = std::sync::Arc::clone(&self.shared.sources.vendors.borrow());
-        StatusReply {
-            status: render::status(&report, &counters, &vendors, now),
-        }
+        let status = render::status(&report, &counters, &vendors, now);
+        stream::iter(replies(status, more))
     }
 
     /// Hand over every address that another node can serve.
@@ -132,6 +135,20 @@ impl Desk {
         let order = order.map_err(|reason| ControlError::Refused { reason })?;
         self.command(Order::Pin(order), "unpin").await
     }
+}
+
+/// The status as a client wants it: as one reply, or as several.
+fn replies(status: Status, more: bool) -> Vec<Reply<StatusReply>> {
+    let parts = match more {
+        true => status.into_parts(PART),
+        false => vec![status],
+    };
+    let last = parts.len().saturating_sub(1);
+    let replies = parts.into_iter().enumerate().map(|(number, status)| {
+        let reply = Reply::new(Some(StatusReply { status }));
+        reply.set_continues(Some(number < last))
+    });
+    replies.collect()
 }
 
 /// The order that these texts mean.

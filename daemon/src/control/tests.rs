@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sovnet_control::client::Control as _;
+use sovnet_control::client::{Control as _, whole_status};
 use sovnet_control::message::ControlError;
+use sovnet_control::parts::PART;
 use sovnet_core::config::Purpose;
 use sovnet_core::member::{Command, Order};
 use sovnet_core::names::NodeId;
-use sovnet_core::report::{ConfiguredAddress, LanReport, NodeInfo};
+use sovnet_core::report::{ConfiguredAddress, LanReport, NodeInfo, Problem, Severity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
@@ -59,7 +60,7 @@ struct Running {
     path: PathBuf,
     commands: mpsc::Receiver<CommandRequest>,
     stop: CancellationToken,
-    _lan: watch::Sender<Arc<LanReport>>,
+    lan: watch::Sender<Arc<LanReport>>,
 }
 
 fn sources(idle: Option<&str>) -> (Sources, watch::Sender<Arc<LanReport>>) {
@@ -90,7 +91,7 @@ fn start(idle: Option<&str>) -> Running {
         path,
         commands,
         stop,
-        _lan: lan_tx,
+        lan: lan_tx,
     }
 }
 
@@ -135,12 +136,12 @@ async fn call(path: &Path, call: Value) -> Value {
     call.push('\0');
     stream.write_all(call.as_bytes()).await.unwrap();
     let mut reply = Vec::new();
-    while reply.last() != Some(&0) {
+    while !reply.contains(&0) {
         let count = stream.read_buf(&mut reply).await.unwrap();
         assert_ne!(count, 0, "the connection ended without a reply");
     }
-    reply.pop();
-    serde_json::from_slice(&reply).unwrap()
+    let first = reply.split(|byte| *byte == 0).next().unwrap();
+    serde_json::from_slice(first).unwrap()
 }
 
 #[tokio::test(flavor = "local")]
@@ -155,6 +156,31 @@ async fn status_is_for_everybody() {
         );
         assert_eq!(status.control_counters["calls"], calls);
     }
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_long_status_can_be_had_in_parts_and_is_the_same() {
+    let running = start(None);
+    let problem = |number: usize| Problem {
+        severity: Severity::Note,
+        code: "many",
+        what: format!("number {number}"),
+        remedy: "count them".to_owned(),
+    };
+    running.lan.send_replace(Arc::new(LanReport {
+        problems: (0..300).map(problem).collect(),
+        ..LanReport::default()
+    }));
+    let mut client = zlink::tokio::unix::connect(&running.path).await.unwrap();
+    let at_once = client.status().await.unwrap().unwrap().status;
+    assert!(at_once.problems.len() >= 300);
+    let whole = whole_status(&mut client).await.unwrap().unwrap();
+    assert_eq!(whole.problems, at_once.problems);
+    let ask = json!({"method": "internal.sovnet.Control.Status", "more": true});
+    let first = call(&running.path, ask).await;
+    assert_eq!(first["continues"], true);
+    let problems = first["parameters"]["status"]["problems"].as_array();
+    assert_eq!(problems.map(Vec::len), Some(PART));
 }
 
 #[tokio::test(flavor = "local")]
