@@ -345,7 +345,6 @@ impl Announce {
             wish.announcing.push(*index);
             segment.wish(&mut wish);
         }
-        wish.local.sort_unstable();
         let is_news = **self.wires.wish.borrow() != wish;
         if is_news {
             wish.number += 1;

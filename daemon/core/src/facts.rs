@@ -83,7 +83,7 @@ pub struct KernelWish {
     /// Counts up with each other wish.
     pub number: u64,
     /// Addresses to be local (on the loopback link, with a lifetime that is renewed).
-    pub local: Vec<IpAddr>,
+    pub local: BTreeSet<IpAddr>,
     /// Links on which the kernel must neither answer ARP for them nor ask with them.
     pub announcing: Vec<LinkIndex>,
     /// Permanent neighbour entries of peers.

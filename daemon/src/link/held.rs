@@ -4,6 +4,7 @@
 //! removed that was not put there by us.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 use std::net::IpAddr;
 
 use sovnet_core::facts::KernelWish;
@@ -45,6 +46,14 @@ pub(super) enum Step {
     RemoveNeighbour(LinkIndex, IpAddr),
     /// Set a neighbour.
     PutNeighbour(LinkIndex, IpAddr, Mac),
+}
+
+impl Step {
+    /// Whether two steps can be carried out together.
+    pub(super) fn is_like(&self, other: &Step) -> bool {
+        let is_quiet = matches!(self, Step::Quiet(_));
+        !is_quiet && discriminant(self) == discriminant(other)
+    }
 }
 
 impl Held {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use netlink_packet_core::NetlinkPayload;
 use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
@@ -24,6 +25,9 @@ use crate::clock;
 
 /// Each so many renewals, what the kernel tells no event of is looked at.
 const AUDIT_EVERY: u32 = 5;
+
+/// Requests that are under way together; the kernel's answers must fit into a socket's queue.
+const AT_ONCE: usize = 64;
 
 /// Events that are taken before anything is done about them.
 const BATCH: usize = 512;
@@ -225,16 +229,12 @@ impl Keeper {
     /// Carries out what is missing. What fails is a problem, and is tried again at each renewal.
     async fn converge(&mut self, is_renewal: bool) {
         let before = self.troubles.open();
-        for step in self.held.steps(&self.wish, &self.table, is_renewal) {
-            match self.carry_out(step).await {
-                Ok(()) => self.note_done(step),
-                Err(error) if error.is_gone() && !matches!(step, Step::AddLocal(_)) => {
-                    log::debug!(error:% = error; "nothing there for {step:?}");
-                    self.note_gone(step);
-                }
-                Err(error) => {
-                    let link = self.link_of(step);
-                    self.troubles.fail(step, &link, &error);
+        let steps = self.held.steps(&self.wish, &self.table, is_renewal);
+        for alike in steps.chunk_by(Step::is_like) {
+            for steps in alike.chunks(AT_ONCE) {
+                let results = self.carry_out(steps).await;
+                for (step, result) in steps.iter().zip(results) {
+                    self.note(*step, result);
                 }
             }
         }
@@ -247,19 +247,43 @@ impl Keeper {
         self.troubles.settle(&before);
     }
 
-    async fn carry_out(&mut self, step: Step) -> Result<(), KernelError> {
-        if let Step::Quiet(link) = step {
-            let before = self.kernel.arp_modes(link).await?;
-            self.held.quiet.entry(link).or_insert(before);
-            // As early as can be: whoever is killed from here on owes the link these.
-            self.former.publish(&self.held, &self.table);
+    /// Carries out steps that are alike. Their requests go out together: a thousand addresses are
+    /// renewed before the first of them ends, whatever else this thread has to do between two
+    /// answers.
+    async fn carry_out(&mut self, steps: &[Step]) -> Vec<Result<(), KernelError>> {
+        if let [Step::Quiet(link)] = steps {
+            return vec![self.make_quiet(*link).await];
         }
         let loopback = self.table.loopback().unwrap_or(LinkIndex(1));
-        let result = self.kernel.carry_out(step, loopback).await;
-        if let (Step::Quiet(link), Err(_)) = (step, &result) {
+        let kernel = &self.kernel;
+        let requests = steps.iter().map(|step| kernel.carry_out(*step, loopback));
+        join_all(requests).await
+    }
+
+    async fn make_quiet(&mut self, link: LinkIndex) -> Result<(), KernelError> {
+        let before = self.kernel.arp_modes(link).await?;
+        self.held.quiet.entry(link).or_insert(before);
+        // As early as can be: whoever is killed from here on owes the link these.
+        self.former.publish(&self.held, &self.table);
+        let result = self.kernel.set_arp_modes(link, QUIET).await;
+        if result.is_err() {
             self.held.quiet.remove(&link);
         }
         result
+    }
+
+    fn note(&mut self, step: Step, result: Result<(), KernelError>) {
+        match result {
+            Ok(()) => self.note_done(step),
+            Err(error) if error.is_gone() && !matches!(step, Step::AddLocal(_)) => {
+                log::debug!(error:% = error; "nothing there for {step:?}");
+                self.note_gone(step);
+            }
+            Err(error) => {
+                let link = self.link_of(step);
+                self.troubles.fail(step, &link, &error);
+            }
+        }
     }
 
     fn note_done(&mut self, step: Step) {

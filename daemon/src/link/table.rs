@@ -3,20 +3,22 @@
 //! A pure translation, message by message; does no I/O and asks for nothing. What a message means
 //! for the rest of `link` is its result ([`Effects`]).
 
+mod addresses;
 mod details;
 mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use sovnet_core::facts::former::ArpModes;
-use sovnet_core::facts::{Link, LinkAddress, LinkFacts};
+use sovnet_core::facts::{Link, LinkFacts};
 use sovnet_core::names::{LinkIndex, LinkName, Mac, Subnet};
 
+use self::addresses::{Address, Addresses};
 use self::details::{Details, Role, is_to_be_noticed};
 use self::routes::{Hop, hops, is_default};
 
@@ -51,17 +53,9 @@ struct Row {
     came_up: u32,
     /// The message that made this row told that the link came up.
     has_come_up: bool,
-    /// In the kernel's order: the first of a subnet is the one that it uses itself.
-    addresses: Vec<Address>,
+    addresses: Addresses,
     /// The gateway of the preferred default route.
     gateway: Option<Hop>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Address {
-    own: LinkAddress,
-    /// Without an end of its lifetime.
-    is_lasting: bool,
 }
 
 /// What follows from a message, besides the facts.
@@ -224,19 +218,18 @@ impl LinkTable {
 
     /// Whether the loopback link has this address.
     pub(super) fn has_local(&self, address: IpAddr) -> bool {
-        self.local(address).is_some()
+        self.local(address).next().is_some()
     }
 
     /// Whether the loopback link has this address without an end of its lifetime: somebody else
     /// put it there, since ours always end.
     pub(super) fn has_lasting_local(&self, address: IpAddr) -> bool {
-        self.local(address).is_some_and(|found| found.is_lasting)
+        self.local(address).any(|found| found.is_lasting)
     }
 
-    fn local(&self, address: IpAddr) -> Option<&Address> {
+    fn local(&self, address: IpAddr) -> impl Iterator<Item = &Address> {
         let rows = self.rows.values().filter(|row| row.is_loopback);
-        rows.flat_map(|row| &row.addresses)
-            .find(|found| found.own.address == address)
+        rows.flat_map(move |row| row.addresses.having(address))
     }
 
     fn apply_link(&mut self, message: &LinkMessage) -> Effects {
@@ -313,10 +306,7 @@ impl LinkTable {
         ) else {
             return Effects::default();
         };
-        match row.addresses.iter_mut().find(|old| old.own == address.own) {
-            Some(old) => *old = address,
-            None => row.addresses.push(address),
-        }
+        row.addresses.set(address);
         Effects {
             are_routes_stale: !row.is_loopback,
             ..Effects::default()
@@ -330,7 +320,7 @@ impl LinkTable {
         ) else {
             return Effects::default();
         };
-        row.addresses.retain(|old| old.own != address.own);
+        row.addresses.remove(address.own);
         let is_loopback = row.is_loopback;
         let gone = address.own.address;
         let gone_local = (is_loopback && !self.has_local(gone)).then_some(gone);
@@ -376,7 +366,7 @@ impl Row {
             generation: 0,
             has_come_up: is_up,
             came_up: 0,
-            addresses: Vec::new(),
+            addresses: Addresses::default(),
             gateway: None,
         })
     }
@@ -437,28 +427,6 @@ impl Row {
             came_up: self.came_up,
             settings: self.conf.in_force(all, self.is_admin_up && !self.is_up),
         }
-    }
-}
-
-impl Address {
-    fn of(message: &AddressMessage) -> Option<Address> {
-        let (mut local, mut other) = (None, None);
-        for attribute in &message.attributes {
-            // On a point-to-point link the second one is the peer's.
-            if let AddressAttribute::Local(address) = attribute {
-                local = Some(*address);
-            } else if let AddressAttribute::Address(address) = attribute {
-                other = Some(*address);
-            }
-        }
-        let address = local.or(other)?;
-        Some(Address {
-            own: LinkAddress {
-                address,
-                subnet: Subnet::of(address, message.header.prefix_len)?,
-            },
-            is_lasting: message.header.flags.contains(AddressHeaderFlags::Permanent),
-        })
     }
 }
 

@@ -63,7 +63,7 @@ impl Shell {
 
     async fn wish_local(&mut self, addresses: &[IpAddr]) {
         self.wish(KernelWish {
-            local: addresses.to_vec(),
+            local: addresses.iter().copied().collect(),
             ..KernelWish::default()
         });
         let wanted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
@@ -391,7 +391,7 @@ fn netns_before_a_restart_everything_is_left_as_it_is() {
         let mut shell = Shell::start();
         let wish = KernelWish {
             number: 1,
-            local: vec![VIP],
+            local: [VIP].into(),
             announcing: vec![lan],
             neighbours: BTreeMap::from([((lan, PEER), Mac([2, 0, 0, 0, 0, 1]))]),
             is_kept_on_exit: true,
@@ -421,7 +421,7 @@ fn netns_without_the_capability_facts_are_read_and_the_problem_says_what_to_do()
         let mut shell = Shell::start();
         shell.wish(KernelWish {
             number: 1,
-            local: vec![VIP],
+            local: [VIP].into(),
             announcing: vec![lan],
             neighbours: BTreeMap::from([((lan, PEER), Mac([2, 0, 0, 0, 0, 1]))]),
             is_kept_on_exit: false,

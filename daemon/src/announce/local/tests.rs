@@ -10,7 +10,7 @@ const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 fn wish(number: u64, local: &[IpAddr]) -> KernelWish {
     KernelWish {
         number,
-        local: local.to_vec(),
+        local: local.iter().copied().collect(),
         ..KernelWish::default()
     }
 }

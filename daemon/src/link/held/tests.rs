@@ -36,7 +36,7 @@ fn table(flags: LinkFlags) -> LinkTable {
 fn wish() -> KernelWish {
     KernelWish {
         number: 1,
-        local: vec![VIP],
+        local: BTreeSet::from([VIP]),
         announcing: vec![LAN],
         neighbours: BTreeMap::from([((LAN, PEER), MAC)]),
         is_kept_on_exit: false,
@@ -87,7 +87,7 @@ fn only_addresses_are_put_again_and_only_in_a_renewal() {
 #[test]
 fn one_address_for_another_is_one_step_each() {
     let mut wish = wish();
-    wish.local = vec![WEB];
+    wish.local = BTreeSet::from([WEB]);
     let steps = held().steps(&wish, &table(LinkFlags::Up), false);
     assert_eq!(steps, [Step::RemoveLocal(VIP), Step::AddLocal(WEB)]);
 }
@@ -109,4 +109,18 @@ fn neighbours_that_the_kernel_dropped_are_put_again() {
     held.forget_neighbours(LAN);
     let steps = held.steps(&wish(), &table(LinkFlags::Up), false);
     assert_eq!(steps, [Step::PutNeighbour(LAN, PEER, MAC)]);
+}
+
+#[test]
+fn what_is_alike_goes_together_and_links_become_quiet_one_by_one() {
+    let steps = [
+        Step::RemoveLocal(VIP),
+        Step::Quiet(LAN),
+        Step::Quiet(GONE),
+        Step::AddLocal(VIP),
+        Step::AddLocal(WEB),
+        Step::PutNeighbour(LAN, PEER, MAC),
+    ];
+    let together = steps.chunk_by(Step::is_like).map(<[Step]>::len);
+    assert_eq!(together.collect::<Vec<_>>(), [1, 1, 1, 2, 1]);
 }

@@ -113,7 +113,7 @@ fn netns_without_ipv6_on_loopback_the_problem_says_how_to_switch_it_on() {
         fs::write("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "1").unwrap();
         let mut shell = Shell::start();
         shell.wish(KernelWish {
-            local: vec![VIP6],
+            local: [VIP6].into(),
             ..KernelWish::default()
         });
         let problem = shell.problem("address-not-local").await;
@@ -161,7 +161,7 @@ fn netns_the_kernel_answers_neither_arp_nor_ndp_for_local_addresses() {
         let mut shell = Shell::start();
         shell.wish(KernelWish {
             announcing: vec![lan],
-            local: vec![VIP, VIP6],
+            local: [VIP, VIP6].into(),
             ..KernelWish::default()
         });
         let both = shell
