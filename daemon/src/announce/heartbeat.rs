@@ -16,9 +16,11 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use sovnet_core::names::LinkName;
+use sovnet_core::time::Moment;
 use tokio::io::unix::AsyncFd;
 
 use super::readiness;
+use crate::clock;
 
 /// Some hundred datagrams, for the time in which this thread does not run.
 const RECEIVE_ROOM: usize = 256 * 1024;
@@ -88,6 +90,8 @@ pub(crate) struct HeartbeatSocket {
     socket: AsyncFd<Socket>,
     own: IpAddr,
     port: u16,
+    /// What arrives before may lie.
+    rests_until: Moment,
 }
 
 impl HeartbeatSocket {
@@ -117,12 +121,26 @@ impl HeartbeatSocket {
             }
         })?;
         let socket = readiness::register(socket).map_err(open_error)?;
-        Ok(HeartbeatSocket { socket, own, port })
+        Ok(HeartbeatSocket {
+            socket,
+            own,
+            port,
+            rests_until: Moment::default(),
+        })
     }
 
-    /// Returns when there is something to receive, or a refusal to take: take both until there is
-    /// none. Cancel-safe.
+    /// From now until then nobody is woken by what arrives.
+    pub(crate) fn rest(&mut self, until: Moment) {
+        self.rests_until = until;
+    }
+
+    /// Returns when there is something to receive, or a refusal to take, and the rest is over: take
+    /// both until there is none. Cancel-safe.
     pub(crate) async fn readable(&self) -> io::Result<()> {
+        let rest = self.rests_until.since(clock::now());
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
+        }
         readiness::readable(&self.socket).await
     }
 

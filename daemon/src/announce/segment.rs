@@ -244,6 +244,7 @@ impl Segment {
             }
         }
         running.speak(did.kernel_changed, now);
+        running.heartbeats.rest(now + running.member.may_lie());
         Ok(did)
     }
 

@@ -94,7 +94,7 @@ section! {
         /// `["!wlan*"]` for all others. Default: empty, which is every interface that has an
         /// address in the same subnet.
         "links" links: List<LinkPattern>,
-        /// How soon a silent node is taken for dead: `"default"` (90 ms), `"fast"` (40 ms, for a
+        /// How soon a silent node is taken for dead: `"default"` (90 ms), `"fast"` (37 ms, for a
         /// quiet wired LAN with CPU to spare) or `"slow"` (400 ms). Each node is judged by its own
         /// choice. Default: `"default"`.
         "detection" detection: Detection,
@@ -134,15 +134,19 @@ section! {
         /// Whether Services that ask for nothing get addresses of this pool. Default: true.
         "auto-assign" auto_assign: bool,
         /// Its place among the pools that a Service could get an address of: the lowest number
-        /// first, then pools with `namespaces` or `service-selectors`, then the others; among
-        /// equals, the first in the file. Default: none.
+        /// first, then pools that are for somebody, by `namespaces`, `namespace-selectors` or
+        /// `service-selectors`, then the others; among equals, the first in the file. Default: none.
         "priority" priority: i64,
         /// The namespaces whose Services the pool is for. No other Service gets an address of it,
         /// even if it asks for one. Default: empty, which is all.
         "namespaces" namespaces: List<Namespace>,
+        /// The labels of the namespaces whose Services the pool is for, as well as those of
+        /// `namespaces`, each entry as for `service-selectors`. Default: empty, which is none
+        /// besides.
+        "namespace-selectors" namespace_selectors: List<LabelSelector>,
         /// The labels of the Services that the pool is for, each entry as `kubectl get -l` takes it,
-        /// such as `["team=web", "tier in (a, b),!canary"]`; one of them is enough. With
-        /// `namespaces`, both must fit. Default: empty, which is all.
+        /// such as `["team=web", "tier in (a, b),!canary"]`; one of them is enough. The
+        /// namespace must fit, too. Default: empty, which is all.
         "service-selectors" service_selectors: List<LabelSelector>,
         /// The namespaces whose Services may ask for a certain address of the pool; the others get
         /// any. Default: empty, which is all.

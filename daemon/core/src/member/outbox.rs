@@ -1,6 +1,7 @@
 //! What goes out: heartbeats with facts until they are acknowledged, hellos, replies, pings.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use super::own::Claim;
 use super::pages::Statement;
@@ -18,6 +19,8 @@ use crate::time::Moment;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// Pages that one peer is sent in one interval at most.
 const PAGES_PER_BEAT: usize = 8;
+/// With so many peers and more, what arrives may lie for a moment.
+const CROWD: usize = 5;
 
 impl Member {
     /// States the present facts: a new version goes out at once, everything else with the beat.
@@ -62,8 +65,18 @@ impl Member {
     }
 
     /// The heartbeat interval with the nodes that are known.
-    pub(super) fn beat(&self) -> std::time::Duration {
+    pub(super) fn beat(&self) -> Duration {
         self.timers.beat_for(self.peers.len() + 1)
+    }
+
+    /// How long a datagram may lie unread. With many peers one wake-up serves several; a turn that is
+    /// due reads what has arrived first (R1), so that nobody is suspected for it.
+    pub fn may_lie(&self) -> Duration {
+        if self.peers.len() < CROWD {
+            Duration::ZERO
+        } else {
+            self.beat() / 5
+        }
     }
 
     /// By broadcast while joining or isolated and now and then afterwards; by unicast with every

@@ -140,8 +140,8 @@ impl Timers {
             Detection::Fast => Timers {
                 beat: ms(10),
                 floor: ms(25),
-                confirm: ms(15),
-                ask_step: ms(5),
+                confirm: ms(12),
+                ask_step: ms(4),
                 ..default
             },
             // What is counted in beats grows with them.
