@@ -94,6 +94,21 @@ pub(crate) enum Command {
 pub(crate) enum K8sCommand {
     /// Get this node an identity of its own for Kubernetes, or renew it; needs root.
     Join(Join),
+    /// Show what an identity may do in the cluster, beside what sovnetd needs and what it must not be
+    /// able to do; the exit code is 3 where they differ.
+    CanI(CanI),
+}
+
+/// Whose rights.
+#[derive(Debug, Args)]
+pub(crate) struct CanI {
+    /// The identity.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/var/lib/sovnet/kubernetes/kubeconfig"
+    )]
+    pub(crate) kubeconfig: PathBuf,
 }
 
 /// Where things are.

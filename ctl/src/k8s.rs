@@ -1,4 +1,5 @@
-//! `k8s join`: this node's own identity for Kubernetes, asked for with the kubelet's.
+//! `k8s join`: this node's own identity for Kubernetes, asked for with the kubelet's. `k8s can-i`:
+//! what an identity may do.
 //!
 //! The daemon's user can't read the kubelet's files, and shall not: what faces the LAN gets a
 //! certificate with few rights that ends within days. Owns the order of steps and every sentence
@@ -8,6 +9,7 @@ mod api;
 mod certificate;
 mod keep;
 mod kubeconfig;
+mod rights;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::cli::Join;
+use crate::cli::{CanI, Join};
 use crate::words;
 use api::{Cluster, Outcome};
 use certificate::NewKey;
@@ -183,11 +185,7 @@ fn innermost(error: &dyn Error) -> String {
 /// # Errors
 /// One sentence; what was there before stays in force.
 pub(crate) fn join(options: &Join, timeout: Option<Duration>) -> Result<String, JoinError> {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build();
-    let runtime = runtime.map_err(|error| local("start", &error))?;
-    // One provider for the whole process, chosen before the first connection.
-    let _is_chosen_already = rustls::crypto::ring::default_provider().install_default();
+    let runtime = runtime()?;
     let cluster = runtime.block_on(api::open(&options.kubeconfig))?;
     let node = node_name(options, &cluster)?;
     let now = certificate::now();
@@ -211,6 +209,22 @@ pub(crate) fn join(options: &Join, timeout: Option<Duration>) -> Result<String, 
     Ok(format!(
         "{node} has joined: {path} is valid for {left} ({owner})"
     ))
+}
+
+/// What an identity may do, as a table for that width, and whether it is what it should be.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn can_i(options: &CanI, width: Option<usize>) -> Result<rights::Judged, JoinError> {
+    runtime()?.block_on(rights::judge(&options.kubeconfig, width))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, JoinError> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build();
+    // One provider for the whole process, chosen before the first connection.
+    let _is_chosen_already = rustls::crypto::ring::default_provider().install_default();
+    runtime.map_err(|error| local("start", &error))
 }
 
 fn renew_before(options: &Join, life: Duration) -> Duration {

@@ -82,9 +82,16 @@ fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
             KeyCommand::ShowId { file } => rotate::show_ids(file),
         }
         .map(done),
-        Command::K8s {
-            command: K8sCommand::Join(options),
-        } => Ok(k8s::join(options, cli.timeout).map(done)?),
+        Command::K8s { command } => match command {
+            K8sCommand::Join(options) => Ok(k8s::join(options, cli.timeout).map(done)?),
+            K8sCommand::CanI(options) => {
+                let judged = k8s::can_i(options, width)?;
+                Ok(Outcome {
+                    code: if judged.is_right { 0 } else { 3 },
+                    text: judged.text,
+                })
+            }
+        },
     }
 }
 

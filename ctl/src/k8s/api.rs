@@ -27,8 +27,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long the API server may take for one answer.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// A cluster that can be asked, with the kubelet's identity.
+/// A cluster that can be asked, with the identity of a kubeconfig.
 pub(super) struct Cluster {
+    pub(super) client: Client,
     api: Api<CertificateSigningRequest>,
     path: PathBuf,
     /// The certificate of that identity, as PEM; none if it is known by something else.
@@ -79,7 +80,8 @@ pub(super) async fn open(path: &Path) -> Result<Cluster, JoinError> {
     let client = Client::try_from(config).map_err(|error| unusable(innermost(&error)))?;
     Ok(Cluster {
         certificate: certificate_of(&user),
-        api: Api::all(client),
+        api: Api::all(client.clone()),
+        client,
         path: path.to_owned(),
         place: Place {
             server: server.trim_end_matches('/').to_owned(),
@@ -189,7 +191,11 @@ impl Cluster {
         }
     }
 
-    async fn limited<T>(
+    /// One call, with a limit.
+    ///
+    /// # Errors
+    /// The API server cannot be reached, or refuses.
+    pub(super) async fn limited<T>(
         &self,
         call: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, JoinError> {
