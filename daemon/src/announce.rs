@@ -16,6 +16,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,7 +28,7 @@ use sovnet_core::facts::{KernelWish, LocalAddresses};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
 use sovnet_core::member::{Command, MoveOrder, MoveRefusal, Order, PinOrder, PinRefusal, Settings};
-use sovnet_core::names::{LinkIndex, Mac};
+use sovnet_core::names::{LinkIndex, Mac, NodeName};
 use sovnet_core::report::LanReport;
 use sovnet_core::time::Moment;
 use thiserror::Error;
@@ -77,6 +78,10 @@ pub(crate) struct Wires {
     pub(crate) asked: mpsc::Receiver<()>,
     /// Hosts that are no nodes and use addresses of ours.
     pub(crate) occupants: watch::Sender<Arc<Occupants>>,
+    /// Addresses that this node announces.
+    pub(crate) held: watch::Sender<Arc<BTreeSet<IpAddr>>>,
+    /// Nodes that are gone.
+    pub(crate) gone: watch::Sender<Arc<BTreeSet<NodeName>>>,
     /// Hardware addresses whose vendor people want to know.
     pub(crate) macs: watch::Sender<Arc<BTreeSet<Mac>>>,
     /// What to keep on disk.
@@ -368,8 +373,9 @@ impl Announce {
         });
     }
 
-    /// What others do about hosts that are no nodes: Services, vendors.
-    fn publish_foreigners(&self, report: &LanReport) {
+    /// What others do about hosts that are no nodes, and about nodes that are gone: Services,
+    /// vendors, the Lease.
+    fn publish_others(&self, report: &LanReport) {
         let mut occupants = Occupants::new();
         for segment in self.segments.values() {
             occupants.extend(segment.occupants());
@@ -381,6 +387,8 @@ impl Announce {
             }
             is_news
         });
+        publish_set(&self.wires.held, report.held());
+        publish_set(&self.wires.gone, report.gone());
         let segments = report.segments.iter();
         let macs: BTreeSet<Mac> = segments
             .flat_map(|segment| {
@@ -388,13 +396,7 @@ impl Announce {
                 conflicts.chain(segment.dhcp_servers.iter().map(|server| server.mac))
             })
             .collect();
-        self.wires.macs.send_if_modified(|current| {
-            let is_news = **current != macs;
-            if is_news {
-                *current = Arc::new(macs);
-            }
-            is_news
-        });
+        publish_set(&self.wires.macs, macs);
     }
 
     /// The next report is due, or this one is new enough: then it is only published again.
@@ -430,7 +432,18 @@ impl Announce {
         for segment in self.segments.values() {
             segment.report(&mut report, now);
         }
-        self.publish_foreigners(&report);
+        self.publish_others(&report);
         self.wires.report.send_replace(Arc::new(report));
     }
+}
+
+/// Publishes a set if it is another one.
+fn publish_set<T: PartialEq>(wire: &watch::Sender<Arc<BTreeSet<T>>>, set: BTreeSet<T>) {
+    wire.send_if_modified(|current| {
+        let is_news = **current != set;
+        if is_news {
+            *current = Arc::new(set);
+        }
+        is_news
+    });
 }

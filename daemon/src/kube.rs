@@ -7,6 +7,7 @@
 //! the Lease writes. `app` runs [`Kube::run`]; nothing here announces or decides.
 
 mod access;
+mod announced;
 mod conflict;
 mod lease;
 mod show;
@@ -16,12 +17,15 @@ mod translate;
 mod trouble;
 mod watches;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use sovnet_core::allocate::history::History;
 use sovnet_core::allocate::{self, Elsewhere, Verdict};
 use sovnet_core::config::Config;
@@ -66,6 +70,10 @@ pub(crate) struct Wires {
     pub(crate) links: watch::Receiver<Arc<LinkFacts>>,
     /// Hosts that are no nodes and use addresses of ours.
     pub(crate) occupants: watch::Receiver<Arc<Occupants>>,
+    /// Addresses that this node announces.
+    pub(crate) held: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
+    /// Nodes that the others know to be gone.
+    pub(crate) gone: watch::Receiver<Arc<BTreeSet<NodeName>>>,
     /// Whose products their hardware addresses are.
     pub(crate) vendors: watch::Receiver<Arc<Vendors>>,
     /// What the cluster says; at start what the disk remembers of it.
@@ -82,10 +90,15 @@ pub(crate) struct Kube {
     attempts: Attempts,
     teller: Teller,
     verdicts: BTreeMap<ServiceName, Verdict>,
+    /// What was told of the addresses that this node announces.
+    announced: announced::Told,
     /// What the statuses do not remember.
     history: History,
     health: Health,
     look_at: Moment,
+    /// A look at the Lease that is under way, with what will be known of it then. Nothing waits for
+    /// it: what this node may write follows from the looks before.
+    look: Option<BoxFuture<'static, (Lease, Looked)>>,
     write_at: Option<Moment>,
 }
 
@@ -115,6 +128,8 @@ enum Event {
     Changes(Vec<Change>),
     Links,
     Told,
+    Gone,
+    Looked(Box<(Lease, Looked)>),
     Deadline,
     Stop,
 }
@@ -130,6 +145,7 @@ impl Kube {
             session: None,
             attempts: Attempts::default(),
             verdicts: BTreeMap::new(),
+            announced: announced::Told::new(),
             history: History::default(),
             health: Health {
                 reason: "no answer yet since the start".to_owned(),
@@ -137,6 +153,7 @@ impl Kube {
                 ..Health::default()
             },
             look_at: now,
+            look: None,
             write_at: None,
         }
     }
@@ -146,12 +163,16 @@ impl Kube {
     /// # Errors
     /// Never: an API that is away or refuses is a state, shown and tried again.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
+        // Whoever asks now learns at least where the API is.
+        self.renew_session().await;
         self.publish();
         loop {
             match self.wait_for_event(&stop).await {
                 Event::Changes(changes) => self.handle_changes(changes),
                 Event::Links => {}
                 Event::Told => continue,
+                Event::Gone => self.handle_gone(),
+                Event::Looked(found) => self.handle_looked(*found),
                 Event::Deadline => {
                     // A request that is dropped counts as lost, as any other one may be.
                     let _stopped = stop.run_until_cancelled(self.handle_deadline()).await;
@@ -163,6 +184,7 @@ impl Kube {
             }
             self.allocate();
             let _stopped = stop.run_until_cancelled(self.write()).await;
+            self.tell_announced();
             self.publish();
         }
     }
@@ -171,23 +193,38 @@ impl Kube {
     /// another branch wins.
     async fn wait_for_event(&mut self, stop: &CancellationToken) -> Event {
         let now = clock::now();
-        let next = self
-            .write_at
-            .map_or(self.look_at, |at| at.min(self.look_at));
+        // One look at a time.
+        let look_at = self.look.is_none().then_some(self.look_at);
+        let next = [look_at, self.write_at].into_iter().flatten().min();
+        let deadline = async {
+            match next {
+                Some(at) => tokio::time::sleep(at.since(now)).await,
+                None => std::future::pending().await,
+            }
+        };
         let changes = async {
             match &mut self.session {
                 Some(session) => session.watches.next_batch(BATCH).await,
                 None => std::future::pending().await,
             }
         };
+        let looked = async {
+            match &mut self.look {
+                Some(look) => look.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => Event::Stop,
+            found = looked => Event::Looked(Box::new(found)),
             changes = changes => Event::Changes(changes),
             Ok(()) = self.wires.links.changed() => Event::Links,
             Ok(()) = self.wires.occupants.changed() => Event::Links,
+            Ok(()) = self.wires.held.changed() => Event::Links,
             Ok(()) = self.wires.vendors.changed() => Event::Links,
+            Ok(()) = self.wires.gone.changed() => Event::Gone,
             () = self.teller.run(), if !self.teller.is_done() => Event::Told,
-            () = tokio::time::sleep(next.since(now)) => Event::Deadline,
+            () = deadline => Event::Deadline,
         }
     }
 
@@ -199,15 +236,23 @@ impl Kube {
         for change in changes {
             session.watches.handle(change, now);
         }
-        let Some(facts) = session.watches.facts() else {
+        let Some(mut facts) = session.watches.facts() else {
             return;
         };
+        let known_uid = self.wires.facts.borrow().uid.clone();
         if !self.health.is_live {
             log::info!(services = facts.services.len(), nodes = facts.nodes.len(); "the cluster is known");
             // From now on this node could be the writer.
             self.look_at = now;
         }
         self.health.is_live = true;
+        if facts.uid.is_some() && known_uid.is_some() && facts.uid != known_uid {
+            log::warn!(
+                "another cluster answers than before: what was known of that one is forgotten"
+            );
+        }
+        // Namespaces may be listed last, or not at all.
+        facts.uid = facts.uid.or(known_uid);
         self.wires.facts.send_if_modified(|current| {
             let is_news = **current != facts;
             if is_news {
@@ -217,21 +262,48 @@ impl Kube {
         });
     }
 
-    /// Looks at the credentials and at the Lease, when that is due.
+    /// Looks at the credentials, and begins a look at the Lease, when that is due.
     async fn handle_deadline(&mut self) {
         let now = clock::now();
         if self.write_at.is_some_and(|at| now >= at) {
             self.write_at = None;
             self.attempts.retry();
         }
-        if now < self.look_at {
+        if now < self.look_at || self.look.is_some() {
             return;
         }
         self.look_at = now + LOOK_EVERY;
         self.renew_session().await;
         let is_able = self.is_able(now);
-        let Some(session) = &self.session else { return };
-        let looked = lease::look(&session.access.client, &mut self.lease, is_able).await;
+        if !is_able {
+            self.lease.let_go();
+        }
+        if let Some(session) = &self.session {
+            let client = session.access.client.clone();
+            let gone = Arc::clone(&self.wires.gone.borrow_and_update());
+            self.look = Some(lease::look(client, self.lease.clone(), is_able, gone).boxed());
+        }
+    }
+
+    /// The writer's work does not wait for a Lease that nobody renews any more.
+    fn handle_gone(&mut self) {
+        let gone = Arc::clone(&self.wires.gone.borrow_and_update());
+        if self
+            .lease
+            .holder()
+            .is_some_and(|holder| lease::is_of(holder, &gone))
+        {
+            self.look_at = clock::now();
+        }
+    }
+
+    /// A look at the Lease has ended.
+    fn handle_looked(&mut self, (lease, looked): (Lease, Looked)) {
+        self.look = None;
+        self.lease = lease;
+        if !self.is_able(clock::now()) {
+            self.lease.let_go();
+        }
         self.note_look(looked);
     }
 
@@ -254,12 +326,15 @@ impl Kube {
         match opened {
             Ok(access) => {
                 log::info!(server:% = access.server, credentials:% = access.file.display(); "follows the Kubernetes API");
-                let watches = Watches::new(&access.client, clock::now());
+                let watches = Watches::new(&access.client, &self.wires.config, clock::now());
+                // A request that is dropped counts as lost, as any other one may be.
+                self.look = None;
                 self.session = Some(Session { access, watches });
                 self.turn(ApiState::Connecting, "no answer yet".to_owned());
             }
             Err(trouble) => {
                 self.session = None;
+                self.look = None;
                 self.health.write_trouble = None;
                 self.turn(ApiState::NoCredentials, trouble.to_string());
             }
@@ -289,7 +364,7 @@ impl Kube {
         let was_away = last_contact.is_some_and(|last| now.since(last) >= LONG_AWAY);
         if was_away || session.watches.is_stuck(now) {
             // The old connections may hang for minutes before anybody notices.
-            session.watches = Watches::new(&session.access.client, now);
+            session.watches = Watches::new(&session.access.client, &self.wires.config, now);
         }
         match session.watches.trouble(now) {
             Some(trouble) if trouble.is_refusal => self.turn(ApiState::Refused, trouble.text),

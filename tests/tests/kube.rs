@@ -17,6 +17,8 @@ mod conflict;
 mod ground;
 #[path = "kube/join.rs"]
 mod join;
+#[path = "kube/nodes.rs"]
+mod nodes;
 #[path = "kube/outage.rs"]
 mod outage;
 #[path = "kube/refused.rs"]

@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::links::is_chosen;
 use crate::config::{ADDRESSES_MAX, Config, PEERS_MAX};
-use crate::facts::cluster::ClusterFacts;
+use crate::facts::cluster::{Bar, ClusterFacts, Delivery};
 use crate::facts::{Link, LinkAddress, LinkFacts};
 use crate::names::{LinkIndex, LinkName, Mac, NodeName, ServiceName, Subnet};
 use crate::report::Problem;
@@ -29,9 +29,9 @@ pub enum Ability {
     /// Cannot: link down, isolated, mute.
     #[default]
     Cannot,
-    /// Going: stopping.
+    /// Going: stopping, or the last endpoint here ends.
     Going,
-    /// Last resort: draining, gateway lost.
+    /// Last resort: draining, gateway lost, barred by Kubernetes.
     LastResort,
     /// Serves.
     Serves,
@@ -143,7 +143,7 @@ enum Kind {
     /// An `[[address]]`.
     Static,
     /// Of a Service; whether its packets can be delivered from here.
-    Service { is_deliverable: bool },
+    Service(Delivery),
     /// The first of a pool: no Service has it, but one may get it at any time.
     Pool,
 }
@@ -165,7 +165,7 @@ pub fn decide(known: &Known<'_>) -> Decision {
         let Some(link) = links.links.get(&index) else {
             continue;
         };
-        if let Some(mut plan) = plan(config, link, &addresses, &mut decision.problems) {
+        if let Some(mut plan) = plan(known, link, &addresses, &mut decision.problems) {
             plan.nodes = nodes_beside(&plan, known.cluster);
             plan.watched = watched::watched(known, &pools_of(&addresses), &plan);
             decision.segments.insert(index, plan);
@@ -194,10 +194,11 @@ fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
             problems.push(findings::one_too_many(address, &services));
             continue;
         }
-        let is_deliverable = services.iter().all(|name| is_deliverable(known, name));
+        // Who shares an address has it where all can be served.
+        let deliveries = services.iter().map(|name| delivery(known, name));
         wanted.push(Wanted {
             address,
-            kind: Kind::Service { is_deliverable },
+            kind: Kind::Service(deliveries.min().unwrap_or_default()),
         });
     }
     if config.kubernetes.is_some() {
@@ -210,9 +211,9 @@ fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
     wanted
 }
 
-fn is_deliverable(known: &Known<'_>, name: &ServiceName) -> bool {
+fn delivery(known: &Known<'_>, name: &ServiceName) -> Delivery {
     let service = known.cluster.services.get(name);
-    service.is_some_and(|service| service.is_deliverable_by(known.node))
+    service.map_or(Delivery::No, |service| service.delivery_by(known.node))
 }
 
 /// Links that may announce: able to, and chosen by `[announce] links`.
@@ -267,7 +268,7 @@ fn placed(
         let candidates = candidates(known, entry.address);
         let Some((_, chosen, subnet)) = candidates.iter().min().copied() else {
             problems.push(match entry.kind {
-                Kind::Static | Kind::Service { .. } => {
+                Kind::Static | Kind::Service(_) => {
                     findings::without_link(config, links, entry.address)
                 }
                 Kind::Pool => findings::pool_without_link(config, links, entry.address),
@@ -302,13 +303,13 @@ fn nodes_beside(plan: &SegmentPlan, cluster: &ClusterFacts) -> BTreeSet<IpAddr> 
 
 /// The plan for one link; none if the link has no own address for it after all.
 fn plan(
-    config: &Config,
+    known: &Known<'_>,
     link: &Link,
     addresses: &[Wanted],
     problems: &mut Vec<Problem>,
 ) -> Option<SegmentPlan> {
-    let home = Home::of(config, link, addresses);
-    let (own, subnet) = home.transport(config)?;
+    let home = Home::of(known.config, link, addresses);
+    let (own, subnet) = home.transport(known.config)?;
     let mut plan = SegmentPlan {
         link: link.name.clone(),
         own,
@@ -324,18 +325,11 @@ fn plan(
         nodes: BTreeSet::new(),
         watched: Watched::default(),
     };
-    let at_best = if link.is_up {
-        Ability::Serves
-    } else {
-        Ability::Cannot
-    };
-    for entry in addresses {
-        let ability = match entry.kind {
-            Kind::Pool => continue,
-            Kind::Service {
-                is_deliverable: false,
-            } => Ability::Cannot,
-            Kind::Static | Kind::Service { .. } => at_best,
+    let bar = known.cluster.barred.get(known.node).copied();
+    for entry in addresses.iter().filter(|entry| entry.kind != Kind::Pool) {
+        let ability = match link.is_up {
+            true => ability(entry.kind, bar),
+            false => Ability::Cannot,
         };
         let address = entry.address;
         let Some(subnet) = home.subnet_for(address) else {
@@ -346,7 +340,7 @@ fn plan(
             continue;
         }
         plan.addresses.push(address);
-        if matches!(entry.kind, Kind::Service { .. }) {
+        if matches!(entry.kind, Kind::Service(_)) {
             plan.forwarded.insert(address);
         }
         match findings::withheld(link, address, subnet) {
@@ -360,6 +354,21 @@ fn plan(
         problems.push(findings::link_down(link, &plan));
     }
     Some(plan)
+}
+
+/// How able this node is to serve such an address while the link is up.
+fn ability(kind: Kind, bar: Option<Bar>) -> Ability {
+    let is_barred = |bar: Bar| bar.is_for_all() || matches!(kind, Kind::Service(_));
+    let at_best = match bar.is_some_and(is_barred) {
+        true => Ability::LastResort,
+        false => Ability::Serves,
+    };
+    let by_endpoints = match kind {
+        Kind::Service(Delivery::No) => Ability::Cannot,
+        Kind::Service(Delivery::Ending) => Ability::Going,
+        Kind::Service(Delivery::Yes) | Kind::Static | Kind::Pool => Ability::Serves,
+    };
+    at_best.min(by_endpoints)
 }
 
 /// The first addresses of the ranges that belong to the link.

@@ -6,7 +6,11 @@
 //! only after it stood unchanged for [`DURATION`] on this node's own clock. A node that makes a
 //! missing one writes only after that time: somebody may have deleted it under its holder. A holder
 //! counts from the moment *before* its request went out, and stops to write at [`WRITE_FOR`],
-//! earlier than any other node can take it over. The kube shell drives it: it asks,
+//! earlier than any other node can take it over.
+//!
+//! A holder that the nodes know to be gone is not waited for, but only once: if it takes the Lease
+//! back, the nodes were wrong, and it alone is cut off from them. Then two may have written for a
+//! moment, each only to the versions that it had seen. The kube shell drives it: it asks,
 //! [`Lease::handle_seen`] decides, it carries out.
 
 #[cfg(test)]
@@ -63,6 +67,8 @@ pub struct Lease {
     held_since: Option<Moment>,
     /// Nothing is written before, whoever holds it: a former holder may not know yet.
     not_before: Moment,
+    /// Whom this node has taken it from.
+    overruled: Option<String>,
 }
 
 impl Lease {
@@ -75,6 +81,7 @@ impl Lease {
             is_missing: false,
             held_since: None,
             not_before: Moment::default(),
+            overruled: None,
         }
     }
 
@@ -83,8 +90,9 @@ impl Lease {
         &self.me
     }
 
-    /// The Lease was read (`None`: it does not exist) with a request that came back `now`.
-    pub fn handle_seen(&mut self, seen: Option<Seen>, now: Moment) -> Step {
+    /// The Lease was read (`None`: it does not exist) with a request that came back `now`; whether
+    /// the nodes know that its holder `is_gone`.
+    pub fn handle_seen(&mut self, seen: Option<Seen>, is_gone: bool, now: Moment) -> Step {
         let Some(seen) = seen else {
             self.seen = None;
             self.is_missing = true;
@@ -107,7 +115,8 @@ impl Lease {
         self.seen = Some((seen.clone(), since));
         let is_stale = now.since(since) >= DURATION;
         let is_free = seen.holder.is_none();
-        if is_mine || is_free || is_stale {
+        let is_gone = is_gone && self.overruled != seen.holder;
+        if is_mine || is_free || is_stale || is_gone {
             Step::Hold {
                 version: seen.version,
                 is_taken_over: !is_mine && !is_free,
@@ -119,6 +128,11 @@ impl Lease {
 
     /// A request that went out at `sent` made this node the holder.
     pub fn handle_held(&mut self, version: String, sent: Moment, now: Moment) {
+        if let Some(holder) = self.holder()
+            && holder != self.me
+        {
+            self.overruled = Some(holder.to_owned());
+        }
         let seen = Seen {
             holder: Some(self.me.clone()),
             version,

@@ -10,7 +10,7 @@ mod detection;
 mod judge;
 mod planned;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -245,6 +245,26 @@ pub struct LanReport {
     pub segments: Vec<SegmentReport>,
     /// What is wrong beyond one segment.
     pub problems: Vec<Problem>,
+}
+
+impl LanReport {
+    /// Addresses that this node announces.
+    pub fn held(&self) -> BTreeSet<IpAddr> {
+        let addresses = self.segments.iter().flat_map(|segment| &segment.addresses);
+        let held = addresses.filter(|one| one.holder == Holder::This);
+        held.map(|one| one.address).collect()
+    }
+
+    /// Nodes that are dead on a segment, and nothing else on another one.
+    pub fn gone(&self) -> BTreeSet<NodeName> {
+        let peers = || self.segments.iter().flat_map(|segment| &segment.peers);
+        let named = |is_dead: bool| {
+            let those = peers().filter(move |peer| (peer.liveness == Liveness::Dead) == is_dead);
+            those.filter_map(|peer| peer.name.clone())
+        };
+        let others: BTreeSet<NodeName> = named(false).collect();
+        named(true).filter(|name| !others.contains(name)).collect()
+    }
 }
 
 /// How it stands with the Kubernetes API.

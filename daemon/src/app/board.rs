@@ -1,6 +1,7 @@
 //! The snapshots that tasks and threads share.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use sovnet_core::decide::Decision;
@@ -10,7 +11,7 @@ use sovnet_core::facts::occupants::Occupants;
 use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
-use sovnet_core::names::Mac;
+use sovnet_core::names::{Mac, NodeName};
 use sovnet_core::report::{DnsReport, KubernetesReport, LanReport, Problem, Vendors};
 use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
@@ -45,6 +46,10 @@ pub(super) struct Board {
     pub(super) cluster_store_problems: Shared<Vec<Problem>>,
     /// Hosts that are no nodes and use addresses of ours.
     pub(super) occupants: Shared<Occupants>,
+    /// Addresses that this node announces.
+    pub(super) held: Shared<BTreeSet<IpAddr>>,
+    /// Nodes that the others know to be gone.
+    pub(super) gone: Shared<BTreeSet<NodeName>>,
     /// Hardware addresses, and whose products they are.
     pub(super) macs: Shared<BTreeSet<Mac>>,
     pub(super) vendors: Shared<Vendors>,
@@ -76,6 +81,8 @@ impl Board {
             kubernetes: Shared::default(),
             cluster_store_problems: Shared::default(),
             occupants: Shared::default(),
+            held: Shared::default(),
+            gone: Shared::default(),
             macs: Shared::default(),
             vendors: Shared::default(),
             announcing: Progress::default(),

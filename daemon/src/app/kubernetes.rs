@@ -42,6 +42,8 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
         identity: format!("{}_{}", start.info.name, start.life),
         links: board.links.subscribe(),
         occupants: board.occupants.subscribe(),
+        held: board.held.subscribe(),
+        gone: board.gone.subscribe(),
         vendors: board.vendors.subscribe(),
         facts: board.cluster.clone(),
         report: board.kubernetes.clone(),

@@ -36,6 +36,8 @@ pub(super) fn start(
         report: board.lan.clone(),
         asked,
         occupants: board.occupants.clone(),
+        held: board.held.clone(),
+        gone: board.gone.clone(),
         macs: board.macs.clone(),
         memories: board.memories.clone(),
         progress: Arc::clone(&board.announcing),

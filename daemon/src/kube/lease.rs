@@ -1,5 +1,7 @@
 //! The Lease object: reads it, and carries out what the core's [`Lease`] says.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1 as api;
@@ -7,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use sovnet_core::lease::{DURATION, Lease, REQUEST_MAX, Seen, Step};
+use sovnet_core::names::NodeName;
 
 use super::trouble::text;
 use crate::clock;
@@ -17,6 +20,8 @@ pub(super) const NAMESPACE: &str = "sovnet-system";
 const NAME: &str = "sovnet";
 /// Who sovnet is to the API.
 pub(super) const MANAGER: &str = "sovnet";
+/// The field manager of what stands in Services.
+pub(super) const STATUS_MANAGER: &str = "sovnet-lb";
 
 /// What a look at the Lease showed.
 #[derive(Debug)]
@@ -35,16 +40,35 @@ pub(super) enum Looked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeaseTrouble(pub(super) String);
 
-/// Reads the Lease, and takes or renews it where this node shall. A node that is not `able` to do
-/// the work leaves it to others, and gives it back if it has it.
-pub(super) async fn look(client: &Client, lease: &mut Lease, is_able: bool) -> Looked {
-    let leases: Api<api::Lease> = Api::namespaced(client.clone(), NAMESPACE);
+/// Reads the Lease, and takes or renews it where this node shall; the result is what is known of it
+/// then. A node that is not `able` to do the work leaves it to others, and gives it back if it has
+/// it.
+pub(super) async fn look(
+    client: Client,
+    mut lease: Lease,
+    is_able: bool,
+    gone: Arc<BTreeSet<NodeName>>,
+) -> (Lease, Looked) {
+    let looked = look_at(client, &mut lease, is_able, &gone).await;
+    (lease, looked)
+}
+
+async fn look_at(
+    client: Client,
+    lease: &mut Lease,
+    is_able: bool,
+    gone: &BTreeSet<NodeName>,
+) -> Looked {
+    let leases: Api<api::Lease> = Api::namespaced(client, NAMESPACE);
     let found = match in_time(leases.get_opt(NAME)).await {
         Ok(found) => found,
         Err(failed) => return failed,
     };
     let sent = clock::now();
-    let step = lease.handle_seen(found.as_ref().map(seen), sent);
+    let found_seen = found.as_ref().map(seen);
+    let holder = found_seen.as_ref().and_then(|seen| seen.holder.as_deref());
+    let is_gone = holder.is_some_and(|holder| is_of(holder, gone));
+    let step = lease.handle_seen(found_seen, is_gone, sent);
     if !is_able {
         lease.let_go();
         if let Some(found) = found.filter(|found| is_held_by(found, lease)) {
@@ -77,6 +101,16 @@ pub(super) async fn look(client: &Client, lease: &mut Lease, is_able: bool) -> L
         Err(Looked::Unreachable(why)) => Looked::Trouble(LeaseTrouble(why)),
         Err(failed) => failed,
     }
+}
+
+/// The node in an identity of the Lease, "NODE_LIFE".
+pub(super) fn node_of(identity: &str) -> &str {
+    identity.split('_').next().unwrap_or(identity)
+}
+
+/// Whether an identity is that of one of these nodes.
+pub(super) fn is_of(identity: &str, nodes: &BTreeSet<NodeName>) -> bool {
+    nodes.iter().any(|node| node.as_str() == node_of(identity))
 }
 
 /// Gives the Lease back, so that another node writes at once.

@@ -6,6 +6,7 @@ use sovnet_core::names::ServiceName;
 use sovnet_core::report::{KubernetesReport, Problem, ServiceReport, ServiceState, Severity};
 
 use super::Kube;
+use super::lease::node_of;
 use super::status::shown;
 use crate::clock;
 
@@ -27,7 +28,10 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
         server: session.map_or_else(String::new, |session| session.access.server.clone()),
         credentials: kube.wires.kubeconfig.display().to_string(),
         last_contact: health.last_contact,
-        writer: kube.lease.live_holder(now).map(node_of),
+        writer: kube
+            .lease
+            .live_holder(now)
+            .map(|holder| node_of(holder).to_owned()),
         is_writer: kube.lease.may_write(now),
         is_from_disk: !health.is_live,
         services: services.collect(),
@@ -70,12 +74,6 @@ fn status_problem(name: &ServiceName, why: &str) -> Problem {
             name.name()
         ),
     }
-}
-
-/// The node in an identity of the Lease.
-fn node_of(identity: &str) -> String {
-    let node = identity.split('_').next();
-    node.unwrap_or(identity).to_owned()
 }
 
 fn service(kube: &Kube, name: &ServiceName, object: &Service, verdict: &Verdict) -> ServiceReport {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -17,12 +18,15 @@ use sovnet_core::names::ServiceName;
 use sovnet_core::time::Moment;
 
 use super::conflict::Told;
-use super::lease::{MANAGER, no_answer_within};
+use super::lease::{STATUS_MANAGER, no_answer_within};
 use super::tell::Teller;
 use super::translate;
 use super::trouble::text;
 use super::watches::Watches;
 use crate::clock;
+
+/// How many statuses are written side by side.
+const WRITES_AT_ONCE: usize = 8;
 
 /// A node that is forbidden to write leaves that to others for so long.
 const FORBIDDEN_FOR: Duration = Duration::from_secs(60);
@@ -79,7 +83,7 @@ impl Wanted {
     ) -> serde_json::Value {
         let addresses = self.addresses.iter();
         let ingress: Vec<_> = addresses
-            .map(|address| serde_json::json!({ "ip": address }))
+            .map(|address| serde_json::json!({ "ip": address, "ipMode": "VIP" }))
             .collect();
         let balancer = match ingress.as_slice() {
             [] => serde_json::json!({}),
@@ -219,6 +223,44 @@ impl Attempts {
     }
 }
 
+/// A status that is to be written: for exactly the Service and the version that were judged.
+struct Due<'a> {
+    name: &'a ServiceName,
+    service: &'a cluster::Service,
+    version: &'a str,
+    wanted: Wanted,
+}
+
+impl Due<'_> {
+    /// Whether the Service loses an address.
+    fn leaves(&self) -> bool {
+        let mut assigned = self.service.assigned.iter();
+        assigned.any(|address| !self.wanted.addresses.contains(address))
+    }
+
+    async fn apply(&self, client: &Client) -> Result<(), Failure> {
+        let services: Api<Service> = Api::namespaced(client.clone(), self.name.namespace());
+        let params = PatchParams::apply(STATUS_MANAGER);
+        let patch = self.wanted.patch(self.name, self.service, self.version);
+        let patch = Patch::Apply(&patch);
+        let request = services.patch_status(self.name.name(), &params, &patch);
+        match tokio::time::timeout(REQUEST_MAX, request).await {
+            Ok(Ok(answer)) => {
+                let stands = translate::service(&answer);
+                let is_right = stands.is_none_or(|(service, _)| {
+                    service.assigned == self.wanted.addresses && !service.has_foreign_status
+                });
+                let why = "what stands there is not sovnet's to take away";
+                is_right
+                    .then_some(())
+                    .ok_or_else(|| Failure::Conflict(why.to_owned()))
+            }
+            Ok(Err(error)) => Err(failure(&error)),
+            Err(_elapsed) => Err(Failure::Other(no_answer_within(REQUEST_MAX))),
+        }
+    }
+}
+
 /// Who writes, with what.
 pub(super) struct Writer<'a> {
     pub(super) client: &'a Client,
@@ -238,7 +280,7 @@ impl Writer<'_> {
         until: Moment,
     ) -> bool {
         attempts.forget_gone(verdicts);
-        let mut is_done = true;
+        let mut due = Vec::new();
         for (name, verdict) in verdicts {
             let Some((service, version)) = self.watches.seen(name) else {
                 continue;
@@ -246,61 +288,73 @@ impl Writer<'_> {
             let Some(wanted) = Wanted::of(verdict) else {
                 continue;
             };
-            // The fence: looked at before each write, since each may take its time.
-            let now = clock::now();
-            if !self.lease.may_write(now) || now >= until {
-                return is_done;
-            }
             if wanted.stands(service) {
                 attempts.forget_failure(name);
             } else if attempts.is_due(name, version) {
-                let failure = self.apply(name, service, version, &wanted).await.err();
-                let is_written = failure.is_none();
-                let is_lost = matches!(failure, Some(Failure::Other(_) | Failure::Forbidden(_)));
-                is_done &= !is_lost;
-                let attempt = Attempt {
-                    version: version.clone(),
+                due.push(Due {
+                    name,
+                    service,
+                    version,
                     wanted,
-                    failure,
-                    is_due: false,
-                };
-                attempts.note(name, attempt);
-                if is_written {
-                    self.tell_given(name, service, verdict);
-                }
+                });
             }
-            self.warn(name, service, verdict, attempts);
+        }
+        // What is given back is gone before somebody else has it.
+        let (leaving, others): (Vec<_>, Vec<_>) = due.into_iter().partition(Due::leaves);
+        let mut is_done = true;
+        for due in [leaving, others] {
+            is_done &= self.write_each(due, verdicts, attempts, until).await;
+        }
+        for (name, verdict) in verdicts {
+            if let Some((service, _)) = self.watches.seen(name)
+                && self.lease.may_write(clock::now())
+            {
+                self.warn(name, service, verdict, attempts);
+            }
         }
         is_done
     }
 
-    /// One status, for exactly the Service and the version that were judged.
-    async fn apply(
-        &self,
-        name: &ServiceName,
-        service: &cluster::Service,
-        version: &str,
-        wanted: &Wanted,
-    ) -> Result<(), Failure> {
-        let services: Api<Service> = Api::namespaced(self.client.clone(), name.namespace());
-        let params = PatchParams::apply(MANAGER);
-        let patch = wanted.patch(name, service, version);
-        let patch = Patch::Apply(&patch);
-        let request = services.patch_status(name.name(), &params, &patch);
-        match tokio::time::timeout(REQUEST_MAX, request).await {
-            Ok(Ok(answer)) => {
-                let stands = translate::service(&answer);
-                let is_right = stands.is_none_or(|(service, _)| {
-                    service.assigned == wanted.addresses && !service.has_foreign_status
-                });
-                let why = "what stands there is not sovnet's to take away";
-                is_right
-                    .then_some(())
-                    .ok_or_else(|| Failure::Conflict(why.to_owned()))
+    /// Several at a time, in any order.
+    async fn write_each(
+        &mut self,
+        due: Vec<Due<'_>>,
+        verdicts: &BTreeMap<ServiceName, Verdict>,
+        attempts: &mut Attempts,
+        until: Moment,
+    ) -> bool {
+        let (client, lease) = (self.client, self.lease);
+        let writes = due.into_iter().map(|due| async move {
+            // The fence: looked at before each write, since each may take its time.
+            let now = clock::now();
+            if !lease.may_write(now) || now >= until {
+                return None;
             }
-            Ok(Err(error)) => Err(failure(&error)),
-            Err(_elapsed) => Err(Failure::Other(no_answer_within(REQUEST_MAX))),
+            let failure = due.apply(client).await.err();
+            Some((due, failure))
+        });
+        let mut written = stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
+        let mut is_done = true;
+        while let Some(written) = written.next().await {
+            let Some((due, failure)) = written else {
+                continue;
+            };
+            let is_lost = matches!(failure, Some(Failure::Other(_) | Failure::Forbidden(_)));
+            is_done &= !is_lost;
+            if failure.is_none()
+                && let Some(verdict) = verdicts.get(due.name)
+            {
+                self.tell_given(due.name, due.service, verdict);
+            }
+            let attempt = Attempt {
+                version: due.version.to_owned(),
+                wanted: due.wanted,
+                failure,
+                is_due: false,
+            };
+            attempts.note(due.name, attempt);
         }
+        is_done
     }
 
     /// An Event for an address that was just written.

@@ -1,19 +1,19 @@
 //! From objects of the API to the core's values: pure, total, and the only place that knows their
 //! fields. What is not needed is dropped here, before anything is kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sovnet_core::facts::cluster::{
-    Backend, Families, Family, FamilyPolicy, LABELS_MAX, Port, Service, TrafficPolicy,
+    Backend, Bar, Families, Family, FamilyPolicy, LABELS_MAX, Port, Service, TrafficPolicy,
 };
 use sovnet_core::facts::request::{FROM_POOL_ANNOTATION, Request};
 use sovnet_core::names::{NodeName, ServiceName};
 
-use super::lease::MANAGER;
+use super::lease::STATUS_MANAGER;
 
 /// The most addresses of a status, and of a node, that are looked at.
 const ADDRESSES_MAX: usize = 16;
@@ -51,6 +51,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         labels: labels
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
+        namespace_labels: BTreeMap::new(),
         families: families(spec),
         // Who shares nothing is never compared with others.
         backend: request
@@ -64,6 +65,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         has_foreign_note: note.is_some() && noted_pool.is_none(),
         noted_pool,
         ready_on: BTreeSet::new(),
+        ending_on: BTreeSet::new(),
     };
     Some((
         service,
@@ -79,7 +81,7 @@ fn is_note_ours(metadata: &ObjectMeta) -> bool {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
         let annotations = fields.and_then(|all| all.get("f:metadata")?.get("f:annotations"));
         let is_there = annotations.is_some_and(|annotations| annotations.get(&key).is_some());
-        is_there && entry.manager.as_deref() == Some(MANAGER)
+        is_there && entry.manager.as_deref() == Some(STATUS_MANAGER)
     })
 }
 
@@ -173,15 +175,73 @@ pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, Endpoints)> 
     Some((name, found))
 }
 
-/// A node and its addresses.
-pub(super) fn node(object: &core::Node) -> Option<(NodeName, Vec<IpAddr>)> {
+/// A node of the cluster.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) addresses: Vec<IpAddr>,
+    /// What makes it a last resort; of several the gravest.
+    pub(super) bar: Option<Bar>,
+}
+
+/// A node with its name.
+pub(super) fn node(object: &core::Node) -> Option<(NodeName, Node)> {
     let name = object.metadata.name.as_deref()?.parse().ok()?;
     let status = object.status.as_ref();
     let addresses = status.and_then(|status| status.addresses.as_ref());
     let addresses = addresses.into_iter().flatten();
     let addresses = addresses.filter(|address| address.type_ != "Hostname");
     let addresses = addresses.filter_map(|address| address.address.parse().ok());
-    Some((name, addresses.take(ADDRESSES_MAX).collect()))
+    let addresses = addresses.take(ADDRESSES_MAX).collect();
+    let bar = bar(object);
+    Some((name, Node { addresses, bar }))
+}
+
+fn bar(object: &core::Node) -> Option<Bar> {
+    let labels = object.metadata.labels.as_ref();
+    let annotations = object.metadata.annotations.as_ref();
+    let is_marked = |marks: Option<&BTreeMap<String, String>>| {
+        let mark = marks.and_then(|all| all.get(Bar::DRAIN));
+        mark.is_some_and(|value| value != "false")
+    };
+    let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    let is_tainted = |key: &str| taints.into_iter().flatten().any(|taint| taint.key == key);
+    let conditions = object
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    let is_without_network =
+        conditions.any(|one| one.type_ == Bar::NETWORK_UNAVAILABLE && one.status == "True");
+    if is_tainted(Bar::OUT_OF_SERVICE) {
+        Some(Bar::OutOfService)
+    } else if is_tainted(Bar::DRAIN) || is_marked(labels) || is_marked(annotations) {
+        Some(Bar::Drain)
+    } else if is_without_network {
+        Some(Bar::NetworkUnavailable)
+    } else {
+        let is_excluded = labels.is_some_and(|all| all.contains_key(Bar::EXCLUDED));
+        is_excluded.then_some(Bar::Excluded)
+    }
+}
+
+/// A namespace.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Namespace {
+    pub(super) uid: String,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+/// A namespace with its name.
+pub(super) fn namespace(object: &core::Namespace) -> Option<(String, Namespace)> {
+    let metadata = &object.metadata;
+    let labels = metadata.labels.iter().flatten().take(LABELS_MAX);
+    let namespace = Namespace {
+        uid: metadata.uid.clone().unwrap_or_default(),
+        labels: labels
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    };
+    Some((metadata.name.clone()?, namespace))
 }
 
 /// Namespace and name of an object that has both.

@@ -1,4 +1,4 @@
-//! Three watches, and what they have shown so far: Services, EndpointSlices and Nodes.
+//! The watches, and what they have shown so far: Services, EndpointSlices, Nodes and Namespaces.
 //!
 //! Each kind is swapped as a whole when its list is complete; a relist in between shows the old one.
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
-use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::core::v1::{Namespace, Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
@@ -25,6 +25,9 @@ use crate::clock;
 
 /// The most objects of one kind that are kept; what comes after them is left out.
 const OBJECTS_MAX: usize = 10_000;
+
+/// The namespace that every cluster has had since its first moment: it gives the cluster its uid.
+const SYSTEM: &str = "kube-system";
 
 /// A watch is asked for anew after this.
 const WATCH_SECS: u32 = 30;
@@ -73,7 +76,8 @@ pub(super) enum Change {
     /// In a box: much larger than the others.
     Services(Box<Step<ServiceName, Seen>>),
     Slices(Step<String, Slice>),
-    Nodes(Step<NodeName, Vec<std::net::IpAddr>>),
+    Nodes(Step<NodeName, translate::Node>),
+    Namespaces(Step<String, translate::Namespace>),
 }
 
 /// What a watch says.
@@ -169,14 +173,20 @@ pub(super) struct Watches {
     streams: SelectAll<BoxStream<'static, Change>>,
     services: Kind<ServiceName, Seen>,
     slices: Kind<String, Slice>,
-    nodes: Kind<NodeName, Vec<std::net::IpAddr>>,
+    nodes: Kind<NodeName, translate::Node>,
+    namespaces: Kind<String, translate::Namespace>,
+    /// Whether nothing can be said without the namespaces.
+    needs_namespaces: bool,
     /// When they began.
     began: Moment,
 }
 
 impl Watches {
-    /// Watches that have shown nothing yet.
-    pub(super) fn new(client: &Client, now: Moment) -> Watches {
+    /// Watches that have shown nothing yet. Namespaces are waited for only if the config asks for
+    /// their labels.
+    pub(super) fn new(client: &Client, config: &Config, now: Moment) -> Watches {
+        let mut pools = config.pools.iter();
+        let needs_namespaces = pools.any(|pool| !pool.namespace_selectors.is_empty());
         let config = || {
             // A connection that died silently is noticed within this time and a few seconds.
             let config = watcher::Config::default().timeout(WATCH_SECS);
@@ -195,18 +205,27 @@ impl Watches {
         let nodes = watch(Api::<Node>::all(client.clone()), config());
         let nodes = nodes.backoff(Pauses::default()).map(|event| {
             let key = |object: &Node| translate::node(object).map(|(name, _)| name);
-            let value = |object: &Node| translate::node(object).map(|(_, addresses)| addresses);
+            let value = |object: &Node| translate::node(object).map(|(_, node)| node);
             Change::Nodes(step(event, key, value))
+        });
+        let namespaces = watch(Api::<Namespace>::all(client.clone()), config());
+        let namespaces = namespaces.backoff(Pauses::default()).map(|event| {
+            let key = |object: &Namespace| object.metadata.name.clone();
+            let value = |object: &Namespace| translate::namespace(object).map(|(_, one)| one);
+            Change::Namespaces(step(event, key, value))
         });
         let mut streams = SelectAll::new();
         streams.push(services.boxed());
         streams.push(slices.boxed());
         streams.push(nodes.boxed());
+        streams.push(namespaces.boxed());
         Watches {
             streams,
             services: Kind::new("services"),
             slices: Kind::new("endpointslices"),
             nodes: Kind::new("nodes"),
+            namespaces: Kind::new("namespaces"),
+            needs_namespaces,
             began: now,
         }
     }
@@ -219,6 +238,8 @@ impl Watches {
             services: Kind::new("services"),
             slices: Kind::new("endpointslices"),
             nodes: Kind::new("nodes"),
+            namespaces: Kind::new("namespaces"),
+            needs_namespaces: false,
             began: Moment::default(),
         };
         watches.services.objects = services.into_iter().collect();
@@ -256,24 +277,29 @@ impl Watches {
             Change::Services(step) => self.services.handle(*step, now),
             Change::Slices(step) => self.slices.handle(step, now),
             Change::Nodes(step) => self.nodes.handle(step, now),
+            Change::Namespaces(step) => self.namespaces.handle(step, now),
         }
     }
 
-    /// Whether every kind was listed once.
+    /// Whether every kind that is needed was listed once.
     pub(super) fn is_complete(&self) -> bool {
-        self.services.is_complete && self.slices.is_complete && self.nodes.is_complete
+        let has_namespaces = self.namespaces.is_complete || !self.needs_namespaces;
+        let has_nodes = self.nodes.is_complete && has_namespaces;
+        self.services.is_complete && self.slices.is_complete && has_nodes
     }
 
     /// Why a watch does not go on; a refusal comes first. One that has gone on since says nothing
     /// of it (kube resumes it silently), so what is not repeated is over; and what is no refusal
     /// counts only when it lasts.
     pub(super) fn trouble(&self, now: Moment) -> Option<Trouble> {
+        let namespaces = (self.namespaces.name, &self.namespaces.trouble);
         let all = [
             (self.services.name, &self.services.trouble),
             (self.slices.name, &self.slices.trouble),
             (self.nodes.name, &self.nodes.trouble),
         ];
-        let troubles = all.into_iter().filter_map(|(name, trouble)| {
+        let needed = self.needs_namespaces.then_some(namespaces);
+        let troubles = all.into_iter().chain(needed).filter_map(|(name, trouble)| {
             let failing = trouble.as_ref()?;
             let trouble = &failing.trouble;
             let is_repeated = now.since(failing.last) < TROUBLE_LASTS;
@@ -291,12 +317,23 @@ impl Watches {
         if !self.is_complete() {
             return None;
         }
-        let mut facts = ClusterFacts {
-            services: BTreeMap::new(),
-            nodes: self.nodes.objects.clone(),
-        };
+        let mut facts = ClusterFacts::default();
+        for (name, node) in &self.nodes.objects {
+            facts.nodes.insert(name.clone(), node.addresses.clone());
+            if let Some(bar) = node.bar {
+                facts.barred.insert(name.clone(), bar);
+            }
+        }
+        let system = self.namespaces.objects.get(SYSTEM);
+        facts.uid = system.map(|namespace| namespace.uid.clone());
         for (name, (service, _)) in self.services.objects.iter().take(SERVICES_MAX) {
-            facts.services.insert(name.clone(), service.clone());
+            let mut service = service.clone();
+            if self.needs_namespaces
+                && let Some(namespace) = self.namespaces.objects.get(name.namespace())
+            {
+                service.namespace_labels.clone_from(&namespace.labels);
+            }
+            facts.services.insert(name.clone(), service);
         }
         let mut last_ones: BTreeMap<&ServiceName, BTreeSet<&NodeName>> = BTreeMap::new();
         for (owner, endpoints) in self.slices.objects.values() {
@@ -308,13 +345,24 @@ impl Watches {
         }
         // As kube-proxy does: where nothing is ready, what ends and still serves gets the packets.
         for (owner, nodes) in last_ones {
-            if let Some(service) = facts.services.get_mut(owner)
-                && service.ready_on.is_empty()
-            {
-                service.ready_on.extend(nodes.into_iter().cloned());
+            let Some(service) = facts.services.get_mut(owner) else {
+                continue;
+            };
+            let nodes = nodes.into_iter().cloned();
+            if service.ready_on.is_empty() {
+                service.ready_on.extend(nodes);
+            } else {
+                let ready = &service.ready_on;
+                service.ending_on = nodes.filter(|node| !ready.contains(node)).collect();
             }
         }
         Some(facts)
+    }
+
+    /// The Services as they were last seen.
+    pub(super) fn services(&self) -> impl Iterator<Item = (&ServiceName, &cluster::Service)> {
+        let services = self.services.objects.iter();
+        services.map(|(name, (service, _))| (name, service))
     }
 
     /// A Service as it was last seen, with its version.

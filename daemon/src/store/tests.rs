@@ -98,6 +98,7 @@ fn cluster() -> ClusterFacts {
     ClusterFacts {
         services: [("web/page".parse().unwrap(), service)].into(),
         nodes: [("civil".parse().unwrap(), vec!["192.0.2.1".parse().unwrap()])].into(),
+        ..ClusterFacts::default()
     }
 }
 

@@ -71,11 +71,17 @@ impl Service {
 
     /// Its endpoints: one on each of `ready`'s nodes, and one that is not ready on each other node.
     pub fn endpoints(&self, ready: &[&str]) -> Value {
+        self.ending_endpoints(ready, &[])
+    }
+
+    /// The same, with some that end and still serve.
+    pub fn ending_endpoints(&self, ready: &[&str], ending: &[&str]) -> Value {
         let endpoint = |pod: Pod| {
             let is_ready = ready.contains(&pod.node);
+            let ends = ending.contains(&pod.node);
             json!({
                 "addresses": [pod.address().to_string()],
-                "conditions": { "ready": is_ready, "serving": is_ready, "terminating": false },
+                "conditions": { "ready": is_ready, "serving": is_ready || ends, "terminating": ends },
                 "nodeName": pod.node,
             })
         };

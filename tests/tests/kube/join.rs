@@ -48,6 +48,7 @@ fn a_nodes_identity_may_do_what_it_needs_and_nothing_more() {
     for path in [
         "/api/v1/services",
         "/api/v1/nodes",
+        "/api/v1/namespaces",
         "/apis/discovery.k8s.io/v1/endpointslices",
     ] {
         own.list(path).unwrap();
@@ -79,4 +80,29 @@ fn a_nodes_identity_may_do_what_it_needs_and_nothing_more() {
         let refusal = own.delete(path).unwrap_err().to_string();
         assert!(refusal.contains("gave 403"), "{path}: {refusal}");
     }
+}
+
+#[test]
+fn what_an_identity_may_do_is_shown_beside_what_it_needs() {
+    let scene = Scene::bare();
+    let civil = scene.lan().node("civil");
+    let asked = |name: &str| {
+        let line = format!("sovnetctl k8s can-i --kubeconfig {CREDENTIALS}/{name}.kubeconfig");
+        let output = civil.run(&line).unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, text) = asked("own");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("sovnet:node:civil at https://"), "{text}");
+    assert!(!text.contains('✗'), "{text}");
+    let stranger = scene.house.cluster.plane.pki().client("nobody", "nothing");
+    let plane = &scene.house.cluster.plane;
+    plane
+        .provide(civil, CREDENTIALS, "stranger", &stranger.unwrap())
+        .unwrap();
+    let (code, text) = asked("stranger");
+    assert_eq!(code, Some(3), "{text}");
+    let lines = text.lines().filter(|line| line.contains('✗'));
+    assert_eq!(lines.count(), 8, "it may do nothing: {text}");
 }

@@ -113,6 +113,12 @@ impl Scene {
         self.api().apply(&service.endpoints(ready)).unwrap();
     }
 
+    /// Changes where ready endpoints are, and where some end and still serve.
+    pub(crate) fn hand_over(&self, service: &Service, ready: &[&str], ending: &[&str]) {
+        let slice = service.ending_endpoints(ready, ending);
+        self.api().apply(&slice).unwrap();
+    }
+
     pub(crate) fn delete(&self, service: &Service) {
         self.api().delete(&service.path()).unwrap();
     }
@@ -249,16 +255,18 @@ impl Scene {
         find(&part).expect("just seen")
     }
 
+    /// The holder of `address`, if both nodes name the same.
+    pub(crate) fn holder(&self, address: Ipv4Addr) -> Option<String> {
+        let holder_at =
+            |name: &str| holder_in(&control::status(self.lan().node(name)).ok()?, address);
+        let [one, other] = NODES.map(holder_at);
+        one.filter(|one| Some(one) == other.as_ref())
+    }
+
     /// Waits until both nodes name the same holder for `address`, and gives it.
     pub(crate) fn wait_holder(&self, address: Ipv4Addr) -> String {
         let what = format!("both nodes to agree about {address}");
-        let holder_at =
-            |name: &str| holder_in(&control::status(self.lan().node(name)).ok()?, address);
-        wait_for(&what, SOON, || {
-            let [one, other] = NODES.map(holder_at);
-            one.filter(|one| Some(one) == other.as_ref())
-        })
-        .unwrap()
+        wait_for(&what, SOON, || self.holder(address)).unwrap()
     }
 
     /// Waits until both nodes name `holder` for `address`.

@@ -38,6 +38,12 @@ fn a_service_gets_an_address_is_announced_by_one_node_named_and_forgotten_with_i
     serve(&scene, address);
     let note = scene.wait_event(&service, "IPAllocated", "Normal");
     assert!(note.contains("192.168.8.242"), "{note}");
+    let note = scene.wait_event(&service, "nodeAssigned", "Normal");
+    let holder = scene.wait_holder(address);
+    assert_eq!(
+        note,
+        format!("announcing 192.168.8.242 from node \"{holder}\" with protocol \"layer2\"")
+    );
     for name in NODES {
         let line = scene.wait_line("is assigned", (name, &service), |line| {
             line.state == "assigned" && line.ready_here

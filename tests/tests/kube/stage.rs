@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
+use serde_json::json;
 use sovnet_tests::clock::wait_for;
 use sovnet_tests::cluster::objects::{self, LEASE};
 use sovnet_tests::cluster::{self, Cluster};
@@ -116,6 +117,17 @@ impl House {
             }
         }
         api.delete(LEASE).unwrap();
+        let marks = json!({
+            "node.kubernetes.io/exclude-from-external-load-balancers": null,
+            "sovnet.internal/drain": null,
+        });
+        let bare = json!({
+            "metadata": { "labels": marks },
+            "spec": { "taints": null, "unschedulable": null },
+        });
+        for name in NODES {
+            api.merge(&format!("/api/v1/nodes/{name}"), &bare).unwrap();
+        }
         for name in NODES {
             let what = format!("kube-proxy of {name} to have forgotten");
             let proxy = self.cluster.proxy(name).unwrap();

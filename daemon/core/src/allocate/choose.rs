@@ -72,7 +72,7 @@ impl Allocation<'_> {
 
     /// The pools that a Service could get addresses of, the best one first.
     fn pools_for(&self, name: &ServiceName, service: &Service) -> Result<Vec<&Pool>, String> {
-        let only_for = |pool: &Pool| pool.is_only_for(name.namespace(), &service.labels);
+        let only_for = |pool: &Pool| pool.is_only_for(service.applicant(name));
         let all = &self.config.pools;
         if let Some((wanted, place)) = &service.request.pool {
             let wanted: Vec<&Pool> = all.iter().filter(|pool| pool.name == *wanted).collect();

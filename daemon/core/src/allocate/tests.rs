@@ -123,7 +123,7 @@ pub(super) fn show(verdicts: &BTreeMap<ServiceName, Verdict>) -> String {
 pub(super) fn cluster_of(services: &[&str]) -> ClusterFacts {
     ClusterFacts {
         services: services.iter().map(|words| service(words)).collect(),
-        nodes: BTreeMap::new(),
+        ..ClusterFacts::default()
     }
 }
 
@@ -192,7 +192,7 @@ impl World {
     fn settle(&mut self, name: &ServiceName) -> String {
         let cluster = ClusterFacts {
             services: self.services.clone(),
-            nodes: BTreeMap::new(),
+            ..ClusterFacts::default()
         };
         let verdicts = allocate(&self.config, &cluster, &Elsewhere::default());
         write(&mut self.services, &verdicts);

@@ -24,8 +24,10 @@ pub struct Pool {
     /// Its place among the pools that a Service could get an address of, lower ones first; those
     /// without one come last.
     pub priority: Option<u32>,
-    /// The namespaces whose Services it is for; empty = all.
+    /// The namespaces whose Services it is for; with no selector of namespaces either, all.
     pub namespaces: Vec<String>,
+    /// The labels of other namespaces whose Services it is for, any one of these.
+    pub namespace_selectors: Vec<LabelSelector>,
     /// The labels of the Services that it is for, any one of these; empty = all.
     pub selectors: Vec<LabelSelector>,
     /// The namespaces whose Services may ask for a certain address of it; empty = all.
@@ -34,6 +36,17 @@ pub struct Pool {
     pub avoids_buggy: bool,
     /// How long an address is kept from other Services after its Service has let go of it.
     pub cool_down: Duration,
+}
+
+/// A Service as far as pools go.
+#[derive(Debug, Clone, Copy)]
+pub struct Applicant<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// The labels of that.
+    pub namespace_labels: &'a BTreeMap<String, String>,
+    /// Its own labels.
+    pub labels: &'a BTreeMap<String, String>,
 }
 
 impl Pool {
@@ -47,26 +60,45 @@ impl Pool {
         self.avoids_buggy && is_buggy(address)
     }
 
-    /// Whom the pool is for, if a Service of this namespace with these labels can have no address
-    /// of it: "Services of the namespace web". None if it can.
-    pub fn is_only_for(
-        &self,
-        namespace: &str,
-        labels: &BTreeMap<String, String>,
-    ) -> Option<String> {
-        let is_for_namespace = is_listed(&self.namespaces, namespace);
-        let mut selectors = self.selectors.iter();
-        let is_for_labels = self.selectors.is_empty() || selectors.any(|one| one.matches(labels));
-        let namespaces = || of_namespaces(&self.namespaces);
-        let labelled = || {
-            let selectors: Vec<String> = self.selectors.iter().map(ToString::to_string).collect();
-            selectors.join(" or ")
+    /// Whom the pool is for, if this Service can have no address of it: "Services of the namespace
+    /// web". None if it can.
+    pub fn is_only_for(&self, service: Applicant<'_>) -> Option<String> {
+        let matches = |selectors: &[LabelSelector], labels| {
+            let mut selectors = selectors.iter();
+            selectors.any(|one| one.matches(labels))
         };
+        let is_for_every_namespace =
+            self.namespaces.is_empty() && self.namespace_selectors.is_empty();
+        let is_for_namespace = is_for_every_namespace
+            || self.namespaces.iter().any(|one| one == service.namespace)
+            || matches(&self.namespace_selectors, service.namespace_labels);
+        let is_for_labels = self.selectors.is_empty() || matches(&self.selectors, service.labels);
         match (is_for_namespace, is_for_labels) {
             (true, true) => None,
-            (false, true) => Some(format!("Services {}", namespaces())),
-            (true, false) => Some(format!("Services labelled {}", labelled())),
-            (false, false) => Some(format!("Services {} labelled {}", namespaces(), labelled())),
+            (false, true) => Some(format!("Services {}", self.whose())),
+            (true, false) => Some(format!("Services labelled {}", any_of(&self.selectors))),
+            (false, false) => {
+                let labelled = any_of(&self.selectors);
+                Some(format!("Services {} labelled {labelled}", self.whose()))
+            }
+        }
+    }
+
+    /// "of the namespaces a and b or of namespaces labelled team=web".
+    fn whose(&self) -> String {
+        let labelled = || {
+            format!(
+                "of namespaces labelled {}",
+                any_of(&self.namespace_selectors)
+            )
+        };
+        match (
+            self.namespaces.is_empty(),
+            self.namespace_selectors.is_empty(),
+        ) {
+            (_, true) => of_namespaces(&self.namespaces),
+            (true, false) => labelled(),
+            (false, false) => format!("{} or {}", of_namespaces(&self.namespaces), labelled()),
         }
     }
 
@@ -78,8 +110,10 @@ impl Pool {
     /// Where it stands among the pools that a Service could get an address of: pools with a
     /// priority, a namespace or a label come before those for everybody.
     pub fn rank(&self) -> (bool, u32) {
-        let is_special =
-            self.priority.is_some() || !self.namespaces.is_empty() || !self.selectors.is_empty();
+        let is_special = self.priority.is_some()
+            || !self.namespaces.is_empty()
+            || !self.namespace_selectors.is_empty()
+            || !self.selectors.is_empty();
         (!is_special, self.priority.unwrap_or(u32::MAX))
     }
 
@@ -112,6 +146,12 @@ impl Pool {
 /// Whether the namespace is one of these; an empty list is all.
 fn is_listed(namespaces: &[String], namespace: &str) -> bool {
     namespaces.is_empty() || namespaces.iter().any(|one| one == namespace)
+}
+
+/// "team=a or team=b".
+fn any_of(selectors: &[LabelSelector]) -> String {
+    let selectors: Vec<String> = selectors.iter().map(ToString::to_string).collect();
+    selectors.join(" or ")
 }
 
 /// "of the namespace a", "of the namespaces a and b".

@@ -138,6 +138,20 @@ pub(super) fn about_services(known: &Known<'_>, problems: &mut Vec<Problem>) {
                     .to_owned(),
         });
     }
+    if let Some(bar) = cluster.barred.get(node) {
+        let what = match bar.is_for_all() {
+            true => "addresses",
+            false => "addresses of Services",
+        };
+        problems.push(Problem {
+            severity: Severity::Note,
+            code: "node-barred-by-kubernetes",
+            what: format!(
+                "Kubernetes has {bar} on {node}: it serves {what} only if no other node can"
+            ),
+            remedy: bar.remedy(node),
+        });
+    }
     for (name, service) in cluster.services.iter().filter(|(_, s)| s.is_ours(config)) {
         let is_static = |address: &&IpAddr| {
             let mut entries = config.addresses.iter();

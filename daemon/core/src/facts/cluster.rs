@@ -12,11 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::request::Request;
 use crate::config::Config;
+use crate::config::pool::Applicant;
 use crate::names::{NodeName, ServiceName};
 
+mod bar;
 mod families;
 pub mod permit;
 
+pub use bar::Bar;
 pub use families::{Families, Family, FamilyPolicy};
 
 /// The `spec.loadBalancerClass` of Services that are served, if the config says nothing.
@@ -31,10 +34,17 @@ pub const LABELS_MAX: usize = 64;
 /// The cluster as it was last seen whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterFacts {
+    /// The `metadata.uid` of the namespace kube-system, which is the cluster's own; none if it is
+    /// not known.
+    #[serde(default)]
+    pub uid: Option<String>,
     /// Services of type LoadBalancer.
     pub services: BTreeMap<ServiceName, Service>,
     /// Nodes with their addresses.
     pub nodes: BTreeMap<NodeName, Vec<IpAddr>>,
+    /// Nodes that are only a last resort, and why.
+    #[serde(default)]
+    pub barred: BTreeMap<NodeName, Bar>,
 }
 
 /// A Service of type LoadBalancer.
@@ -52,6 +62,9 @@ pub struct Service {
     /// `metadata.labels`, at most [`LABELS_MAX`].
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The labels of its namespace, if the config asks for any.
+    #[serde(default)]
+    pub namespace_labels: BTreeMap<String, String>,
     /// The families of addresses that it is for.
     #[serde(default)]
     pub families: Families,
@@ -74,8 +87,12 @@ pub struct Service {
     /// Whether somebody else wrote that annotation, which is theirs then.
     #[serde(default)]
     pub has_foreign_note: bool,
-    /// Nodes on which it has a ready endpoint.
+    /// Nodes on which it has a ready endpoint; if there is none anywhere, those on which one ends
+    /// and still serves.
     pub ready_on: BTreeSet<NodeName>,
+    /// Other nodes on which one ends and still serves.
+    #[serde(default)]
+    pub ending_on: BTreeSet<NodeName>,
 }
 
 /// Which packets a Service takes, and where they go.
@@ -112,6 +129,18 @@ pub enum TrafficPolicy {
     Local,
 }
 
+/// Whether packets for a Service can be delivered by a node, as far as endpoints go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Delivery {
+    /// No.
+    #[default]
+    No,
+    /// Yes, by endpoints that end, while other nodes have ready ones.
+    Ending,
+    /// Yes.
+    Yes,
+}
+
 impl Service {
     /// Whether it is for sovnet, by its class.
     pub fn is_ours(&self, config: &Config) -> bool {
@@ -127,11 +156,23 @@ impl Service {
         }
     }
 
-    /// Whether packets for it can be delivered by this node, as far as endpoints go.
-    pub fn is_deliverable_by(&self, node: &NodeName) -> bool {
-        match self.policy {
-            TrafficPolicy::Cluster => true,
-            TrafficPolicy::Local => self.ready_on.contains(node),
+    /// The Service of that name as far as pools go.
+    pub fn applicant<'a>(&'a self, name: &'a ServiceName) -> Applicant<'a> {
+        Applicant {
+            namespace: name.namespace(),
+            namespace_labels: &self.namespace_labels,
+            labels: &self.labels,
+        }
+    }
+
+    /// Whether packets for it can be delivered by this node.
+    pub fn delivery_by(&self, node: &NodeName) -> Delivery {
+        if self.policy == TrafficPolicy::Cluster || self.ready_on.contains(node) {
+            Delivery::Yes
+        } else if self.ending_on.contains(node) {
+            Delivery::Ending
+        } else {
+            Delivery::No
         }
     }
 }

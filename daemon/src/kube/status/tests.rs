@@ -131,7 +131,10 @@ fn a_status_is_right_with_its_addresses_its_pool_and_nothing_else() {
 fn both_addresses_and_the_pool_are_written_for_exactly_the_version_that_was_judged() {
     let v6 = "fd00::1".parse().unwrap();
     let patch = wanted(&[ADDRESS, v6]).patch(&web(), &object(&[]), "7");
-    let ingress = serde_json::json!([{ "ip": "192.0.2.242" }, { "ip": "fd00::1" }]);
+    let ingress = serde_json::json!([
+        { "ip": "192.0.2.242", "ipMode": "VIP" },
+        { "ip": "fd00::1", "ipMode": "VIP" },
+    ]);
     assert_eq!(patch["status"]["loadBalancer"]["ingress"], ingress);
     let metadata = &patch["metadata"];
     assert_eq!(metadata["resourceVersion"], "7");

@@ -113,7 +113,7 @@ fn a_load_balancer_that_became_something_else_gives_back_what_sovnet_gave_it() {
         })
     };
     let spec = json!({ "type": "NodePort" });
-    let former = service_of(spec.clone(), metadata(MANAGER)).unwrap();
+    let former = service_of(spec.clone(), metadata(STATUS_MANAGER)).unwrap();
     assert!(former.is_former && !former.has_foreign_note);
     assert_eq!(former.noted_pool.as_deref(), Some("lan"));
     // A manifest that repeats the annotation does not make it sovnet's.
@@ -164,8 +164,51 @@ fn a_node_has_its_addresses_without_its_host_name() {
         ] },
     });
     let object: core::Node = serde_json::from_value(object).unwrap();
-    let (name, addresses) = node(&object).unwrap();
+    let (name, node_seen) = node(&object).unwrap();
     assert_eq!(name.as_str(), "civil");
-    assert_eq!(addresses, ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+    let expected = Node {
+        addresses: vec!["192.0.2.1".parse().unwrap()],
+        bar: None,
+    };
+    assert_eq!(node_seen, expected);
     assert_eq!(node(&core::Node::default()), None);
+}
+
+#[test]
+fn what_speaks_against_a_node_is_read_and_the_gravest_counts() {
+    let bar_of = |metadata: Value, spec: Value, status: Value| {
+        let mut object = json!({ "metadata": metadata, "spec": spec, "status": status });
+        object["metadata"]["name"] = json!("civil");
+        let object: core::Node = serde_json::from_value(object).unwrap();
+        node(&object).unwrap().1.bar
+    };
+    let labels = |key: &str, value: &str| json!({ "labels": { key: value } });
+    let taint = |key: &str| json!({ "taints": [{ "key": key, "effect": "NoExecute" }] });
+    let condition = |status: &str| {
+        let condition = json!({ "type": "NetworkUnavailable", "status": status });
+        json!({ "conditions": [{ "type": "Ready", "status": "True" }, condition] })
+    };
+    // A cordoned node keeps its addresses: it is not going away.
+    let cordoned = json!({ "unschedulable": true });
+    assert_eq!(bar_of(json!({}), cordoned, json!({})), None);
+    assert_eq!(bar_of(json!({}), json!({}), condition("False")), None);
+    let excluded = labels(
+        "node.kubernetes.io/exclude-from-external-load-balancers",
+        "false",
+    );
+    let found = bar_of(excluded.clone(), json!({}), json!({}));
+    assert_eq!(found, Some(Bar::Excluded));
+    let found = bar_of(excluded, json!({}), condition("True"));
+    assert_eq!(found, Some(Bar::NetworkUnavailable));
+    let mark = "sovnet.internal/drain";
+    assert_eq!(bar_of(labels(mark, "false"), json!({}), json!({})), None);
+    let found = bar_of(labels(mark, ""), json!({}), condition("True"));
+    assert_eq!(found, Some(Bar::Drain));
+    let annotation = json!({ "annotations": { mark: "true" } });
+    let found = bar_of(annotation, json!({}), json!({}));
+    assert_eq!(found, Some(Bar::Drain));
+    assert_eq!(bar_of(json!({}), taint(mark), json!({})), Some(Bar::Drain));
+    let out = taint("node.kubernetes.io/out-of-service");
+    let found = bar_of(labels(mark, ""), out, json!({}));
+    assert_eq!(found, Some(Bar::OutOfService));
 }

@@ -93,3 +93,91 @@ fn no_more_objects_are_kept_than_the_limit() {
     kind.handle(Step::Set(usize::MAX, Some(())), NOW);
     assert_eq!(kind.objects.len(), OBJECTS_MAX);
 }
+
+fn slice_of(ready: &[&str], terminating: &[&str]) -> Slice {
+    let names = |nodes: &[&str]| nodes.iter().map(|name| name.parse().unwrap()).collect();
+    let endpoints = Endpoints {
+        ready: names(ready),
+        terminating: names(terminating),
+    };
+    ("web/page".parse().unwrap(), endpoints)
+}
+
+#[test]
+fn endpoints_that_end_count_where_nothing_is_ready_and_are_known_elsewhere() {
+    let of = |slices: Vec<Slice>| {
+        let page = (
+            "web/page".parse().unwrap(),
+            (cluster::Service::default(), String::new()),
+        );
+        let mut watches = Watches::showing([page]);
+        let slices = slices.into_iter().zip(0..);
+        let slices = slices.map(|(slice, number)| (format!("slice-{number}"), slice));
+        watches.slices.objects = slices.collect();
+        let facts = watches.facts().unwrap();
+        let service = facts.services.values().next().unwrap();
+        let text = |nodes: &BTreeSet<NodeName>| {
+            let names: Vec<&str> = nodes.iter().map(|name| name.as_str()).collect();
+            names.join(" ")
+        };
+        (text(&service.ready_on), text(&service.ending_on))
+    };
+    let pair = |ready: &str, ending: &str| (ready.to_owned(), ending.to_owned());
+    assert_eq!(of(vec![slice_of(&["a"], &["b"])]), pair("a", "b"));
+    assert_eq!(of(vec![slice_of(&[], &["b"])]), pair("b", ""));
+    assert_eq!(of(vec![slice_of(&["a"], &["a"])]), pair("a", ""));
+    let two = vec![slice_of(&[], &["a", "b"]), slice_of(&["b"], &[])];
+    assert_eq!(of(two), pair("b", "a"));
+}
+
+#[test]
+fn what_speaks_against_a_node_is_told_beside_its_addresses() {
+    let mut watches = Watches::showing([]);
+    let node = |bar| translate::Node {
+        addresses: vec!["192.0.2.1".parse().unwrap()],
+        bar,
+    };
+    let bar = cluster::Bar::Excluded;
+    watches.nodes.objects = BTreeMap::from([
+        ("a".parse().unwrap(), node(None)),
+        ("b".parse().unwrap(), node(Some(bar))),
+    ]);
+    let facts = watches.facts().unwrap();
+    assert_eq!(facts.nodes.len(), 2);
+    assert_eq!(facts.barred, BTreeMap::from([("b".parse().unwrap(), bar)]));
+}
+
+#[test]
+fn namespaces_count_only_where_the_config_asks_for_their_labels() {
+    let namespace = |uid: &str| translate::Namespace {
+        uid: uid.to_owned(),
+        labels: BTreeMap::from([("team".to_owned(), "a".to_owned())]),
+    };
+    let page = (
+        "web/page".parse().unwrap(),
+        (cluster::Service::default(), String::new()),
+    );
+    let mut watches = Watches::showing([page]);
+    assert_eq!(watches.facts().unwrap().uid, None);
+    watches.namespaces.objects = BTreeMap::from([
+        ("kube-system".to_owned(), namespace("u-1")),
+        ("web".to_owned(), namespace("u-2")),
+    ]);
+    let labels_of = |facts: ClusterFacts| {
+        let service = facts.services.into_values().next().unwrap();
+        service.namespace_labels.len()
+    };
+    let facts = watches.facts().unwrap();
+    assert_eq!(facts.uid.as_deref(), Some("u-1"));
+    assert_eq!(labels_of(facts), 0, "nobody asks for them");
+    let trouble = Trouble {
+        is_refusal: true,
+        text: "forbidden".to_owned(),
+    };
+    watches.namespaces.handle(Step::Failed(trouble), NOW);
+    assert_eq!(watches.trouble(NOW), None, "nobody needs them");
+    watches.needs_namespaces = true;
+    assert!(!watches.is_complete() && watches.trouble(NOW).is_some());
+    watches.namespaces.is_complete = true;
+    assert_eq!(labels_of(watches.facts().unwrap()), 1);
+}

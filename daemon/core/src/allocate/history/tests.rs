@@ -28,7 +28,7 @@ fn cluster(services: &[(&str, &str)]) -> ClusterFacts {
     });
     ClusterFacts {
         services: services.collect(),
-        nodes: BTreeMap::new(),
+        ..ClusterFacts::default()
     }
 }
 

@@ -23,6 +23,7 @@ fn any_keys() -> impl Strategy<Value = &'static str> {
         1 => Just("priority = 3"),
         1 => Just("namespaces = ['home']"),
         1 => Just("service-selectors = ['team=a']"),
+        1 => Just("namespace-selectors = ['team=a']"),
         1 => Just("fixed-for = ['home']"),
     ]
 }
@@ -136,14 +137,17 @@ fn any_service() -> impl Strategy<Value = Service> {
     ];
     let assigned = prop::collection::vec(any_address(), 0..3);
     let spec = (any_request(), any_families(), any_backend());
-    (0i64..4, class, spec, assigned, any::<bool>()).prop_map(
-        |(created_secs, class, (request, families, (policy, backend)), assigned, is_team)| {
-            let labels = is_team.then(|| ("team".to_owned(), "a".to_owned()));
+    let teams = any::<(bool, bool)>();
+    (0i64..4, class, spec, assigned, teams).prop_map(
+        |(created_secs, class, (request, families, (policy, backend)), assigned, teams)| {
+            let team = |is_one: bool| is_one.then(|| ("team".to_owned(), "a".to_owned()));
+            let (labels, namespace_labels) = (team(teams.0), team(teams.1));
             Service {
                 created_secs,
                 class,
                 policy,
                 labels: labels.into_iter().collect(),
+                namespace_labels: namespace_labels.into_iter().collect(),
                 families,
                 request,
                 backend,
@@ -177,7 +181,7 @@ fn any_elsewhere() -> impl Strategy<Value = Elsewhere> {
 fn cluster(services: &BTreeMap<ServiceName, Service>) -> ClusterFacts {
     ClusterFacts {
         services: services.clone(),
-        nodes: BTreeMap::new(),
+        ..ClusterFacts::default()
     }
 }
 
@@ -276,7 +280,7 @@ fn forbidden(
         (None, Some(_shop), _) => (name.namespace() != "shop").then_some("not for home"),
         (None, None, None) => Some("in no pool"),
         (None, None, Some(pool)) => {
-            let whom = pool.is_only_for(name.namespace(), &service.labels);
+            let whom = pool.is_only_for(service.applicant(name));
             whom.map(|_others| "of a pool for others")
         }
     }
@@ -361,7 +365,7 @@ proptest! {
             if matches!(verdict, Verdict::Refused { .. }) && is_plain {
                 let pools = config.pools.iter().filter(|pool| {
                     pool.is_automatic
-                        && pool.is_only_for(name.namespace(), &service.labels).is_none()
+                        && pool.is_only_for(service.applicant(name)).is_none()
                 });
                 let ranges = pools.flat_map(|pool| &pool.ranges);
                 let mut addresses = ranges.flat_map(|range| range.iter());

@@ -35,11 +35,11 @@ fn nodes_gateways_and_whole_subnets_are_withheld() {
         links: BTreeMap::from([(LinkIndex(2), link)]),
     };
     let cluster = ClusterFacts {
-        services: BTreeMap::new(),
         nodes: BTreeMap::from([(
             "bob".parse().unwrap(),
             vec!["192.0.2.6".parse().unwrap(), "fd00::6".parse().unwrap()],
         )]),
+        ..ClusterFacts::default()
     };
     let withheld = withheld(&links, &cluster);
     let lines = withheld

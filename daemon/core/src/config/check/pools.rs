@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::Checker;
 use crate::config::problem::quote;
 use crate::config::range::AddressRange;
+use crate::config::selector::LabelSelector;
 use crate::config::spec::{AddressSpec, KubernetesSpec, PoolSpec, ReserveSpec};
 use crate::config::values::Namespace;
 use crate::config::{Kubernetes, Pool};
@@ -72,12 +73,8 @@ impl Checker<'_, '_> {
             is_automatic: spec.auto_assign.value().copied().unwrap_or(true),
             priority: self.priority(spec),
             namespaces: texts(spec.namespaces.entries()),
-            selectors: spec
-                .service_selectors
-                .entries()
-                .iter()
-                .map(|selector| selector.get_ref().clone())
-                .collect(),
+            namespace_selectors: selectors(spec.namespace_selectors.entries()),
+            selectors: selectors(spec.service_selectors.entries()),
             fixed_for: texts(spec.fixed_for.entries()),
             avoids_buggy: spec.avoid_buggy_ips.value().copied().unwrap_or(false),
             cool_down: spec.cool_down.value().copied().unwrap_or(Duration::ZERO),
@@ -212,6 +209,11 @@ impl Checker<'_, '_> {
                 .unwrap_or(default.serves_classless),
         }
     }
+}
+
+fn selectors(entries: &[Spanned<LabelSelector>]) -> Vec<LabelSelector> {
+    let selectors = entries.iter().map(Spanned::get_ref);
+    selectors.cloned().collect()
 }
 
 fn texts(namespaces: &[Spanned<Namespace>]) -> Vec<String> {

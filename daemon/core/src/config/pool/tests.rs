@@ -34,8 +34,15 @@ fn a_pool_says_whom_it_is_for() {
          service-selectors = ['team=a', 'team=b,!canary']\nfixed-for = ['shop']",
     );
     let labels = |team: &str| BTreeMap::from([("team".to_owned(), team.to_owned())]);
-    assert_eq!(pool.is_only_for("web", &labels("b")), None);
-    let whom = |namespace: &str, team: &str| pool.is_only_for(namespace, &labels(team)).unwrap();
+    let only_for = |namespace: &str, team: &str| {
+        pool.is_only_for(Applicant {
+            namespace,
+            namespace_labels: &BTreeMap::new(),
+            labels: &labels(team),
+        })
+    };
+    assert_eq!(only_for("web", "b"), None);
+    let whom = |namespace: &str, team: &str| only_for(namespace, team).unwrap();
     assert_eq!(
         whom("web", "c"),
         "Services labelled team=a or team=b,!canary"
@@ -50,11 +57,35 @@ fn a_pool_says_whom_it_is_for() {
 }
 
 #[test]
+fn namespaces_can_be_named_and_selected() {
+    let whom = |keys: &str, namespace: &str, team: &str| {
+        let pool = pool(&format!("addresses = ['192.0.2.1']\n{keys}"));
+        pool.is_only_for(Applicant {
+            namespace,
+            namespace_labels: &BTreeMap::from([("team".to_owned(), team.to_owned())]),
+            labels: &BTreeMap::new(),
+        })
+    };
+    let selected = "namespace-selectors = ['team=a', 'team=b']";
+    assert_eq!(whom(selected, "web", "b"), None);
+    let told = whom(selected, "web", "c").unwrap();
+    assert_eq!(told, "Services of namespaces labelled team=a or team=b");
+    let both = "namespaces = ['shop']\nnamespace-selectors = ['team=a']";
+    assert_eq!(whom(both, "shop", "c"), None);
+    assert_eq!(whom(both, "web", "a"), None);
+    assert_eq!(
+        whom(both, "web", "c").unwrap(),
+        "Services of the namespace shop or of namespaces labelled team=a"
+    );
+}
+
+#[test]
 fn pools_with_a_priority_or_for_somebody_come_before_those_for_everybody() {
     let rank = |keys: &str| pool(&format!("addresses = ['192.0.2.1']\n{keys}")).rank();
     let mut ranks = [
         rank(""),
         rank("namespaces = ['web']"),
+        rank("namespace-selectors = ['team=a']"),
         rank("priority = 7"),
         rank("namespaces = ['web']\npriority = 5"),
         rank("service-selectors = ['a']\npriority = 0"),
@@ -66,6 +97,7 @@ fn pools_with_a_priority_or_for_somebody_come_before_those_for_everybody() {
             (false, 0),
             (false, 5),
             (false, 7),
+            (false, u32::MAX),
             (false, u32::MAX),
             (true, u32::MAX)
         ]

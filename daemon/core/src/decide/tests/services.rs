@@ -1,7 +1,7 @@
 //! Services and pools: what is announced from here, what is not, and what is said of it.
 
 use super::*;
-use crate::facts::cluster::{Service, TrafficPolicy};
+use crate::facts::cluster::{Bar, Service, TrafficPolicy};
 
 const CONFIG: &str = r#"
 [kubernetes]
@@ -13,7 +13,7 @@ address = "192.168.8.9"
 service = "home/tv"
 "#;
 
-/// A Service from words: `web 192.168.8.240 local ready=ada class=x ip=192.168.8.9`.
+/// A Service from words: `web 192.168.8.240 local ready=ada ending=bob class=x ip=192.168.8.9`.
 fn service(words: &str) -> (ServiceName, Service) {
     let mut words = words.split_whitespace();
     let name = ServiceName::new("home", words.next().unwrap()).unwrap();
@@ -22,6 +22,9 @@ fn service(words: &str) -> (ServiceName, Service) {
         match word.split_once('=') {
             Some(("ready", node)) => {
                 service.ready_on.insert(node.parse().unwrap());
+            }
+            Some(("ending", node)) => {
+                service.ending_on.insert(node.parse().unwrap());
             }
             Some(("class", class)) => service.class = Some(class.to_owned()),
             Some(("ip", address)) => {
@@ -38,6 +41,11 @@ fn service(words: &str) -> (ServiceName, Service) {
 
 /// Decides on the node ada; the cluster has the nodes ada and bob.
 fn decided(config: &Config, links: &[&str], services: &[&str]) -> Decision {
+    decided_with(config, links, services, None)
+}
+
+/// The same with what Kubernetes has against the node ada.
+fn decided_with(config: &Config, links: &[&str], services: &[&str], bar: Option<Bar>) -> Decision {
     let node = |name: &str| (name.parse().unwrap(), Vec::new());
     decide(&Known {
         config,
@@ -46,6 +54,11 @@ fn decided(config: &Config, links: &[&str], services: &[&str]) -> Decision {
         cluster: &ClusterFacts {
             services: services.iter().map(|words| service(words)).collect(),
             nodes: BTreeMap::from([node("ada"), node("bob")]),
+            barred: bar
+                .map(|bar| ("ada".parse().unwrap(), bar))
+                .into_iter()
+                .collect(),
+            uid: None,
         },
     })
 }
@@ -66,6 +79,8 @@ fn the_address_of_a_service_is_announced_where_packets_can_be_delivered() {
             "there 192.168.8.242 local ready=bob",
             "nowhere 192.168.8.243 local",
             "both 192.168.8.244 local ready=ada ready=bob",
+            "leaving 192.168.8.245 local ending=ada ready=bob",
+            "coming 192.168.8.246 local ready=ada ending=bob",
             "none",
         ],
         expect![[r#"
@@ -75,8 +90,47 @@ fn the_address_of_a_service_is_announced_where_packets_can_be_delivered() {
               192.168.8.242 Cannot forwarded
               192.168.8.243 Cannot forwarded
               192.168.8.244 Serves forwarded
+              192.168.8.245 Going forwarded
+              192.168.8.246 Serves forwarded
         "#]],
     );
+}
+
+#[test]
+fn what_kubernetes_has_against_a_node_makes_it_a_last_resort_and_is_told() {
+    let top = format!("{CONFIG}[[address]]\naddress = \"192.168.8.2\"\n");
+    let config = config_of(&top, &[]);
+    let services = [
+        "any 192.168.8.240",
+        "leaving 192.168.8.241 local ending=ada ready=bob",
+        "there 192.168.8.242 local ready=bob",
+    ];
+    let of = |bar| show(&decided_with(&config, &[ETH], &services, Some(bar)));
+    expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+          192.168.8.2 Serves
+          192.168.8.240 LastResort forwarded
+          192.168.8.241 Going forwarded
+          192.168.8.242 Cannot forwarded
+        Note node-barred-by-kubernetes: Kubernetes has the label node.kubernetes.io/exclude-from-external-load-balancers on ada: it serves addresses of Services only if no other node can
+          -> if it is to serve like the others: kubectl label node ada node.kubernetes.io/exclude-from-external-load-balancers-
+    "#]].assert_eq(&of(Bar::Excluded));
+    expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+          192.168.8.2 LastResort
+          192.168.8.240 LastResort forwarded
+          192.168.8.241 Going forwarded
+          192.168.8.242 Cannot forwarded
+        Note node-barred-by-kubernetes: Kubernetes has the mark sovnet.internal/drain on ada: it serves addresses only if no other node can
+          -> when it is to serve again, take sovnet.internal/drain off: kubectl edit node ada
+    "#]].assert_eq(&of(Bar::Drain));
+    for bar in [Bar::NetworkUnavailable, Bar::OutOfService] {
+        let told = of(bar);
+        assert!(
+            told.contains(&format!("Kubernetes has {bar} on ada")),
+            "{told}"
+        );
+    }
 }
 
 #[test]
@@ -187,8 +241,8 @@ fn a_node_that_kubernetes_does_not_know_says_so() {
             node: &"ada".parse().unwrap(),
             links: &facts(&[ETH]),
             cluster: &ClusterFacts {
-                services: BTreeMap::new(),
                 nodes: nodes.collect(),
+                ..ClusterFacts::default()
             },
         });
         show(&decision)

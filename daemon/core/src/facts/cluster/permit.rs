@@ -45,7 +45,7 @@ pub fn refusal(
             "{address} ends in .0 or .255, which the pool {pool} leaves out"
         ));
     }
-    let whom = pool.is_only_for(namespace, &service.labels)?;
+    let whom = pool.is_only_for(service.applicant(name))?;
     let pool = &pool.name;
     Some(format!(
         "{address} is of the pool {pool}, which is only for {whom}"

@@ -273,7 +273,7 @@ impl Sim {
             (Reply::Found(seen), _) => {
                 let lease = &mut self.nodes[index].lease;
                 let holder = Some(lease.identity().to_owned());
-                match lease.handle_seen(seen, clock) {
+                match lease.handle_seen(seen, false, clock) {
                     Step::Wait => self.rest(index),
                     Step::Create => self.call(index, Verb::Create, Some(clock)),
                     Step::Hold { version, .. } => {

@@ -383,3 +383,23 @@ fn an_api_that_does_not_answer_is_degraded_and_never_unhealthy() {
     assert_eq!(of(NOW), (Health::Healthy, codes.clone()));
     assert_eq!(of(Moment::default()), (Health::Degraded, codes));
 }
+
+#[test]
+fn what_this_node_holds_is_told_and_who_is_dead_and_nowhere_else_anything_else() {
+    let mut lan = healthy();
+    let held: Vec<String> = lan.held().iter().map(ToString::to_string).collect();
+    assert_eq!(held, ["192.168.8.240"]);
+    let gone = |lan: &LanReport| {
+        let names = lan.gone().into_iter();
+        names.map(|name| name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(gone(&lan), [""; 0]);
+    lan.segments[0].peers[0].liveness = Liveness::Dead;
+    assert_eq!(gone(&lan), ["box-01"]);
+    let mut other = lan.segments[0].clone();
+    lan.segments.push(other.clone());
+    assert_eq!(gone(&lan), ["box-01"]);
+    other.peers[0].liveness = Liveness::Alive;
+    lan.segments.push(other);
+    assert_eq!(gone(&lan), [""; 0]);
+}
