@@ -5,23 +5,23 @@
 //! has noticed the pause (R2). It decides nothing itself: it reads what has arrived, hands it to
 //! the machines, and carries out what they say. `app` runs it on the latency thread.
 
+mod bell;
 mod filter;
 mod groups;
 mod heartbeat;
 mod local;
 mod packet;
-mod readiness;
 mod segment;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::select_all;
 use sovnet_core::decide::Decision;
 use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::facts::{KernelWish, LocalAddresses};
@@ -35,6 +35,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
+use bell::Bell;
 use local::Local;
 use segment::Segment;
 
@@ -58,6 +59,9 @@ pub(crate) enum AnnounceError {
     /// No randomness: sessions and challenges would be guessable.
     #[error("the kernel gives no randomness")]
     Randomness(#[source] getrandom::Error),
+    /// Nothing would wake the loop.
+    #[error("the kernel lets this process wait for nothing")]
+    Wait(#[source] io::Error),
 }
 
 /// Snapshots in and out of the loop.
@@ -95,6 +99,7 @@ pub(crate) struct Wires {
 /// The loop.
 pub(crate) struct Announce {
     settings: Settings,
+    bell: Bell,
     wires: Wires,
     segments: BTreeMap<LinkIndex, Segment>,
     local: Local,
@@ -118,13 +123,20 @@ enum Event {
     Asked,
     /// Nobody can command any more: the process is ending.
     Closed,
+    /// The kernel does not let this process wait.
+    Failed(io::Error),
 }
 
 impl Announce {
-    /// A loop that knows nothing yet. Memories are in `wires.memories` beforehand.
-    pub(crate) fn new(settings: Settings, wires: Wires) -> Announce {
-        Announce {
+    /// A loop that knows nothing yet. Memories are in `wires.memories` beforehand. Needs a tokio
+    /// runtime with I/O.
+    ///
+    /// # Errors
+    /// The kernel gives no descriptors.
+    pub(crate) fn new(settings: Settings, wires: Wires) -> Result<Announce, AnnounceError> {
+        Ok(Announce {
             settings,
+            bell: Bell::new().map_err(AnnounceError::Wait)?,
             wires,
             segments: BTreeMap::new(),
             local: Local::default(),
@@ -132,13 +144,13 @@ impl Announce {
             is_drained: false,
             reported_at: None,
             has_news: true,
-        }
+        })
     }
 
     /// Runs until every segment has left after a stop or restart.
     ///
     /// # Errors
-    /// The kernel gives no randomness.
+    /// The kernel gives no randomness, or nothing to wait for.
     pub(crate) async fn run(mut self) -> Result<(), AnnounceError> {
         self.follow_decision()?;
         loop {
@@ -162,6 +174,7 @@ impl Announce {
                     self.take_turn()?;
                 }
                 Event::Closed => return Ok(()),
+                Event::Failed(error) => return Err(AnnounceError::Wait(error)),
             }
             self.publish();
             if self.leaving.is_some() && self.segments.values().all(Segment::is_finished) {
@@ -170,7 +183,7 @@ impl Announce {
         }
     }
 
-    /// The only wait. Every branch is cancel-safe: readiness, watches and channels lose nothing
+    /// The only wait. Every branch is cancel-safe: the bell, watches and channels lose nothing
     /// when another branch wins.
     async fn wait_for_event(&mut self) -> Event {
         let now = clock::now();
@@ -180,17 +193,6 @@ impl Announce {
             .filter_map(Segment::next_timeout)
             .min();
         let pause = next.map_or(IDLE, |at| at.since(now).min(IDLE));
-        let readable = self.segments.values().flat_map(Segment::readable);
-        let readable: Vec<_> = readable.collect();
-        let has_sockets = !readable.is_empty();
-        let input = async {
-            if has_sockets {
-                // A socket that fails is read like one with input: the turn finds out.
-                let _first = select_all(readable).await;
-            } else {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             biased;
             command = self.wires.commands.recv() => match command {
@@ -210,8 +212,10 @@ impl Announce {
                 Err(_closed) => Event::Closed,
             },
             Some(()) = self.wires.asked.recv() => Event::Asked,
-            () = input => Event::Due,
-            () = tokio::time::sleep(pause) => Event::Due,
+            rung = self.bell.rung(pause) => match rung {
+                Ok(()) => Event::Due,
+                Err(error) => Event::Failed(error),
+            },
         }
     }
 
@@ -260,7 +264,8 @@ impl Announce {
             } else if self.leaving.is_none() {
                 let remembered = self.wires.memories.borrow().get(&plan.link).cloned();
                 let remembered = remembered.unwrap_or_default();
-                let mut segment = Segment::new(*index, plan.clone(), remembered);
+                let bell = self.bell.clone();
+                let mut segment = Segment::new(*index, plan.clone(), remembered, bell);
                 if self.is_drained {
                     segment.handle_command(Command::Drain, now);
                 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use sovnet_core::time::Moment;
 use tokio::sync::watch;
@@ -25,6 +26,15 @@ pub(crate) fn wall() -> Timestamp {
     let time = clock_gettime(ClockId::CLOCK_REALTIME).expect("Linux has a wall clock");
     let nanos = i32::try_from(time.tv_nsec()).unwrap_or(0);
     Timestamp::new(time.tv_sec(), nanos).unwrap_or_default()
+}
+
+/// How long ago that was on the wall clock; zero if it is still to come.
+pub(crate) fn wall_since(earlier: TimeSpec) -> Duration {
+    let now = clock_gettime(ClockId::CLOCK_REALTIME).expect("Linux has a wall clock");
+    let secs = i128::from(now.tv_sec()) - i128::from(earlier.tv_sec());
+    let nanos = i128::from(now.tv_nsec()) - i128::from(earlier.tv_nsec());
+    let length = secs * 1_000_000_000 + nanos;
+    Duration::from_nanos(u64::try_from(length).unwrap_or(0))
 }
 
 /// Tells the local time of day, in minutes after midnight, until `stop`: the windows in which

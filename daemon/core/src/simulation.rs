@@ -15,6 +15,7 @@ mod fault;
 mod faults;
 mod host;
 mod lan;
+mod lying;
 mod moves;
 mod pins;
 mod profiles;

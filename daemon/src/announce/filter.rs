@@ -9,6 +9,7 @@ mod sampling;
 mod watched;
 
 use socket2::SockFilter;
+use sovnet_core::member::wire;
 use sovnet_core::names::LinkIndex;
 
 use program::{Load, Program};
@@ -112,6 +113,32 @@ pub(super) fn dhcp(link: LinkIndex) -> Vec<SockFilter> {
     for_us(&mut program, link, dhcp::ETHERTYPE);
     program.accept();
     program.finish()
+}
+
+/// Length of a UDP header: a socket's own filter begins with it.
+const UDP_HEADER: u32 = 8;
+
+/// Which of two sockets on one port gets a datagram: the second one if it is a routine heartbeat.
+pub(super) fn sorter() -> Vec<SockFilter> {
+    let mut program = routine(0);
+    program.answer(1);
+    program.finish()
+}
+
+/// Routine heartbeats, for a socket on their port.
+pub(super) fn only_routine() -> Vec<SockFilter> {
+    let mut program = routine(UDP_HEADER);
+    program.accept();
+    program.finish()
+}
+
+/// Goes on with routine heartbeats, whose first byte stands at this offset.
+fn routine(offset: u32) -> Program {
+    let mut program = Program::default();
+    let kind = (offset + wire::KIND_AT, wire::HEARTBEAT.into());
+    program.require(Load::Byte, kind);
+    program.require_any_of(Load::Byte, (offset + wire::FLAGS_AT, wire::ROUTINE.into()));
+    program
 }
 
 /// Came in by exactly this link (not by a VLAN on top of it), is for this host or for a group, is

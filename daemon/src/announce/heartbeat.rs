@@ -1,25 +1,29 @@
-//! The UDP socket of heartbeats on one link.
+//! The UDP sockets of heartbeats on one link.
 //!
-//! Datagrams in and out, and the peers whose kernel refused one. Decides nothing, believes nothing:
-//! the member in the core does. Never blocks. Used by the loop of `announce` alone.
+//! Datagrams in and out, and the peers whose kernel refused one. There are two on one port: the
+//! kernel sorts routine heartbeats into the second, which may lie until the next turn, so that they
+//! wake nobody. Decides nothing, believes nothing: the member in the core does. Never blocks. Used
+//! by the loop of `announce` alone.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvfrom, recvmsg, sendmsg,
-    setsockopt,
+use nix::sys::socket::sockopt::{
+    AttachReusePortCbpf, Ipv4RecvErr, Ipv6RecvErr, ReceiveTimestampns,
 };
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
+};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
 use sovnet_core::names::LinkName;
-use sovnet_core::time::Moment;
-use tokio::io::unix::AsyncFd;
 
-use super::readiness;
+use super::bell::Bell;
+use super::filter;
 use crate::clock;
 
 /// Some hundred datagrams, for the time in which this thread does not run.
@@ -84,75 +88,112 @@ pub(crate) enum HeartbeatError {
     },
 }
 
-/// The socket.
+/// A datagram that was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Received {
+    /// Where it comes from: perhaps from outside of the link's subnet, never this node itself.
+    pub(crate) source: IpAddr,
+    /// Its length; longer ones than the buffer are cut.
+    pub(crate) length: usize,
+    /// How long ago it arrived, by the wall clock, which may have been set since.
+    pub(crate) age: Duration,
+}
+
+/// The sockets.
 #[derive(Debug)]
 pub(crate) struct HeartbeatSocket {
-    socket: AsyncFd<Socket>,
+    /// Gets all but routine heartbeats; sends.
+    prompt: Socket,
+    /// Gets routine heartbeats.
+    routine: Socket,
+    bell: Bell,
+    lets_lie: bool,
     own: IpAddr,
     port: u16,
-    /// What arrives before may lie.
-    rests_until: Moment,
 }
 
 impl HeartbeatSocket {
-    /// Opens the socket: every address of this link and of `own`'s family, sending from `own`. Needs a tokio runtime
-    /// with I/O.
+    /// Opens the sockets: every address of this link and of `own`'s family, sending from `own`.
+    /// Input rings.
     pub(crate) fn open(
         link: &LinkName,
         own: IpAddr,
         port: u16,
+        bell: &Bell,
     ) -> Result<HeartbeatSocket, HeartbeatError> {
         let open_error = |source| HeartbeatError::Open {
             link: link.clone(),
             source,
         };
-        let socket = prepare(link, own).map_err(open_error)?;
-        let any = match own {
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        let bind = |shared: bool| {
+            let socket = prepare(link, own, shared).map_err(open_error)?;
+            let any = match own {
+                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            };
+            let address = SocketAddr::new(any, port);
+            let bound = socket.bind(&address.into()).map_err(|source| {
+                if source.kind() == io::ErrorKind::AddrInUse {
+                    let link = link.clone();
+                    HeartbeatError::Taken { link, port, source }
+                } else {
+                    open_error(source)
+                }
+            });
+            bound.map(|()| socket)
         };
-        let address = SocketAddr::new(any, port);
-        socket.bind(&address.into()).map_err(|source| {
-            if source.kind() == io::ErrorKind::AddrInUse {
-                let link = link.clone();
-                HeartbeatError::Taken { link, port, source }
-            } else {
-                open_error(source)
-            }
-        })?;
-        let socket = readiness::register(socket).map_err(open_error)?;
+        // Sockets that share a port let each other in; another program is not to share it.
+        drop(bind(false)?);
+        let (prompt, routine) = (bind(true)?, bind(true)?);
+        sort(&prompt, &routine).map_err(open_error)?;
+        bell.hear(&prompt).map_err(open_error)?;
+        bell.hear(&routine).map_err(open_error)?;
         Ok(HeartbeatSocket {
-            socket,
+            prompt,
+            routine,
+            bell: bell.clone(),
+            lets_lie: false,
             own,
             port,
-            rests_until: Moment::default(),
         })
     }
 
-    /// From now until then nobody is woken by what arrives.
-    pub(crate) fn rest(&mut self, until: Moment) {
-        self.rests_until = until;
-    }
-
-    /// Returns when there is something to receive, or a refusal to take, and the rest is over: take
-    /// both until there is none. Cancel-safe.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        let rest = self.rests_until.since(clock::now());
-        if !rest.is_zero() {
-            tokio::time::sleep(rest).await;
+    /// Whether routine heartbeats wake nobody from now on.
+    pub(crate) fn let_lie(&mut self, lets_lie: bool) {
+        if lets_lie == self.lets_lie {
+            return;
         }
-        readiness::readable(&self.socket).await
+        match self.bell.set_hears_input(&self.routine, !lets_lie) {
+            Ok(()) => self.lets_lie = lets_lie,
+            Err(error) => log::debug!(error:% = error; "routine heartbeats go on as before"),
+        }
     }
 
-    /// The next datagram, if one waits: where it comes from (perhaps from outside of the link's
-    /// subnet, never this node itself) and its length. Longer ones than the buffer are cut.
-    pub(crate) fn recv(&self, buffer: &mut [u8]) -> Option<(IpAddr, usize)> {
+    /// The next datagram, if one waits, routine heartbeats first.
+    pub(crate) fn recv(&self, buffer: &mut [u8]) -> Option<Received> {
+        let routine = self.recv_of(&self.routine, buffer);
+        routine.or_else(|| self.recv_of(&self.prompt, buffer))
+    }
+
+    fn recv_of(&self, socket: &Socket, buffer: &mut [u8]) -> Option<Received> {
+        let mut control = cmsg_space!(TimeSpec);
         // A failure here belongs to a datagram sent before, and is told once; the error queue has
         // it too.
         for _ in 0..REPORTS {
-            match recvfrom::<SockaddrStorage>(self.raw(), buffer) {
-                Ok((length, source)) => match source.as_ref().and_then(ip_of) {
-                    Some(source) if source != self.own => return Some((source, length)),
+            let mut room = [IoSliceMut::new(buffer)];
+            let flags = MsgFlags::MSG_DONTWAIT;
+            let raw = socket.as_raw_fd();
+            match recvmsg::<SockaddrStorage>(raw, &mut room, Some(&mut control), flags) {
+                Ok(message) => match message.address.as_ref().and_then(ip_of) {
+                    Some(source) if source != self.own => {
+                        let length = message.bytes;
+                        let age = age_of(message.cmsgs().into_iter().flatten());
+                        return Some(Received {
+                            source,
+                            length,
+                            age,
+                        });
+                    }
                     // Our own broadcast, which the kernel hands back.
                     Some(_) | None => {}
                 },
@@ -166,23 +207,9 @@ impl HeartbeatSocket {
     /// The next peer whose kernel is said to have refused a datagram (ICMP port unreachable), if
     /// there is one, and how much of `quoted` the datagram takes that the message quotes.
     pub(crate) fn next_refused(&self, quoted: &mut [u8]) -> Option<(IpAddr, usize)> {
-        for _ in 0..REPORTS {
-            let mut sent = [IoSliceMut::new(quoted)];
-            let mut control = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
-            let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-            let report =
-                recvmsg::<SockaddrStorage>(self.raw(), &mut sent, Some(&mut control), flags);
-            // Nothing is left.
-            let report = report.ok()?;
-            let is_refusal = report
-                .cmsgs()
-                .is_ok_and(|mut all| all.any(|one| is_refusal(&one)));
-            if let (true, Some(peer)) = (is_refusal, report.address) {
-                let length = report.bytes;
-                return ip_of(&peer).map(|peer| (peer, length));
-            }
-        }
-        None
+        // The kernel gives an error to one of two sockets that share a port, whoever sent.
+        let of_prompt = next_refused_of(&self.prompt, quoted);
+        of_prompt.or_else(|| next_refused_of(&self.routine, quoted))
     }
 
     /// Sends a datagram to this port of `to`, now or never.
@@ -244,7 +271,7 @@ impl HeartbeatSocket {
         let to = SockaddrStorage::from(SocketAddr::new(to, self.port));
         let bytes = [IoSlice::new(bytes)];
         sendmsg(
-            self.raw(),
+            self.prompt.as_raw_fd(),
             &bytes,
             &[source],
             MsgFlags::MSG_DONTWAIT,
@@ -252,13 +279,53 @@ impl HeartbeatSocket {
         )?;
         Ok(())
     }
-
-    fn raw(&self) -> std::os::fd::RawFd {
-        self.socket.get_ref().as_raw_fd()
-    }
 }
 
-fn prepare(link: &LinkName, own: IpAddr) -> io::Result<Socket> {
+fn next_refused_of(socket: &Socket, quoted: &mut [u8]) -> Option<(IpAddr, usize)> {
+    for _ in 0..REPORTS {
+        let mut sent = [IoSliceMut::new(quoted)];
+        let mut control = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+        let report =
+            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut sent, Some(&mut control), flags);
+        // Nothing is left.
+        let report = report.ok()?;
+        let is_refusal = report
+            .cmsgs()
+            .is_ok_and(|mut all| all.any(|one| is_refusal(&one)));
+        if let (true, Some(peer)) = (is_refusal, report.address) {
+            let length = report.bytes;
+            return ip_of(&peer).map(|peer| (peer, length));
+        }
+    }
+    None
+}
+
+/// Routine heartbeats go to the second socket, and nothing else does: of a broadcast each would get
+/// a copy.
+fn sort(prompt: &Socket, routine: &Socket) -> io::Result<()> {
+    routine.attach_filter(&filter::only_routine())?;
+    // The sockets are numbered in the order in which they were bound.
+    let program = filter::sorter();
+    let program = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(|_too_long| io::ErrorKind::InvalidInput)?,
+        filter: program.as_ptr().cast_mut().cast(),
+    };
+    Ok(setsockopt(prompt, AttachReusePortCbpf, &program)?)
+}
+
+fn age_of(mut messages: impl Iterator<Item = ControlMessageOwned>) -> Duration {
+    let arrived = messages.find_map(|message| {
+        if let ControlMessageOwned::ScmTimestampns(arrived) = message {
+            Some(arrived)
+        } else {
+            None
+        }
+    });
+    arrived.map_or(Duration::ZERO, clock::wall_since)
+}
+
+fn prepare(link: &LinkName, own: IpAddr, shared: bool) -> io::Result<Socket> {
     let domain = match own {
         IpAddr::V4(_) => Domain::IPV4,
         IpAddr::V6(_) => Domain::IPV6,
@@ -266,6 +333,8 @@ fn prepare(link: &LinkName, own: IpAddr) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     socket.bind_device(Some(link.as_str().as_bytes()))?;
     socket.set_recv_buffer_size(RECEIVE_ROOM)?;
+    socket.set_reuse_port(shared)?;
+    setsockopt(&socket, ReceiveTimestampns, &true)?;
     // The type of service sets the priority as well, so it goes first.
     match own {
         IpAddr::V4(_) => {

@@ -8,9 +8,8 @@ use std::io::{self, ErrorKind, Read};
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
 use sovnet_core::names::LinkIndex;
-use tokio::io::unix::AsyncFd;
 
-use super::readiness;
+use super::bell::Bell;
 
 /// Some thousand frames, for the time in which this thread does not run.
 const RECEIVE_ROOM: usize = 512 * 1024;
@@ -89,17 +88,17 @@ pub(crate) enum PacketError {
 /// The socket.
 #[derive(Debug)]
 pub(crate) struct PacketSocket {
-    socket: AsyncFd<Socket>,
+    socket: Socket,
     link: LinkIndex,
 }
 
 impl PacketSocket {
-    /// Opens a socket that receives what this filter lets through on this link. Needs a tokio
-    /// runtime with I/O.
+    /// Opens a socket that receives what this filter lets through on this link, and rings then.
     pub(crate) fn open(
         link: LinkIndex,
         carries: Carries,
         program: &[SockFilter],
+        bell: &Bell,
     ) -> Result<PacketSocket, PacketError> {
         // Protocol 0: nothing is received before the filter stands and the socket is bound.
         let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), None);
@@ -118,29 +117,24 @@ impl PacketSocket {
         let bind_error = |source| PacketError::Bind { link, source };
         let address = address(link, carries).map_err(bind_error)?;
         socket.bind(&address).map_err(bind_error)?;
-        let socket = readiness::register(socket).map_err(PacketError::Open)?;
+        bell.hear(&socket).map_err(PacketError::Open)?;
         Ok(PacketSocket { socket, link })
     }
 
     /// Puts another filter in the place of the one that is there, without an instant between them.
     pub(crate) fn replace_filter(&self, program: &[SockFilter]) -> Result<(), PacketError> {
-        let replaced = self.socket.get_ref().attach_filter(program);
+        let replaced = self.socket.attach_filter(program);
         replaced.map_err(|source| PacketError::Filter {
             link: self.link,
             source,
         })
     }
 
-    /// Returns when there is something to receive. Cancel-safe.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        readiness::readable(&self.socket).await
-    }
-
     /// The next frame, if one waits; its length.
     pub(crate) fn recv(&self, buffer: &mut [u8]) -> Option<usize> {
         // The first failure may be a pending one (the link went down); it is gone when it was told.
         for _ in 0..2 {
-            match self.socket.get_ref().read(buffer) {
+            match (&self.socket).read(buffer) {
                 Ok(length) => return Some(length),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(error) => log::debug!(error:% = error; "packet socket"),
@@ -154,10 +148,10 @@ impl PacketSocket {
     /// # Errors
     /// The name of the counter of what stood in the way.
     pub(crate) fn send(&self, frame: &[u8]) -> Result<(), &'static str> {
-        let mut result = self.socket.get_ref().send(frame);
+        let mut result = self.socket.send(frame);
         if matches!(&result, Err(error) if error.kind() == ErrorKind::NetworkDown) {
             // Perhaps a pending failure, of a time when the link was down.
-            result = self.socket.get_ref().send(frame);
+            result = self.socket.send(frame);
         }
         let Err(error) = result else { return Ok(()) };
         let error = Errno::from_raw(error.raw_os_error().unwrap_or(0));

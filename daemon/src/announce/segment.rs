@@ -1,9 +1,7 @@
 //! One announcing link: its member, its speaker and their sockets.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +21,7 @@ use sovnet_core::speaker::{Handled, Speaker, Surroundings};
 use sovnet_core::time::Moment;
 
 use super::AnnounceError;
+use super::bell::Bell;
 use super::heartbeat::HeartbeatSocket;
 use super::wire::Wire;
 use crate::tasks::error_chain;
@@ -49,6 +48,7 @@ pub(super) struct Did {
 /// A segment; without sockets until they could be opened.
 pub(super) struct Segment {
     index: LinkIndex,
+    bell: Bell,
     plan: SegmentPlan,
     remembered: Remembered,
     running: Option<Running>,
@@ -65,6 +65,8 @@ struct Running {
     wire: Wire,
     dhcp: DhcpWatcher,
     heartbeats: HeartbeatSocket,
+    /// When all heartbeats that had arrived were read.
+    read_at: Moment,
     /// Addresses, gateway or peers may have changed since speaker and sockets were told.
     is_elsewise: bool,
     /// When to tell the sockets again, if the kernel refused.
@@ -75,12 +77,16 @@ struct Running {
     local: Arc<BTreeSet<IpAddr>>,
 }
 
-type Readable<'a> = Pin<Box<dyn Future<Output = io::Result<()>> + 'a>>;
-
 impl Segment {
-    pub(super) fn new(index: LinkIndex, plan: SegmentPlan, remembered: Remembered) -> Segment {
+    pub(super) fn new(
+        index: LinkIndex,
+        plan: SegmentPlan,
+        remembered: Remembered,
+        bell: Bell,
+    ) -> Segment {
         Segment {
             index,
+            bell,
             plan,
             remembered,
             running: None,
@@ -118,17 +124,6 @@ impl Segment {
         let member = running.member.next_timeout().map(|(at, _)| at);
         let speaker = running.speaker.next_timeout().map(|(at, _)| at);
         member.into_iter().chain(speaker).min()
-    }
-
-    /// Futures that end when a socket has input.
-    pub(super) fn readable(&self) -> Vec<Readable<'_>> {
-        let Some(running) = &self.running else {
-            return Vec::new();
-        };
-        let frames = running.wire.readable();
-        let mut all: Vec<Readable<'_>> = vec![Box::pin(running.heartbeats.readable())];
-        all.extend(frames.map(|frames| -> Readable<'_> { Box::pin(frames) }));
-        all
     }
 
     pub(super) fn handle_plan(&mut self, plan: &SegmentPlan, now: Moment) {
@@ -244,7 +239,7 @@ impl Segment {
             }
         }
         running.speak(did.kernel_changed, now);
-        running.heartbeats.rest(now + running.member.may_lie());
+        running.heartbeats.let_lie(running.member.may_lie());
         Ok(did)
     }
 
@@ -319,6 +314,7 @@ impl Segment {
                     wire,
                     dhcp: DhcpWatcher::default(),
                     heartbeats,
+                    read_at: now,
                     is_elsewise: true,
                     retry_at: None,
                     send_faults: std::collections::BTreeMap::new(),
@@ -346,10 +342,11 @@ impl Segment {
         now: Moment,
     ) -> Result<(Wire, HeartbeatSocket), String> {
         let around = surroundings(&self.plan, settings, None);
-        let wire = Wire::open(self.index, &self.plan, &around, now)
+        let wire = Wire::open(self.index, &self.plan, &around, &self.bell, now)
             .map_err(|error| error_chain(&error))?;
-        let heartbeats = HeartbeatSocket::open(&self.plan.link, self.plan.own, settings.port)
-            .map_err(|error| error_chain(&error))?;
+        let heartbeats =
+            HeartbeatSocket::open(&self.plan.link, self.plan.own, settings.port, &self.bell)
+                .map_err(|error| error_chain(&error))?;
         Ok((wire, heartbeats))
     }
 
@@ -415,10 +412,15 @@ impl Running {
         });
         let mut buffer = [0; BUFFER];
         for _ in 0..READS_PER_TURN {
-            let Some((source, length)) = self.heartbeats.recv(&mut buffer) else {
+            let Some(received) = self.heartbeats.recv(&mut buffer) else {
+                self.read_at = now;
                 break;
             };
-            self.member.handle_datagram(source, &buffer[..length], now);
+            // What was there at the last look would have been read then, whatever became of the
+            // wall clock since.
+            let arrived = (now - received.age).max(self.read_at);
+            let bytes = &buffer[..received.length];
+            self.member.handle_datagram(received.source, bytes, arrived);
         }
         for _ in 0..READS_PER_TURN {
             let Some((peer, length)) = self.heartbeats.next_refused(&mut buffer) else {

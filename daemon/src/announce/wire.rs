@@ -4,7 +4,6 @@
 //! frames. Which addresses matter is decided elsewhere. Used by the segment alone.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
 use socket2::SockFilter;
@@ -15,6 +14,7 @@ use sovnet_core::names::LinkIndex;
 use sovnet_core::speaker::Surroundings;
 use sovnet_core::time::Moment;
 
+use super::bell::Bell;
 use super::filter::{self, Sampler, Sampling, Watched};
 use super::groups::Groups;
 use super::packet::{Carries, PacketError, PacketSocket};
@@ -28,6 +28,7 @@ struct Ear {
 /// The sockets.
 pub(super) struct Wire {
     link: LinkIndex,
+    bell: Bell,
     watched: Watched,
     arp: Ear,
     /// Only on a segment that has to do with IPv6: its filter sees every IPv6 packet of the link.
@@ -44,12 +45,14 @@ impl Wire {
         link: LinkIndex,
         plan: &SegmentPlan,
         around: &Surroundings,
+        bell: &Bell,
         now: Moment,
     ) -> Result<Wire, PacketError> {
         let watched = watched(plan, around);
-        let arp = Ear::open(link, Carries::Arp, &watched, now)?;
+        let arp = Ear::open((link, bell), Carries::Arp, &watched, now)?;
         let mut wire = Wire {
             link,
+            bell: bell.clone(),
             watched,
             arp,
             ndp: None,
@@ -91,7 +94,7 @@ impl Wire {
             self.dhcp = None;
         } else if self.dhcp.is_none() {
             let program = filter::dhcp(self.link);
-            match PacketSocket::open(self.link, Carries::Dhcp, &program) {
+            match PacketSocket::open(self.link, Carries::Dhcp, &program, &self.bell) {
                 Ok(socket) => self.dhcp = Some(socket),
                 Err(error) => log::debug!(error:% = error; "DHCP servers are not watched"),
             }
@@ -103,7 +106,8 @@ impl Wire {
         if !is_wanted {
             self.ndp = None;
         } else if self.ndp.is_none() {
-            self.ndp = Some(Ear::open(self.link, Carries::Ndp, &self.watched, now)?);
+            let place = (self.link, &self.bell);
+            self.ndp = Some(Ear::open(place, Carries::Ndp, &self.watched, now)?);
         }
         // Of all addresses, not only of those that are held: then no switch has to learn about a
         // new member at a take-over, and who asks for an address is known to every node.
@@ -114,13 +118,6 @@ impl Wire {
             log::debug!(error:% = error; "multicast groups could not be joined");
         }
         Ok(())
-    }
-
-    /// Futures that end when a socket has input.
-    pub(super) fn readable(&self) -> impl Iterator<Item = impl Future<Output = io::Result<()>>> {
-        let ears = std::iter::once(&self.arp).chain(&self.ndp);
-        let sockets = ears.map(|ear| &ear.socket).chain(&self.dhcp);
-        sockets.map(PacketSocket::readable)
     }
 
     /// Hands over what DHCP servers said, at most so many frames.
@@ -186,14 +183,14 @@ impl Wire {
 
 impl Ear {
     fn open(
-        link: LinkIndex,
+        (link, bell): (LinkIndex, &Bell),
         carries: Carries,
         watched: &Watched,
         now: Moment,
     ) -> Result<Ear, PacketError> {
         let sampler = Sampler::new(now);
         let program = program(link, carries, watched, sampler.sampling());
-        let socket = PacketSocket::open(link, carries, &program)?;
+        let socket = PacketSocket::open(link, carries, &program, bell)?;
         Ok(Ear { socket, sampler })
     }
 

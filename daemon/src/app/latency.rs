@@ -57,7 +57,7 @@ pub(super) fn start(
         runtime()?.block_on(async {
             let mut tasks = TaskSet::new();
             tasks.spawn("link", link.run(tasks.stop()));
-            tasks.spawn("announce", Announce::new(settings, wires).run());
+            tasks.spawn("announce", Announce::new(settings, wires)?.run());
             tasks.run().await.context("announcing failed")
         })
     });

@@ -94,8 +94,8 @@ section! {
         /// `["!wlan*"]` for all others. Default: empty, which is every interface that has an
         /// address in the same subnet.
         "links" links: List<LinkPattern>,
-        /// How soon a silent node is taken for dead: `"default"` (90 ms), `"fast"` (37 ms, for a
-        /// quiet wired LAN with CPU to spare) or `"slow"` (400 ms). Each node is judged by its own
+        /// How soon a silent node is taken for dead: `"default"` (90 ms), `"fast"` (42 ms, for a
+        /// quiet wired LAN) or `"slow"` (400 ms). Each node is judged by its own
         /// choice. Default: `"default"`.
         "detection" detection: Detection,
         /// Whether an address goes to the node that it would be on if all were placed anew, such as

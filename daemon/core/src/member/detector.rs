@@ -43,6 +43,10 @@ impl Detector {
 
     /// A believed datagram, or an ARP answer to a probe, of a peer with this interval.
     pub(crate) fn handle_sign_of_life(&mut self, interval: Duration, now: Moment) {
+        if now < self.sign_at {
+            // It had lain, and a later one was read before it.
+            return;
+        }
         let gap = now.since(self.sign_at);
         self.sign_at = now;
         self.last_gap = gap;

@@ -19,8 +19,6 @@ use crate::time::Moment;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// Pages that one peer is sent in one interval at most.
 const PAGES_PER_BEAT: usize = 8;
-/// With so many peers and more, what arrives may lie for a moment.
-const CROWD: usize = 5;
 
 impl Member {
     /// States the present facts: a new version goes out at once, everything else with the beat.
@@ -47,17 +45,17 @@ impl Member {
             let is_news = is_urgent && peer.session.last != 0;
             if is_beat || is_news || peer.is_owed_ack {
                 self.renew_challenge(&mut peer, now);
-                peer.is_owed_ack = false;
+                let is_owed = std::mem::take(&mut peer.is_owed_ack);
                 if is_beat {
                     peer.sent = (peer.acked, 0);
                 }
-                self.send_beat(&mut peer, is_news, now);
+                self.send_beat(&mut peer, is_news, is_owed, now);
             }
             self.peers.insert(id, peer);
         }
         if let Some(mut double) = self.double.take() {
             if is_beat {
-                self.send_beat(&mut double, false, now);
+                self.send_beat(&mut double, false, false, now);
             }
             self.double = Some(double);
         }
@@ -69,14 +67,29 @@ impl Member {
         self.timers.beat_for(self.peers.len() + 1)
     }
 
-    /// How long a datagram may lie unread. With many peers one wake-up serves several; a turn that is
-    /// due reads what has arrived first (R1), so that nobody is suspected for it.
-    pub fn may_lie(&self) -> Duration {
-        if self.peers.len() < CROWD {
-            Duration::ZERO
-        } else {
-            self.beat() / 5
-        }
+    /// Whether a routine heartbeat may lie until the next turn: that one is due within a heartbeat,
+    /// and reads what has arrived before it looks at a silence (R1), so that nobody is suspected for
+    /// it. Not while a peer is being asked for, or is waited for.
+    pub fn may_lie(&self) -> bool {
+        let is_settled = |peer: &Peer| match peer.liveness {
+            Liveness::Unknown | Liveness::Alive | Liveness::Dead => true,
+            Liveness::Suspect | Liveness::Hung | Liveness::Held => false,
+        };
+        self.is_taking_part() && self.double.is_none() && self.peers.values().all(is_settled)
+    }
+
+    /// Whether a heartbeat without a page tells this peer nothing but that this node lives. One that
+    /// does not say that it hears this node waits for exactly that.
+    fn is_routine_for(&self, peer: &Peer) -> bool {
+        self.is_taking_part()
+            && peer.session.verified.is_some()
+            && peer.liveness == Liveness::Alive
+            && peer.acked == self.pages.version()
+            && peer.stated.hears(self.settings.identity.id)
+    }
+
+    fn is_taking_part(&self) -> bool {
+        matches!(self.state, NodeState::Active | NodeState::Draining)
     }
 
     /// By broadcast while joining or isolated and now and then afterwards; by unicast with every
@@ -116,7 +129,7 @@ impl Member {
     ///
     /// One that is not heard may still hear this node (R12), and cannot acknowledge: it gets the
     /// pages now and then, round and round.
-    fn send_beat(&mut self, peer: &mut Peer, is_news: bool, now: Moment) {
+    fn send_beat(&mut self, peer: &mut Peer, is_news: bool, is_owed: bool, now: Moment) {
         let is_verified = peer.session.verified.is_some();
         let pause = self.timers.hello_joining;
         let is_due = is_news || peer.stated_to_at.is_none_or(|at| now.since(at) >= pause);
@@ -137,7 +150,8 @@ impl Member {
             peer.sent = (last.version, sent + pages.len());
         }
         if pages.is_empty() || peer.path.is_lagging(self.beat(), now) {
-            let datagram = self.header(Kind::Heartbeat, Some(peer));
+            let mut datagram = self.header(Kind::Heartbeat, Some(peer));
+            datagram.flags.routine = !is_news && !is_owed && self.is_routine_for(peer);
             self.transmit(peer.address, &datagram);
         }
         for dispatch in pages {
@@ -218,6 +232,7 @@ impl Member {
                 wireless: self.plan.is_wireless,
                 gateway_seen: self.pages.stamp().is_some_and(|(_, is_seen)| is_seen),
                 busy: false,
+                routine: false,
             },
             hold_10ms: if self.state == NodeState::Restarting {
                 hold_10ms

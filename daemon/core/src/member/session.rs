@@ -36,7 +36,8 @@ struct Arrival {
 }
 
 impl Member {
-    /// A UDP datagram from `source` on this segment.
+    /// A UDP datagram from `source` on this segment. `now` is when it arrived: it may have lain
+    /// until this turn ([`Member::may_lie`]).
     pub fn handle_datagram(&mut self, source: IpAddr, bytes: &[u8], now: Moment) {
         if !self.plan.subnet.contains(source) {
             return self.count("heartbeat-from-outside");
@@ -227,7 +228,7 @@ impl Member {
             peer.mac = None;
             self.outputs.push_back(Output::NeighboursChanged);
         }
-        peer.heard_at = Some(now);
+        peer.heard_at = peer.heard_at.max(Some(now));
         peer.hardware.handle_datagram(now);
         peer.relayed.via = None;
         peer.is_foreign_version = false;

@@ -13,7 +13,7 @@ use crate::config::Detection;
 pub(super) struct Timers {
     /// Heartbeat interval up to 10 nodes; 2.5 ms per node above.
     pub beat: Duration,
-    /// Silence from which a peer can be suspected: two lost beats.
+    /// Silence from which a peer can be suspected: two lost beats, one of a fast node.
     pub floor: Duration,
     /// The same where a wireless end holds frames back.
     pub floor_wireless: Duration,
@@ -81,6 +81,8 @@ pub(super) const INTERVAL_MIN: Duration = Duration::from_millis(5);
 pub(super) const INTERVAL_MAX: Duration = Duration::from_millis(500);
 /// Whoever states at least this interval is asked for at least [`HASTIEST_CONFIRM`] before it is dead.
 const DEFAULT_BEAT: Duration = Duration::from_millis(25);
+/// The heartbeat of the fast profile, up to 10 nodes.
+const FAST_BEAT: Duration = Duration::from_millis(20);
 /// The confirmation of the default profile.
 const HASTIEST_CONFIRM: Duration = Duration::from_millis(30);
 /// Beats after which evidence counts as lasting (R12, R14).
@@ -138,8 +140,8 @@ impl Timers {
         match detection {
             Detection::Default => default,
             Detection::Fast => Timers {
-                beat: ms(10),
-                floor: ms(25),
+                beat: FAST_BEAT,
+                floor: ms(30),
                 confirm: ms(12),
                 ask_step: ms(4),
                 ..default
@@ -169,9 +171,14 @@ impl Timers {
     }
 
     /// Silence from which a peer with this interval can be suspected: two lost beats, whatever its
-    /// profile is.
+    /// profile is, but one of a fast node: its next one is due while it is being asked for.
     pub(super) fn floor_for(&self, interval: Duration) -> Duration {
-        self.floor.max(interval * 12 / 5)
+        let lost = if interval <= FAST_BEAT {
+            interval * 3 / 2
+        } else {
+            interval * 12 / 5
+        };
+        self.floor.max(lost)
     }
 
     /// How long a suspect with this interval is asked: never shorter than its own profile asks, so

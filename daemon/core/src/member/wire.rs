@@ -62,6 +62,23 @@ impl AddressKey {
     }
 }
 
+/// Where the kind of a datagram stands, and what stands there in a heartbeat.
+pub const KIND_AT: u32 = 3;
+/// See [`KIND_AT`].
+pub const HEARTBEAT: u8 = 1;
+/// Where the flags stand, and the one of a routine heartbeat: for filters in the kernel.
+pub const FLAGS_AT: u32 = 69;
+/// See [`FLAGS_AT`].
+pub const ROUTINE: u8 = 8;
+
+/// Whether these bytes say of themselves that they are a sign of life and nothing else, whoever
+/// sent them: nothing may follow from it but how long they wait to be read.
+#[cfg(test)]
+pub(crate) fn is_routine(bytes: &[u8]) -> bool {
+    let at = |place: u32| bytes.get(usize::try_from(place).unwrap_or(usize::MAX));
+    at(KIND_AT) == Some(&HEARTBEAT) && at(FLAGS_AT).is_some_and(|flags| flags & ROUTINE != 0)
+}
+
 /// What a datagram is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -163,6 +180,8 @@ pub struct Flags {
     pub gateway_seen: bool,
     /// The receiver's identity is in use by a session that is still alive (S4).
     pub busy: bool,
+    /// A sign of life and nothing else: it may lie until the receiver's next turn.
+    pub routine: bool,
 }
 
 /// A page of what a node states of itself: whom it hears, or how it stands to the addresses of one

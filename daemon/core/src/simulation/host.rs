@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::config::Detection;
 use crate::decide::{Ability, SegmentPlan, Sources, Watched};
 use crate::member::keys::{KeyRing, Secrets};
+use crate::member::wire;
 use crate::member::{
     Command, Identity, Member, MoveOrder, Output, PinOrder, Policy, Remembered, Settings, Wake,
 };
@@ -80,7 +81,8 @@ pub(crate) struct Effects {
 pub(crate) struct Daemon {
     pub(crate) member: Member,
     pub(crate) speaker: Speaker,
-    inbox: VecDeque<Packet>,
+    /// With the time of arrival, on the LAN's clock.
+    inbox: VecDeque<(Moment, Packet)>,
     orders: VecDeque<Order>,
     /// Stopped by a signal or by a busy machine; its sockets fill up.
     pub(crate) is_paused: bool,
@@ -247,8 +249,19 @@ impl Host {
         Some(self.daemon.as_ref()?.member.report(self.clock(now)))
     }
 
+    /// Whether nobody is woken for this packet: a routine heartbeat lies until the next turn.
+    pub(crate) fn lets_lie(&self, packet: &Packet) -> bool {
+        let may_lie = |daemon: &Daemon| daemon.member.may_lie();
+        match packet {
+            Packet::Datagram { bytes, .. } => {
+                wire::is_routine(bytes) && self.daemon.as_ref().is_some_and(may_lie)
+            }
+            Packet::Arp(_) | Packet::Refused { .. } => false,
+        }
+    }
+
     /// What the kernel does with a packet that arrived, and what it sends back.
-    pub(crate) fn receive(&mut self, packet: Packet) -> Option<Packet> {
+    pub(crate) fn receive(&mut self, packet: Packet, now: Moment) -> Option<Packet> {
         let answer = match &packet {
             Packet::Arp(bytes) => self.kernel_arp(&Arp::read(bytes)?),
             Packet::Datagram { source, target, .. } => {
@@ -263,7 +276,7 @@ impl Host {
         if let Some(daemon) = &mut self.daemon
             && daemon.inbox.len() < INBOX
         {
-            daemon.inbox.push_back(packet);
+            daemon.inbox.push_back((now, packet));
         }
         answer
     }
@@ -293,8 +306,8 @@ impl Host {
             daemon.inbox.clear();
             daemon.speaker.reset();
         }
-        while let Some(packet) = daemon.inbox.pop_front() {
-            daemon.handle_packet(&packet, clock);
+        while let Some((arrived, packet)) = daemon.inbox.pop_front() {
+            daemon.handle_packet(&packet, clock - now.since(arrived), clock);
         }
         while let Some(order) = daemon.orders.pop_front() {
             daemon.handle_order(order, mac, own, clock);
@@ -379,10 +392,10 @@ impl Daemon {
         })
     }
 
-    fn handle_packet(&mut self, packet: &Packet, clock: Moment) {
+    fn handle_packet(&mut self, packet: &Packet, arrived: Moment, clock: Moment) {
         match packet {
             Packet::Datagram { source, bytes, .. } => {
-                self.member.handle_datagram(*source, bytes, clock);
+                self.member.handle_datagram(*source, bytes, arrived);
             }
             Packet::Refused { source, .. } => self.member.handle_refused(*source, clock),
             Packet::Arp(bytes) => match self.speaker.handle_frame(bytes, clock) {

@@ -243,9 +243,12 @@ impl Lan {
             What::Arrive { host, packet } => {
                 let receiver = &mut self.hosts[host];
                 if receiver.is_powered && receiver.has_carrier {
-                    let answer = receiver.receive(packet);
+                    let lies = receiver.lets_lie(&packet);
+                    let answer = receiver.receive(packet, self.now);
                     self.transmit(host, answer.into_iter().collect());
-                    self.look(host);
+                    if !lies {
+                        self.look(host);
+                    }
                 }
             }
             What::Look { host } => {

@@ -28,7 +28,7 @@ fn started(seed: u64, profiles: &[Detection]) -> Lan {
 /// Detection of a node by whoever is hastiest, in a segment of one profile.
 fn detection(profile: Detection) -> Duration {
     match profile {
-        Detection::Fast => ms(37),
+        Detection::Fast => ms(42),
         Detection::Default => ms(90),
         Detection::Slow => ms(400),
     }

@@ -107,6 +107,13 @@ impl Program {
         self.instructions.push(plain(RETURN, DROP));
     }
 
+    /// Drops the frame unless some bit of the mask is set at this offset.
+    pub(super) fn require_any_of(&mut self, load: Load, (offset, mask): (u32, u32)) {
+        self.load(load, offset);
+        self.instructions.push(jump(JUMP_IF_ANY_OF, mask, 1, 0));
+        self.instructions.push(plain(RETURN, DROP));
+    }
+
     /// Drops the frame unless the loaded value is below the limit.
     pub(super) fn require_below(&mut self, limit: u32) {
         self.instructions.push(jump(JUMP_IF_AT_LEAST, limit, 0, 1));
@@ -130,7 +137,12 @@ impl Program {
     }
 
     pub(super) fn accept(&mut self) {
-        self.instructions.push(plain(RETURN, ACCEPT));
+        self.answer(ACCEPT);
+    }
+
+    /// Ends with this number, where a program answers a question of another kind.
+    pub(super) fn answer(&mut self, number: u32) {
+        self.instructions.push(plain(RETURN, number));
     }
 
     /// Accepts the frame if no bit of the mask is set in the loaded value.

@@ -3,11 +3,13 @@
 mod passing;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use sovnet_core::frame::arp;
 use sovnet_core::names::Mac;
 
 use super::{Carries, PacketError, PacketSocket};
+use crate::announce::bell::Bell;
 use crate::announce::filter::{self, Sampling, Watched};
 use crate::netns::{become_nobody, in_netns, index_of, ip};
 
@@ -34,7 +36,15 @@ fn sampling(is_storm: bool) -> Sampling {
     }
 }
 
-fn open(link: &str, carries: Carries, is_storm: bool) -> Result<PacketSocket, PacketError> {
+/// Far longer than any of these tests.
+const LONG: Duration = Duration::from_secs(3_600);
+
+fn open(
+    link: &str,
+    carries: Carries,
+    is_storm: bool,
+    bell: &Bell,
+) -> Result<PacketSocket, PacketError> {
     let link = index_of(link);
     let sampling = sampling(is_storm);
     let program = match carries {
@@ -42,7 +52,7 @@ fn open(link: &str, carries: Carries, is_storm: bool) -> Result<PacketSocket, Pa
         Carries::Ndp => filter::ndp(link, &watched(), sampling),
         Carries::Dhcp => filter::dhcp(link),
     };
-    PacketSocket::open(link, carries, &program)
+    PacketSocket::open(link, carries, &program, bell)
 }
 
 fn plug_in() {
@@ -52,48 +62,49 @@ fn plug_in() {
 }
 
 /// Two sockets for ARP that hear everything that is ARP of the subnet.
-fn cable() -> (PacketSocket, PacketSocket) {
+fn cable() -> (PacketSocket, PacketSocket, Bell) {
     plug_in();
-    let open = |link| open(link, Carries::Arp, false).unwrap();
-    (open("near"), open("far"))
+    let bell = Bell::new().unwrap();
+    let open = |link| open(link, Carries::Arp, false, &bell).unwrap();
+    (open("near"), open("far"), bell)
 }
 
-async fn next(socket: &PacketSocket) -> Vec<u8> {
+async fn next(socket: &PacketSocket, bell: &Bell) -> Vec<u8> {
     let mut buffer = [0; 256];
     loop {
         if let Some(length) = socket.recv(&mut buffer) {
             return buffer[..length].to_vec();
         }
-        socket.readable().await.unwrap();
+        bell.rung(LONG).await.unwrap();
     }
 }
 
 #[test]
 fn netns_what_we_send_is_not_received_by_us() {
     in_netns(async || {
-        let (near, far) = cable();
+        let (near, far, bell) = cable();
         near.send(&arp::gratuitous_request(OURS, VIP).to_bytes())
             .unwrap();
         assert_eq!(
-            next(&far).await,
+            next(&far, &bell).await,
             arp::gratuitous_request(OURS, VIP).to_bytes()
         );
         // Had our own frame been queued, it would be in front of this one.
         far.send(&arp::probe(THEIRS, VIP).to_bytes()).unwrap();
-        assert_eq!(next(&near).await, arp::probe(THEIRS, VIP).to_bytes());
+        assert_eq!(next(&near, &bell).await, arp::probe(THEIRS, VIP).to_bytes());
     });
 }
 
 #[test]
 fn netns_draining_leaves_nothing_of_what_was_queued() {
     in_netns(async || {
-        let (near, far) = cable();
+        let (near, far, bell) = cable();
         for _ in 0..5 {
             far.send(&arp::probe(THEIRS, VIP).to_bytes()).unwrap();
         }
         let mut drained = 0;
         while drained < 5 {
-            near.readable().await.unwrap();
+            bell.rung(LONG).await.unwrap();
             drained += near.drain();
         }
         assert_eq!(near.recv(&mut [0; 256]), None);
@@ -104,15 +115,15 @@ fn netns_draining_leaves_nothing_of_what_was_queued() {
 #[test]
 fn netns_a_link_that_goes_down_and_comes_back_is_heard_and_used_again() {
     in_netns(async || {
-        let (near, far) = cable();
+        let (near, far, bell) = cable();
         ip("link set near down");
         let frame = arp::gratuitous_request(OURS, VIP).to_bytes();
         assert_eq!(near.send(&frame), Err("frame-send-link-down"));
         ip("link set near up");
         assert_eq!(near.send(&frame), Ok(()));
-        assert_eq!(next(&far).await, frame);
+        assert_eq!(next(&far, &bell).await, frame);
         far.send(&arp::probe(THEIRS, VIP).to_bytes()).unwrap();
-        assert_eq!(next(&near).await, arp::probe(THEIRS, VIP).to_bytes());
+        assert_eq!(next(&near, &bell).await, arp::probe(THEIRS, VIP).to_bytes());
     });
 }
 
@@ -121,7 +132,8 @@ fn netns_a_link_that_does_not_exist_is_named() {
     in_netns(async || {
         let missing = sovnet_core::names::LinkIndex(4_711);
         let program = filter::dhcp(missing);
-        let error = PacketSocket::open(missing, Carries::Arp, &program).unwrap_err();
+        let error = PacketSocket::open(missing, Carries::Arp, &program, &Bell::new().unwrap());
+        let error = error.unwrap_err();
         assert_eq!(
             error.to_string(),
             "failed to bind the packet socket to link 4711"
@@ -134,7 +146,7 @@ fn netns_without_the_capability_the_error_says_which_and_what_to_do() {
     in_netns(async || {
         ip("link add name near type veth peer name far");
         become_nobody();
-        let error = open("near", Carries::Arp, false).unwrap_err();
+        let error = open("near", Carries::Arp, false, &Bell::new().unwrap()).unwrap_err();
         assert!(matches!(error, PacketError::Forbidden(_)));
         let text = error.to_string();
         assert!(text.contains("CAP_NET_RAW is missing; start"), "{text}");

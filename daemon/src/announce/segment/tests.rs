@@ -13,6 +13,7 @@ use sovnet_core::member::{Identity, Remembered, Settings};
 use sovnet_core::names::{LinkIndex, Mac, NodeId};
 
 use super::Segment;
+use crate::announce::bell::Bell;
 use crate::announce::filter::{self, Sampling, Watched};
 use crate::announce::packet::{Carries, PacketSocket};
 use crate::clock;
@@ -31,13 +32,14 @@ struct Bench {
     segment: Segment,
     settings: Settings,
     far: PacketSocket,
+    bell: Bell,
 }
 
 /// The far end of the cable, which hears everything that is ARP of the subnet.
-fn ear(plan: &SegmentPlan) -> PacketSocket {
+fn ear(plan: &SegmentPlan, bell: &Bell) -> PacketSocket {
     let everything = Watched::new(plan.subnet, &[], &[]);
     let program = filter::arp(index_of("far"), &everything, Sampling::default());
-    PacketSocket::open(index_of("far"), Carries::Arp, &program).unwrap()
+    PacketSocket::open(index_of("far"), Carries::Arp, &program, bell).unwrap()
 }
 
 impl Bench {
@@ -47,8 +49,9 @@ impl Bench {
         ip("link set far up");
         ip("address add 192.168.8.222/24 dev near");
         let plan = plan();
+        let bell = Bell::new().unwrap();
         let bench = Bench {
-            segment: Segment::new(index(), plan.clone(), Remembered::default()),
+            segment: Segment::new(index(), plan.clone(), Remembered::default(), bell.clone()),
             settings: Settings {
                 identity: Identity {
                     id: NodeId([7; 8]),
@@ -62,7 +65,8 @@ impl Bench {
                 peers: BTreeSet::new(),
                 policy: sovnet_core::member::Policy::default(),
             },
-            far: ear(&plan),
+            far: ear(&plan, &bell),
+            bell,
         };
         (bench, plan)
     }
@@ -81,8 +85,7 @@ impl Bench {
                 let frame = arp::parse(&buffer[..length]);
                 heard += usize::from(frame.is_ok_and(|frame| frame.sender == VIP));
             }
-            let next = tokio::time::timeout(Duration::from_millis(5), self.far.readable());
-            drop(next.await);
+            self.bell.rung(Duration::from_millis(5)).await.unwrap();
         }
         heard
     }

@@ -21,9 +21,9 @@ fn a_node_starts_over_after_the_shortest_detection_of_its_profile() {
         let timers = Timers::profile(profile);
         timers.shortest_detection(timers.beat, Some(timers.beat))
     };
-    assert_eq!(ALL.map(own), [ms(37), ms(90), ms(400)]);
+    assert_eq!(ALL.map(own), [ms(42), ms(90), ms(400)]);
     let slow = Timers::profile(Detection::Slow);
-    assert_eq!(slow.shortest_detection(slow.beat, Some(ms(10))), ms(270));
+    assert_eq!(slow.shortest_detection(slow.beat, Some(ms(20))), ms(270));
 }
 
 #[test]

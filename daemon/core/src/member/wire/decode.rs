@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::{
     AddressKey, ClaimKind, Datagram, Entry, Flags, Foreign, Greeting, HAS_PREFIX, HEADER_LENGTH,
     IS_GREETING, IS_LIST, Kind, Lease, ListedPeer, MAGIC, MAX_ADDRESSES, MAX_LENGTH, MAX_OBSERVED,
-    MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, Page, Prefix, Reject, Sight,
-    VERSION, pins,
+    MAX_PEERS, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, Page, Prefix, ROUTINE, Reject,
+    Sight, VERSION, pins,
 };
 use crate::member::keys::{KeyId, Keys};
 use crate::names::{Mac, NodeId};
@@ -280,11 +280,15 @@ fn claim_of(bits: u8) -> Result<ClaimKind, Reject> {
 }
 
 fn flags_of(byte: u8) -> Result<Flags, Reject> {
-    let [wireless, gateway_seen, busy] = bits(byte)?;
+    if byte >> 4 != 0 {
+        return Err(Reject::Malformed);
+    }
+    let [wireless, gateway_seen, busy] = bits(byte & !ROUTINE)?;
     Ok(Flags {
         wireless,
         gateway_seen,
         busy,
+        routine: byte & ROUTINE != 0,
     })
 }
 

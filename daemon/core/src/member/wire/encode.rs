@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use super::{
     ClaimKind, Datagram, ENTRY_LENGTH, Entry, Flags, Greeting, HAS_PREFIX, HEADER_LENGTH,
-    IS_GREETING, IS_LIST, Kind, LEASE_LENGTH, Lease, ListedPeer, MAGIC, MAX_LENGTH, MAX_OBSERVED,
-    MAX_PEERS, MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed, PEER_LENGTH, Page,
-    Prefix, Sight, VERSION, addresses_that_fit, pins,
+    HEARTBEAT, IS_GREETING, IS_LIST, Kind, LEASE_LENGTH, Lease, ListedPeer, MAGIC, MAX_LENGTH,
+    MAX_OBSERVED, MAX_PEERS, MAX_SEQUENCE, MAX_TERM, MAX_VERSION_LENGTH, NO_OFFER, Observed,
+    PEER_LENGTH, Page, Prefix, ROUTINE, Sight, VERSION, addresses_that_fit, pins,
 };
 use crate::member::keys::{Keys, MAC_LENGTH};
 use crate::report::NodeState;
@@ -173,7 +173,7 @@ fn put_relayed_greeting(bytes: &mut Vec<u8>, greeting: &Greeting) {
 
 fn kind_byte(kind: Kind) -> u8 {
     match kind {
-        Kind::Heartbeat => 1,
+        Kind::Heartbeat => HEARTBEAT,
         Kind::Hello => 2,
         Kind::Reply => 3,
         Kind::Relay => 4,
@@ -198,5 +198,8 @@ fn state_byte(state: NodeState) -> u8 {
 }
 
 fn flags_byte(flags: Flags) -> u8 {
-    u8::from(flags.wireless) | (u8::from(flags.gateway_seen) << 1) | (u8::from(flags.busy) << 2)
+    u8::from(flags.wireless)
+        | (u8::from(flags.gateway_seen) << 1)
+        | (u8::from(flags.busy) << 2)
+        | if flags.routine { ROUTINE } else { 0 }
 }

@@ -8,6 +8,7 @@ use sovnet_core::frame::ndp::{self, ALL_NODES};
 use sovnet_core::names::Mac;
 
 use super::{Carries, GATEWAY, LAPTOP, OURS, PacketSocket, THEIRS, VIP, VIP6, next, open, plug_in};
+use crate::announce::bell::Bell;
 use crate::announce::filter::{self, Watched};
 use crate::netns::{in_netns, index_of, ip};
 
@@ -18,18 +19,19 @@ const PRINTER6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x60);
 
 /// Sends all of these; exactly those that are to pass are received, in order.
 async fn check(carries: Carries, is_storm: bool, dropped: &[Vec<u8>], passed: &[Vec<u8>]) {
-    let near = open("near", carries, is_storm).unwrap();
+    let bell = Bell::new().unwrap();
+    let near = open("near", carries, is_storm, &bell).unwrap();
     let far = sender(carries);
     for frame in dropped.iter().chain(passed) {
         far.send(frame).unwrap();
     }
     for frame in passed {
-        assert_eq!(&next(&near).await, frame);
+        assert_eq!(&next(&near, &bell).await, frame);
     }
 }
 
 fn sender(carries: Carries) -> PacketSocket {
-    open("far", carries, true).unwrap()
+    open("far", carries, true, &Bell::new().unwrap()).unwrap()
 }
 
 /// The hardware address of the near end: only frames to it count as sent to this host.
@@ -163,7 +165,8 @@ fn udp(protocol: u8, fragment: u16, ports: (u16, u16), operation: u8) -> Vec<u8>
 fn netns_another_filter_takes_the_place_of_the_first_while_frames_arrive() {
     in_netns(async || {
         plug_in();
-        let near = open("near", Carries::Arp, true).unwrap();
+        let bell = Bell::new().unwrap();
+        let near = open("near", Carries::Arp, true, &bell).unwrap();
         let far = sender(Carries::Arp);
         let moved = Ipv4Addr::new(192, 168, 8, 242);
         far.send(&arp::probe(THEIRS, VIP).to_bytes()).unwrap();
@@ -175,8 +178,8 @@ fn netns_another_filter_takes_the_place_of_the_first_while_frames_arrive() {
         far.send(&arp::gratuitous_reply(THEIRS, VIP).to_bytes())
             .unwrap();
         far.send(&arp::probe(OURS, moved).to_bytes()).unwrap();
-        assert_eq!(next(&near).await, arp::probe(THEIRS, VIP).to_bytes());
-        assert_eq!(next(&near).await, arp::probe(OURS, moved).to_bytes());
+        assert_eq!(next(&near, &bell).await, arp::probe(THEIRS, VIP).to_bytes());
+        assert_eq!(next(&near, &bell).await, arp::probe(OURS, moved).to_bytes());
     });
 }
 
@@ -192,7 +195,8 @@ fn netns_a_program_for_a_thousand_addresses_is_taken_and_replaced() {
             })
             .collect();
         let watched = Watched::new("192.168.0.0/16".parse().unwrap(), &targets, &[]);
-        let near = open("near", Carries::Arp, true).unwrap();
+        let bell = Bell::new().unwrap();
+        let near = open("near", Carries::Arp, true, &bell).unwrap();
         let sampling = super::sampling(true);
         let program = filter::arp(index_of("near"), &watched, sampling);
         near.replace_filter(&program).unwrap();
@@ -201,6 +205,9 @@ fn netns_a_program_for_a_thousand_addresses_is_taken_and_replaced() {
         sender(Carries::Arp)
             .send(&arp::probe(THEIRS, last).to_bytes())
             .unwrap();
-        assert_eq!(next(&near).await, arp::probe(THEIRS, last).to_bytes());
+        assert_eq!(
+            next(&near, &bell).await,
+            arp::probe(THEIRS, last).to_bytes()
+        );
     });
 }

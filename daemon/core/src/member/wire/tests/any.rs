@@ -198,7 +198,7 @@ fn headers() -> impl Strategy<Value = Datagram> {
         Just(NodeState::Mute)
     ];
     let wide = (any::<[u64; 5]>(), 0..=MAX_SEQUENCE);
-    let small = (any::<[u32; 3]>(), any::<[u16; 2]>(), any::<[bool; 3]>());
+    let small = (any::<[u32; 3]>(), any::<[u16; 2]>(), any::<[bool; 4]>());
     (kind, state, wide, small).prop_map(
         |(kind, state, (wide, sequence), (versions, shorts, bits))| Datagram {
             kind,
@@ -217,6 +217,7 @@ fn headers() -> impl Strategy<Value = Datagram> {
                 wireless: bits[0],
                 gateway_seen: bits[1],
                 busy: bits[2],
+                routine: bits[3],
             },
             hold_10ms: shorts[1],
             observed: Vec::new(),
