@@ -65,6 +65,9 @@ pub struct Failover {
     /// Measure what is slow (MetalLB, and long cases) in one round of this many.
     #[arg(long, default_value_t = 3)]
     pub slow_every: usize,
+    /// Begin when this file is there: runs side by side wait until all of them are prepared.
+    #[arg(long)]
+    pub begin: Option<PathBuf>,
 }
 
 /// Options of this benchmark.

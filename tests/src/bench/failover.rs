@@ -9,7 +9,8 @@ mod grounds;
 mod leftover;
 mod stage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ use super::peer::Who;
 use super::report::Report;
 use super::samples::{Sample, turns};
 use super::targets::{Comparison, Figure, Target, compared, verdicts};
-use crate::clock::now;
+use crate::clock::{now, wait_for};
 use crate::lab::show;
 use crate::lan::Plan;
 use cases::{BOOTS, Boot, metrics};
@@ -58,6 +59,9 @@ const COMPARISONS: [Comparison; 1] = [Comparison {
     at_most: 1.0,
 }];
 
+/// How long a prepared run waits for the others.
+const BEGIN_LIMIT: Duration = Duration::from_secs(3600);
+
 /// What a run needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -74,6 +78,8 @@ pub struct Settings {
     /// What takes long is measured in the first of this many rounds, and so on: everything of
     /// MetalLB, and the cases that last for all.
     pub slow_every: usize,
+    /// The first round waits until this file is there.
+    pub begin: Option<PathBuf>,
 }
 
 /// All cases, in the order of the table.
@@ -111,6 +117,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
     let started_at = now();
     let mut run = Run::new(settings, &plan);
     run.grounds.prepare(&settings.whos())?;
+    if let Some(file) = &settings.begin {
+        wait_to_begin(file)?;
+    }
     run.measure();
     let report = Report {
         name: "failover",
@@ -133,6 +142,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         took % 60
     ));
     Ok(missing.is_empty())
+}
+
+fn wait_to_begin(file: &Path) -> anyhow::Result<()> {
+    show::line(&format!("prepared; waiting for {}", file.display()));
+    let is_there = || file.exists().then_some(());
+    Ok(wait_for("the file to begin with", BEGIN_LIMIT, is_there)?)
 }
 
 fn check(settings: &Settings) -> anyhow::Result<()> {

@@ -64,6 +64,7 @@ fn failover(asked: Failover) -> anyhow::Result<bool> {
         peers: asked.peers,
         cases: asked.cases,
         slow_every: asked.slow_every,
+        begin: asked.begin,
     })
 }
 

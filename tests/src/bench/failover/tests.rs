@@ -11,6 +11,7 @@ fn settings() -> Settings {
         peers: vec![Who::Metallb, Who::Sovnet],
         cases: vec!["drain".to_owned(), "move".to_owned()],
         slow_every: 3,
+        begin: None,
     }
 }
 
