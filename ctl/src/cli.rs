@@ -7,7 +7,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where k3s leaves an administrator's identity.
+pub(crate) const ADMIN_KUBECONFIG: &str = "/etc/rancher/k3s/k3s.yaml";
+
+/// The nodes' config.
+pub(crate) const CONFIG: &str = "/etc/sovnet/sovnet.toml";
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -87,6 +93,41 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: K8sCommand,
     },
+    /// Plan the move of a cluster from another load balancer to sovnet, with every address as it is;
+    /// reads and changes nothing. The exit code is 3 where something has to be decided first.
+    Adopt(Adopt),
+}
+
+/// What is moved, and where things are.
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// The load balancer that runs now.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Former,
+    /// An administrator's identity.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = ADMIN_KUBECONFIG
+    )]
+    pub(crate) kubeconfig: PathBuf,
+    /// The nodes' config; there need not be one yet.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    pub(crate) config: PathBuf,
+    /// Print only what is to be added to the config.
+    #[arg(long)]
+    pub(crate) toml: bool,
+    /// Print only the commands that make sovnet the owner of the addresses that stay, one for each
+    /// Service.
+    #[arg(long, conflicts_with = "toml")]
+    pub(crate) owners: bool,
+}
+
+/// A load balancer that sovnet knows how to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Former {
+    /// MetalLB 0.13 and newer, which is configured by objects.
+    Metallb,
 }
 
 /// What there is to do with Kubernetes.

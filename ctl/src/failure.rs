@@ -64,9 +64,12 @@ pub(crate) enum Failure {
     /// A key file.
     #[error("{0}")]
     Key(String),
-    /// No identity for Kubernetes.
+    /// No identity for Kubernetes, or no answer of it.
     #[error("{0}")]
     Join(#[from] JoinError),
+    /// The config that a plan is for.
+    #[error("{0}")]
+    Config(String),
 }
 
 impl Failure {
@@ -87,6 +90,7 @@ impl Failure {
             | Failure::Start(_)
             | Failure::Print(_)
             | Failure::Key(_)
+            | Failure::Config(_)
             | Failure::Join(_) => 1,
         }
     }

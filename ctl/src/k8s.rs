@@ -1,10 +1,11 @@
 //! `k8s join`: this node's own identity for Kubernetes, asked for with the kubelet's. `k8s can-i`:
-//! what an identity may do.
+//! what an identity may do. `adopt`: how a cluster comes from another load balancer.
 //!
 //! The daemon's user can't read the kubelet's files, and shall not: what faces the LAN gets a
 //! certificate with few rights that ends within days. Owns the order of steps and every sentence
 //! about them. Nothing of TLS is set up for any other command. Called by `run` alone.
 
+mod adopt;
 mod api;
 mod certificate;
 mod keep;
@@ -20,7 +21,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::cli::{CanI, Join};
+use crate::cli::{Adopt, CanI, Join};
+use crate::failure::Failure;
 use crate::words;
 use api::{Cluster, Outcome};
 use certificate::NewKey;
@@ -217,6 +219,16 @@ pub(crate) fn join(options: &Join, timeout: Option<Duration>) -> Result<String, 
 /// One sentence.
 pub(crate) fn can_i(options: &CanI, width: Option<usize>) -> Result<rights::Judged, JoinError> {
     runtime()?.block_on(rights::judge(&options.kubeconfig, width))
+}
+
+/// The plan of a move from another load balancer, for that width.
+///
+/// # Errors
+/// One sentence, or what is wrong with the config.
+pub(crate) fn adopt(options: &Adopt, width: Option<usize>) -> Result<crate::Outcome, Failure> {
+    let file = adopt::ConfigFile::read(&options.config)?;
+    let found = runtime()?.block_on(adopt::read(&options.kubeconfig))?;
+    Ok(adopt::answer(options, &adopt::plan(&found, &file), width))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, JoinError> {

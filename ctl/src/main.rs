@@ -2,7 +2,8 @@
 //!
 //! Data goes to stdout, sentences about failures to stderr; the exit code says which it was (see
 //! [`failure::Failure`] and docs/control.md). It depends on nothing of the daemon but the control
-//! messages, and reads none of its files but the one that `k8s join` writes.
+//! messages, and reads none of its files but the one that `k8s join` writes and, for `adopt`, the
+//! config.
 #![forbid(unsafe_code)]
 
 mod ask;
@@ -82,6 +83,7 @@ fn run(cli: &Cli, width: Option<usize>) -> Result<Outcome, Failure> {
             KeyCommand::ShowId { file } => rotate::show_ids(file),
         }
         .map(done),
+        Command::Adopt(options) => k8s::adopt(options, width),
         Command::K8s { command } => match command {
             K8sCommand::Join(options) => Ok(k8s::join(options, cli.timeout).map(done)?),
             K8sCommand::CanI(options) => {
