@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod kubelet;
+pub mod metallb;
 pub mod objects;
 pub mod pki;
 pub mod plane;
@@ -28,23 +29,39 @@ use proxy::Proxy;
 /// The variable of the environment that names the directory of the real Kubernetes.
 pub const PROGRAMS: &str = "SOVNET_PEERS";
 
+/// The variable of the environment that names the directory of the real MetalLB.
+pub const METALLB: &str = "SOVNET_METALLB";
+
 /// The directory of the real Kubernetes: [`PROGRAMS`], or what `tests/scripts/peers` builds, which
 /// takes minutes once and shows its progress on standard error.
 ///
 /// # Errors
 /// If it cannot be built; the script has said why.
 pub fn programs() -> anyhow::Result<PathBuf> {
-    if let Some(dir) = std::env::var_os(PROGRAMS) {
+    provided(PROGRAMS, "kubernetes")
+}
+
+/// The directory of the real MetalLB: [`METALLB`], or what `tests/scripts/peers metallb` builds.
+///
+/// # Errors
+/// As [`programs`].
+pub fn metallb_programs() -> anyhow::Result<PathBuf> {
+    provided(METALLB, "metallb")
+}
+
+fn provided(variable: &str, what: &str) -> anyhow::Result<PathBuf> {
+    if let Some(dir) = std::env::var_os(variable) {
         return Ok(dir.into());
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers");
     let output = Command::new(&script)
+        .arg(what)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("failed to run {}", script.display()))?;
     if !output.status.success() {
-        bail!("the tests' Kubernetes is not there: see above");
+        bail!("the tests' {what} is not there: see above");
     }
     let dir = String::from_utf8(output.stdout).context("a path in UTF-8")?;
     Ok(dir.trim().into())

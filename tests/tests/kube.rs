@@ -9,6 +9,8 @@
     reason = "a failed step is the failure of the test, and its story is printed"
 )]
 
+#[path = "kube/adopt.rs"]
+mod adopt;
 #[path = "kube/allocation.rs"]
 mod allocation;
 #[path = "kube/conflict.rs"]

@@ -88,7 +88,8 @@ impl Process {
         Ok(())
     }
 
-    fn tail(&self) -> String {
+    /// What it said last.
+    pub(super) fn tail(&self) -> String {
         let text = fs::read_to_string(self.node.path(&self.log)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let from = lines.len().saturating_sub(LAST_LINES);

@@ -94,6 +94,8 @@ struct Needs {
     path: Option<PathBuf>,
     /// The directory of the real Kubernetes.
     peers: Option<PathBuf>,
+    /// The directory of the real MetalLB.
+    metallb: Option<PathBuf>,
 }
 
 /// Makes sure that what a suite needs is there; what takes long shows its progress.
@@ -103,7 +105,10 @@ fn provide(suite: &Suite, out: &mut dyn Write) -> anyhow::Result<Needs> {
         "deny" => {
             needs.path = deny::TOOL.provide(&mut |line| Ok(writeln!(out, "       {line}")?))?
         }
-        "kube" => needs.peers = Some(cluster::programs()?),
+        "kube" => {
+            needs.peers = Some(cluster::programs()?);
+            needs.metallb = Some(cluster::metallb_programs()?);
+        }
         _ => {}
     }
     Ok(needs)
@@ -118,6 +123,7 @@ fn commands(root: &Path, suite: &Suite, needs: &Needs, log: &mut File) -> anyhow
         cargo.args(arguments).current_dir(root);
         cargo.envs(suite.env.iter().map(|(key, value)| (key, value)));
         cargo.envs(needs.peers.iter().map(|dir| (cluster::PROGRAMS, dir)));
+        cargo.envs(needs.metallb.iter().map(|dir| (cluster::METALLB, dir)));
         extend_path(&mut cargo, needs.path.as_ref())?;
         let ending = Watch { limit: suite.limit }.run(cargo, log)?;
         if ending != Ending::Success {

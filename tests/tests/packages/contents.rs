@@ -32,7 +32,7 @@ fn entries() -> Vec<Entry> {
 }
 
 /// What must be there, whatever else is.
-const REQUIRED: [&str; 29] = [
+const REQUIRED: [&str; 31] = [
     "./usr/bin/sovnetd",
     "./usr/bin/sovnetctl",
     "./usr/lib/systemd/system/sovnetd.service",
@@ -45,6 +45,7 @@ const REQUIRED: [&str; 29] = [
     "./usr/share/doc/sovnet/CHANGELOG.md",
     "./usr/share/doc/sovnet/warnings.md",
     "./usr/share/doc/sovnet/kubernetes.md",
+    "./usr/share/doc/sovnet/migration.md",
     "./usr/share/doc/sovnet/kubernetes/rbac.yaml",
     "./usr/share/lintian/overrides/sovnet",
     "./usr/share/man/man8/sovnetd.8.gz",
@@ -55,6 +56,7 @@ const REQUIRED: [&str; 29] = [
     "./usr/share/man/man1/sovnetctl-drain.1.gz",
     "./usr/share/man/man1/sovnetctl-undrain.1.gz",
     "./usr/share/man/man1/sovnetctl-k8s-join.1.gz",
+    "./usr/share/man/man1/sovnetctl-adopt.1.gz",
     "./usr/share/man/man5/sovnet.toml.5.gz",
     "./usr/share/bash-completion/completions/sovnetctl",
     "./usr/share/bash-completion/completions/sovnetd",

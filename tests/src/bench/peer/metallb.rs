@@ -6,7 +6,6 @@
 //! have done besides is not needed.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ use crate::cluster::api::Api;
 use crate::cluster::objects::{self, Service};
 use crate::cluster::{self, Cluster as Kubernetes};
 use crate::lan::{Lan, NODES, PLANE, Plan, address_of};
-use crate::tidy::workspace::root;
 
 /// The version that `tests/peers/metallb` names.
 pub(in crate::bench) const VERSION: &str = "v0.16.2";
@@ -37,21 +35,9 @@ const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 /// How long it may take until all Services have their address.
 const ASSIGNED_WITHIN: Duration = Duration::from_secs(120);
 
-/// The directory of its programs, built once by `tests/scripts/peers metallb`, which shows its
-/// progress on standard error.
+/// The directory of its programs.
 pub(in crate::bench) fn programs() -> anyhow::Result<PathBuf> {
-    let script = root().join("tests/scripts/peers");
-    let output = Command::new(&script)
-        .arg("metallb")
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("failed to run {}", script.display()))?;
-    if !output.status.success() {
-        bail!("MetalLB is not there: see above");
-    }
-    let dir = String::from_utf8(output.stdout).context("a path in UTF-8")?;
-    Ok(dir.trim().into())
+    cluster::metallb_programs()
 }
 
 /// A LAN with a control plane, MetalLB's controller, and as many Services as there are addresses.
