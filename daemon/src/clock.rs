@@ -28,6 +28,12 @@ pub(crate) fn wall() -> Timestamp {
     Timestamp::new(time.tv_sec(), nanos).unwrap_or_default()
 }
 
+/// A time of the wall clock, in seconds since 1970, for people: `2026-01-08 00:00:00 UTC`.
+pub(crate) fn utc(secs: i64) -> String {
+    let time = Timestamp::from_second(secs).unwrap_or(Timestamp::MAX);
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// How long ago that was on the wall clock; zero if it is still to come.
 pub(crate) fn wall_since(earlier: TimeSpec) -> Duration {
     let now = clock_gettime(ClockId::CLOCK_REALTIME).expect("Linux has a wall clock");

@@ -8,8 +8,11 @@
 
 mod access;
 mod announced;
+mod certificate;
 mod conflict;
 mod lease;
+mod places;
+mod session;
 mod show;
 mod status;
 mod tell;
@@ -24,7 +27,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sovnet_core::allocate::history::History;
 use sovnet_core::allocate::{self, Elsewhere, Verdict};
@@ -39,11 +41,11 @@ use sovnet_core::time::Moment;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::access::Access;
-use self::lease::{LeaseTrouble, Looked};
+use self::lease::LeaseTrouble;
+use self::session::{Found, Session, Surroundings};
 use self::status::Attempts;
 use self::tell::Teller;
-use self::watches::{Change, Watches};
+use self::watches::Change;
 use crate::clock;
 
 /// Changes that arrive together are taken together, up to so many.
@@ -64,6 +66,9 @@ pub(crate) struct Wires {
     pub(crate) node: NodeName,
     /// Where the credentials are.
     pub(crate) kubeconfig: PathBuf,
+    /// Whether they are this node's own, and not named by the config: then the API may be where
+    /// they do not say.
+    pub(crate) is_joined: bool,
     /// Unique to this life of this node.
     pub(crate) identity: String,
     /// The kernel's facts: what no Service can have.
@@ -86,6 +91,7 @@ pub(crate) struct Wires {
 pub(crate) struct Kube {
     wires: Wires,
     session: Option<Session>,
+    surroundings: Surroundings,
     lease: Lease,
     attempts: Attempts,
     teller: Teller,
@@ -98,14 +104,8 @@ pub(crate) struct Kube {
     look_at: Moment,
     /// A look at the Lease that is under way, with what will be known of it then. Nothing waits for
     /// it: what this node may write follows from the looks before.
-    look: Option<BoxFuture<'static, (Lease, Looked)>>,
+    look: Option<BoxFuture<'static, Found>>,
     write_at: Option<Moment>,
-}
-
-/// Credentials in use, and the watches that go with them.
-struct Session {
-    access: Access,
-    watches: Watches,
 }
 
 /// How it stands with the API.
@@ -129,7 +129,7 @@ enum Event {
     Links,
     Told,
     Gone,
-    Looked(Box<(Lease, Looked)>),
+    Looked(Box<Found>),
     Deadline,
     Stop,
 }
@@ -143,6 +143,7 @@ impl Kube {
             teller: Teller::new(wires.node.clone()),
             wires,
             session: None,
+            surroundings: Surroundings::default(),
             attempts: Attempts::default(),
             verdicts: BTreeMap::new(),
             announced: announced::Told::new(),
@@ -172,7 +173,7 @@ impl Kube {
                 Event::Links => {}
                 Event::Told => continue,
                 Event::Gone => self.handle_gone(),
-                Event::Looked(found) => self.handle_looked(*found),
+                Event::Looked(found) => self.handle_found(*found),
                 Event::Deadline => {
                     // A request that is dropped counts as lost, as any other one may be.
                     let _stopped = stop.run_until_cancelled(self.handle_deadline()).await;
@@ -278,11 +279,7 @@ impl Kube {
         if !is_able {
             self.lease.let_go();
         }
-        if let Some(session) = &self.session {
-            let client = session.access.client.clone();
-            let gone = Arc::clone(&self.wires.gone.borrow_and_update());
-            self.look = Some(lease::look(client, self.lease.clone(), is_able, gone).boxed());
-        }
+        self.begin_look(is_able);
     }
 
     /// The writer's work does not wait for a Lease that nobody renews any more.
@@ -297,16 +294,6 @@ impl Kube {
         }
     }
 
-    /// A look at the Lease has ended.
-    fn handle_looked(&mut self, (lease, looked): (Lease, Looked)) {
-        self.look = None;
-        self.lease = lease;
-        if !self.is_able(clock::now()) {
-            self.lease.let_go();
-        }
-        self.note_look(looked);
-    }
-
     /// Whether this node could do a writer's work: it sees the cluster whole, and may write.
     fn is_able(&self, now: Moment) -> bool {
         let session = self.session.as_ref();
@@ -315,66 +302,6 @@ impl Kube {
             && session.is_some_and(|session| {
                 session.watches.is_complete() && session.watches.trouble(now).is_none()
             })
-    }
-
-    /// Opens a session when there is none, or when the credentials have changed.
-    async fn renew_session(&mut self) {
-        let opened = match &self.session {
-            Some(session) if !session.access.is_outdated() => return,
-            Some(_) | None => Access::open(&self.wires.kubeconfig).await,
-        };
-        match opened {
-            Ok(access) => {
-                log::info!(server:% = access.server, credentials:% = access.file.display(); "follows the Kubernetes API");
-                let watches = Watches::new(&access.client, &self.wires.config, clock::now());
-                // A request that is dropped counts as lost, as any other one may be.
-                self.look = None;
-                self.session = Some(Session { access, watches });
-                self.turn(ApiState::Connecting, "no answer yet".to_owned());
-            }
-            Err(trouble) => {
-                self.session = None;
-                self.look = None;
-                self.health.write_trouble = None;
-                self.turn(ApiState::NoCredentials, trouble.to_string());
-            }
-        }
-    }
-
-    fn note_look(&mut self, looked: Looked) {
-        let now = clock::now();
-        let Some(session) = &mut self.session else {
-            return;
-        };
-        match looked {
-            Looked::Unreachable(reason) => {
-                self.health.write_trouble = None;
-                self.health.failures = self.health.failures.saturating_add(1);
-                // One slow answer is no outage.
-                if self.health.failures > 1 {
-                    self.turn(ApiState::Unreachable, reason);
-                }
-                return;
-            }
-            Looked::Held | Looked::Other => self.health.write_trouble = None,
-            Looked::Trouble(trouble) => self.health.write_trouble = Some(trouble),
-        }
-        self.health.failures = 0;
-        let last_contact = self.health.last_contact.replace(now);
-        let was_away = last_contact.is_some_and(|last| now.since(last) >= LONG_AWAY);
-        if was_away || session.watches.is_stuck(now) {
-            // The old connections may hang for minutes before anybody notices.
-            session.watches = Watches::new(&session.access.client, &self.wires.config, now);
-        }
-        match session.watches.trouble(now) {
-            Some(trouble) if trouble.is_refusal => self.turn(ApiState::Refused, trouble.text),
-            Some(trouble) => self.turn(ApiState::Connecting, trouble.text),
-            None if !session.watches.is_complete() => {
-                let reason = "it answers, and its objects are being read".to_owned();
-                self.turn(ApiState::Connecting, reason);
-            }
-            None => self.turn(ApiState::Connected, "every watch is complete".to_owned()),
-        }
     }
 
     /// Notes the state of the API, and says a change once.
@@ -390,6 +317,9 @@ impl Kube {
                 }
                 ApiState::Refused => {
                     log::warn!(reason:% = reason; "the Kubernetes API refuses this node");
+                }
+                ApiState::Expired => {
+                    log::warn!(reason:% = reason; "the client certificate for Kubernetes has expired");
                 }
                 ApiState::NoCredentials => {
                     log::warn!(reason:% = reason; "no usable credentials for Kubernetes");
@@ -455,7 +385,8 @@ impl Kube {
     }
 
     fn publish(&mut self) {
-        let report = show::report(self);
+        let mut report = show::report(self);
+        report.problems.extend(self.session_problems());
         self.wires.report.send_if_modified(|current| {
             let is_news = **current != report;
             if is_news {

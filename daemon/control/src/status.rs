@@ -310,7 +310,7 @@ pub struct Upstream {
 /// The Kubernetes side.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomType)]
 pub struct Kubernetes {
-    /// `connecting`, `connected`, `unreachable`, `refused` or `no-credentials`.
+    /// `connecting`, `connected`, `unreachable`, `refused`, `expired` or `no-credentials`.
     pub state: String,
     /// Why.
     pub reason: String,

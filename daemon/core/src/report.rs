@@ -279,6 +279,8 @@ pub enum ApiState {
     Unreachable,
     /// It answers, and refuses what sovnet needs.
     Refused,
+    /// It answers, and refuses a certificate that is over.
+    Expired,
     /// There are no usable credentials.
     NoCredentials,
 }
@@ -290,6 +292,7 @@ impl fmt::Display for ApiState {
             ApiState::Connected => "connected",
             ApiState::Unreachable => "unreachable",
             ApiState::Refused => "refused",
+            ApiState::Expired => "expired",
             ApiState::NoCredentials => "no-credentials",
         })
     }

@@ -39,6 +39,7 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
         config: Arc::clone(config),
         node: start.info.name.clone(),
         kubeconfig: kubernetes.kubeconfig.clone().unwrap_or(joined),
+        is_joined: kubernetes.kubeconfig.is_none(),
         identity: format!("{}_{}", start.info.name, start.life),
         links: board.links.subscribe(),
         occupants: board.occupants.subscribe(),

@@ -38,6 +38,13 @@ pub(super) fn kubernetes_problem(report: &KubernetesReport, now: Moment) -> Opti
             "apply /usr/share/doc/sovnet/kubernetes/rbac.yaml, and renew the credentials with \
              `sovnetctl k8s join --renew-before 8d`",
         ),
+        ApiState::Expired => (
+            "kubernetes-certificate-expired",
+            format!("the client certificate for the Kubernetes API{at} has expired ({reason}): {held}"),
+            "run `sovnetctl k8s join` on this node, or replace the certificate that [kubernetes] \
+             kubeconfig names; sovnetd takes it up by itself. If the date here is wrong, set the \
+             clock",
+        ),
         ApiState::NoCredentials => (
             "kubernetes-credentials",
             format!("there are no usable credentials for the Kubernetes API ({reason}): {held}"),

@@ -104,6 +104,15 @@ fn the_api_is_missed_after_the_time_of_a_restart() {
     "#]],
     );
     check(
+        ApiState::Expired,
+        0,
+        server,
+        expect![[r#"
+        Degraded kubernetes-certificate-expired: the client certificate for the Kubernetes API at https://192.168.8.222:6443 has expired (connection refused): addresses that Services have are announced as before, new Services get none
+          -> run `sovnetctl k8s join` on this node, or replace the certificate that [kubernetes] kubeconfig names; sovnetd takes it up by itself. If the date here is wrong, set the clock
+    "#]],
+    );
+    check(
         ApiState::NoCredentials,
         0,
         "",
