@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How often a level is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -14,6 +14,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 #[expect(clippy::disallowed_methods, reason = "the clock of the tests")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// The date and time of day, for certificates.
+#[expect(clippy::disallowed_methods, reason = "the clock of the tests")]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 /// A level that did not come in time.

@@ -5,6 +5,7 @@
 //! hand-written EndpointSlices, and the kubelets, of which only the heartbeat is left.
 
 pub mod api;
+pub mod balancer;
 pub mod kubelet;
 pub mod metallb;
 pub mod objects;

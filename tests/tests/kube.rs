@@ -9,6 +9,8 @@
     reason = "a failed step is the failure of the test, and its story is printed"
 )]
 
+#[path = "kube/access.rs"]
+mod access;
 #[path = "kube/adopt.rs"]
 mod adopt;
 #[path = "kube/allocation.rs"]

@@ -2,6 +2,7 @@
 //! them. Keys are made for each run and live in the LAN's machines.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rcgen::{
@@ -10,6 +11,8 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
+use crate::clock::wall;
+
 /// A certificate with its key, both as PEM.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -17,6 +20,15 @@ pub struct Identity {
     pub certificate: String,
     /// Its key.
     pub key: String,
+}
+
+/// How old a certificate is, and how much longer it is valid.
+#[derive(Debug, Clone, Copy)]
+pub struct Age {
+    /// Since its beginning.
+    pub past: Duration,
+    /// Until its end.
+    pub left: Duration,
 }
 
 /// The authority, and the key that service accounts' tokens are signed with.
@@ -67,7 +79,15 @@ impl Pki {
     /// # Errors
     /// What the encoder said.
     pub fn client(&self, user: &str, group: &str) -> anyhow::Result<Identity> {
-        self.issue(user, group, Vec::new())
+        self.issue(user, group, Vec::new(), None)
+    }
+
+    /// As [`Pki::client`], with a certificate that is not valid for ever.
+    ///
+    /// # Errors
+    /// What the encoder said.
+    pub fn client_of_age(&self, user: &str, group: &str, age: Age) -> anyhow::Result<Identity> {
+        self.issue(user, group, Vec::new(), Some(age))
     }
 
     /// The API server, at these addresses and the first of the Services'.
@@ -82,10 +102,16 @@ impl Pki {
             .map(|one| SanType::IpAddress(IpAddr::V4(*one)));
         let mut sans = names.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
         sans.extend(addresses);
-        self.issue("kube-apiserver", "", sans)
+        self.issue("kube-apiserver", "", sans, None)
     }
 
-    fn issue(&self, user: &str, group: &str, sans: Vec<SanType>) -> anyhow::Result<Identity> {
+    fn issue(
+        &self,
+        user: &str,
+        group: &str,
+        sans: Vec<SanType>,
+        age: Option<Age>,
+    ) -> anyhow::Result<Identity> {
         let key = KeyPair::generate().context("failed to make a key")?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, user);
@@ -102,6 +128,10 @@ impl Pki {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = usages;
         params.use_authority_key_identifier_extension = true;
+        if let Some(age) = age {
+            params.not_before = (wall() - age.past).into();
+            params.not_after = (wall() + age.left).into();
+        }
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Identity {
             certificate: certificate.pem(),

@@ -19,7 +19,7 @@ const ROUTER: &str = "router.internal.cloud.payne.io";
 const LEASE_LASTS: Duration = Duration::from_secs(9);
 
 /// Waits until `name` has a problem with one of these codes, and gives its text.
-fn problem(scene: &Scene, name: &str, code: &str) -> String {
+pub(crate) fn problem(scene: &Scene, name: &str, code: &str) -> String {
     let has = |status: &sovnet_control::status::Status| {
         status.problems.iter().any(|one| one.code == code)
     };

@@ -31,7 +31,7 @@ const CLEANED: [&str; 2] = [HOUSE, "kube-system"];
 pub(crate) const CREDENTIALS: &str = "/etc/sovnet";
 
 /// Rights as they ship.
-const MANIFESTS: &str = "../packaging/kubernetes";
+pub(crate) const MANIFESTS: &str = "../packaging/kubernetes";
 
 /// What is started once.
 pub(crate) struct House {

@@ -40,7 +40,9 @@ pub(super) fn kubernetes_problem(report: &KubernetesReport, now: Moment) -> Opti
         ),
         ApiState::Expired => (
             "kubernetes-certificate-expired",
-            format!("the client certificate for the Kubernetes API{at} has expired ({reason}): {held}"),
+            format!(
+                "the client certificate for the Kubernetes API{at} has expired ({reason}): {held}"
+            ),
             "run `sovnetctl k8s join` on this node, or replace the certificate that [kubernetes] \
              kubeconfig names; sovnetd takes it up by itself. If the date here is wrong, set the \
              clock",
