@@ -161,8 +161,10 @@ fn more_of_the_control(name: &str, page: &mut Page) {
     if name == "sovnetctl-adopt" {
         page.heading("FILES").item(
             "/usr/share/doc/sovnet/migration.md",
-            &["The plan explained: what has to be decided, and why the steps are in this order."
-                .to_owned()],
+            &[
+                "The plan explained: what has to be decided, and why the steps are in this order."
+                    .to_owned(),
+            ],
         );
     }
 }
