@@ -10,7 +10,9 @@ mod access;
 mod announced;
 mod certificate;
 mod conflict;
+mod contest;
 mod lease;
+mod notice;
 mod places;
 mod session;
 mod show;
@@ -41,6 +43,7 @@ use sovnet_core::time::Moment;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::contest::Contests;
 use self::lease::LeaseTrouble;
 use self::session::{Found, Session, Surroundings};
 use self::status::Attempts;
@@ -50,9 +53,6 @@ use crate::clock;
 
 /// Changes that arrive together are taken together, up to so many.
 const BATCH: usize = 256;
-/// A write that failed for no reason of its own is tried again after this.
-const RETRY_WRITES: Duration = Duration::from_secs(5);
-
 /// After the API was away for this long, the watches are begun anew.
 const LONG_AWAY: Duration = Duration::from_secs(10);
 /// How long giving the Lease back may take when the daemon ends.
@@ -98,6 +98,8 @@ pub(crate) struct Kube {
     verdicts: BTreeMap<ServiceName, Verdict>,
     /// What was told of the addresses that this node announces.
     announced: announced::Told,
+    /// Statuses that other controllers change.
+    contests: Contests,
     /// What the statuses do not remember.
     history: History,
     health: Health,
@@ -138,9 +140,11 @@ impl Kube {
     /// A shell that has not looked at anything yet.
     pub(crate) fn new(wires: Wires) -> Kube {
         let now = clock::now();
+        let contests = Contests::remembering(&wires.facts.borrow());
         Kube {
             lease: Lease::new(wires.identity.clone()),
             teller: Teller::new(wires.node.clone()),
+            contests,
             wires,
             session: None,
             surroundings: Surroundings::default(),
@@ -240,6 +244,8 @@ impl Kube {
         let Some(mut facts) = session.watches.facts() else {
             return;
         };
+        self.contests
+            .handle(&self.wires.config, &session.watches, &mut facts, now);
         let known_uid = self.wires.facts.borrow().uid.clone();
         if !self.health.is_live {
             log::info!(services = facts.services.len(), nodes = facts.nodes.len(); "the cluster is known");
@@ -363,16 +369,15 @@ impl Kube {
             lease: &self.lease,
             watches: &session.watches,
             teller: &mut self.teller,
+            contests: &mut self.contests,
         };
-        let is_done = writer
+        let again_at = writer
             .write(&self.verdicts, &mut self.attempts, self.look_at)
             .await;
         let occupants = Arc::clone(&self.wires.occupants.borrow());
         let vendors = Arc::clone(&self.wires.vendors.borrow_and_update());
         writer.tell_conflicts(&occupants, &vendors, &mut self.attempts);
-        if !is_done {
-            self.write_at.get_or_insert(clock::now() + RETRY_WRITES);
-        }
+        self.write_at = [self.write_at, again_at].into_iter().flatten().min();
     }
 
     /// Lets another node write at once.
@@ -396,3 +401,6 @@ impl Kube {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

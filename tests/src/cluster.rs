@@ -2,7 +2,8 @@
 //! on a host of the LAN, kube-proxy on the nodes.
 //!
 //! Nothing here stands in for Kubernetes except the pods, which are machines of the LAN with
-//! hand-written EndpointSlices, and the kubelets, of which only the heartbeat is left.
+//! hand-written EndpointSlices, and the kubelets, of which only the heartbeat is left. What k3s adds
+//! can not be had: a stand-in for it is named so.
 
 pub mod api;
 pub mod balancer;
@@ -13,6 +14,7 @@ pub mod pki;
 pub mod plane;
 mod process;
 pub mod proxy;
+pub mod servicelb_stand_in;
 pub mod watch;
 
 use std::path::{Path, PathBuf};

@@ -29,6 +29,8 @@ mod outage;
 mod refused;
 #[path = "kube/scene.rs"]
 mod scene;
+#[path = "kube/servicelb_stand_in.rs"]
+mod servicelb_stand_in;
 #[path = "kube/services.rs"]
 mod services;
 #[path = "kube/stage.rs"]

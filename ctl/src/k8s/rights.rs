@@ -222,3 +222,6 @@ impl Right {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sovnet_core::names::ServiceName;
 
 use super::Kube;
+use super::tell::Reason;
 
 /// What was told: the Service, its uid and the address.
 pub(super) type Told = BTreeSet<(ServiceName, String, IpAddr)>;
@@ -24,16 +25,19 @@ impl Kube {
             if !service.is_ours(&self.wires.config) {
                 continue;
             }
-            for address in service.assigned.iter().filter(|at| held.contains(at)) {
+            // A status that another controller changes is no news of what is announced.
+            let taken = self.contests.taken(name);
+            let assigned = taken.unwrap_or(&service.assigned);
+            for address in assigned.iter().filter(|at| held.contains(at)) {
                 let one = (name.clone(), service.uid.clone(), *address);
                 if !self.announced.contains(&one) {
-                    let kind = ("Normal", "nodeAssigned");
                     let node = &self.wires.node;
                     let message = format!(
                         "announcing {address} from node \"{node}\" with protocol \"layer2\""
                     );
                     let client = &session.access.client;
-                    self.teller.tell(client, (name, service), kind, message);
+                    let reason = Reason::NodeAssigned;
+                    self.teller.tell(client, (name, service), reason, message);
                 }
                 announced.insert(one);
             }

@@ -9,6 +9,7 @@ use sovnet_core::report::Vendors;
 use sovnet_core::time::Moment;
 
 use super::status::{Attempts, Writer};
+use super::tell::Reason;
 use crate::clock;
 
 /// An Event waits so long for the vendor's name.
@@ -43,10 +44,10 @@ impl Writer<'_> {
                 if !self.lease.may_write(now) {
                     return;
                 }
-                let kind = ("Warning", "AddressConflict");
                 let message = message(*address, occupant, vendors);
+                let reason = Reason::AddressConflict;
                 self.teller
-                    .tell(self.client, (&name, service), kind, message);
+                    .tell(self.client, (&name, service), reason, message);
                 attempts.conflicts.insert(name, told);
             }
         }

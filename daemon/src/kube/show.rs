@@ -7,7 +7,7 @@ use sovnet_core::report::{KubernetesReport, Problem, ServiceReport, ServiceState
 
 use super::Kube;
 use super::lease::node_of;
-use super::status::shown;
+use super::status::{Unwritten, shown};
 use crate::clock;
 
 /// The report as of now.
@@ -52,27 +52,35 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
         });
     }
     for name in facts.services.keys() {
+        if let Some(contest) = kube.contests.of(name, now) {
+            report.problems.push(contest.problem(name));
+            continue;
+        }
         let watches = session.map(|session| &session.watches);
         let trouble = watches.and_then(|watches| kube.attempts.trouble(name, watches));
-        let problem = trouble.map(|why| status_problem(name, &why));
+        let problem = trouble.map(|trouble| status_problem(name, &trouble));
         report.problems.extend(problem);
     }
     report
 }
 
 /// A status that the API did not take.
-fn status_problem(name: &ServiceName, why: &str) -> Problem {
-    Problem {
-        severity: Severity::Degraded,
-        code: "service-status-unwritten",
-        what: format!("the Service {name}: {why}"),
-        remedy: format!(
-            "if another controller (MetalLB, ServiceLB) wrote it, remove that one, then what it \
-             left: kubectl -n {} patch service {} --subresource=status --type=merge \
+fn status_problem(name: &ServiceName, trouble: &Unwritten) -> Problem {
+    let remedy = match trouble.rival {
+        Some(remedy) => format!(
+            "{remedy}; then remove what it left: kubectl -n {} patch service {} \
+             --subresource=status --type=merge \
              -p '{{\"status\":{{\"loadBalancer\":{{\"ingress\":null}}}}}}'",
             name.namespace(),
             name.name()
         ),
+        None => "see what the API says; the write is tried again every 5 s".to_owned(),
+    };
+    Problem {
+        severity: Severity::Degraded,
+        code: "service-status-unwritten",
+        what: format!("the Service {name}: {}", trouble.what),
+        remedy,
     }
 }
 

@@ -1,5 +1,6 @@
-//! Writes what was allocated: the Services' status by server-side apply, and an Event for what could
-//! not be met. Only behind the fence of the Lease, and only to the version that was judged.
+//! Writes what was allocated: the Services' status by server-side apply. Only behind the fence of the
+//! Lease, and only to the version that was judged. By force it takes only what it had written before
+//! (`contest`); what it has to say of all this are Events (`notice`).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,19 +12,24 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use sovnet_core::allocate::Verdict;
 use sovnet_core::config::Config;
-use sovnet_core::facts::cluster::{self, ClusterFacts};
+use sovnet_core::facts::cluster::{self, ClusterFacts, StatusBy};
 use sovnet_core::facts::request::FROM_POOL_ANNOTATION;
 use sovnet_core::lease::{Lease, REQUEST_MAX};
 use sovnet_core::names::ServiceName;
 use sovnet_core::time::Moment;
 
 use super::conflict::Told;
+use super::contest::{Contests, remedy, who};
 use super::lease::{STATUS_MANAGER, no_answer_within};
+use super::notice::Notices;
 use super::tell::Teller;
 use super::translate;
 use super::trouble::text;
 use super::watches::Watches;
 use crate::clock;
+
+/// A write that failed for no reason of its own is tried again after this.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How many statuses are written side by side.
 const WRITES_AT_ONCE: usize = 8;
@@ -36,8 +42,8 @@ const FORBIDDEN_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     writes: BTreeMap<ServiceName, Attempt>,
-    /// The last Warning about a Service: its uid and the text.
-    told: BTreeMap<ServiceName, (String, String)>,
+    /// What was told of Services.
+    pub(super) notices: Notices,
     /// The last conflict that was told of a Service.
     pub(super) conflicts: BTreeMap<ServiceName, Told>,
     /// When the API last forbade a write.
@@ -127,12 +133,21 @@ struct Attempt {
 enum Failure {
     /// The Service has changed or gone: the next look at it decides.
     Outdated,
-    /// Another controller's field; who, as the API says.
-    Conflict(String),
+    /// Another controller's field; its field manager, if that is known.
+    Conflict(Option<String>),
     /// Not permitted; what the API says.
     Forbidden(String),
     /// Anything else, one clause.
     Other(String),
+}
+
+/// Why a status is not written, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unwritten {
+    /// One clause about the Service.
+    pub(super) what: String,
+    /// What to do about the controller that is in the way, if one is.
+    pub(super) rival: Option<&'static str>,
 }
 
 impl Attempts {
@@ -169,7 +184,7 @@ impl Attempts {
     }
 
     /// Why the status of a Service, as it is seen now, is not written, for people.
-    pub(super) fn trouble(&self, name: &ServiceName, watches: &Watches) -> Option<String> {
+    pub(super) fn trouble(&self, name: &ServiceName, watches: &Watches) -> Option<Unwritten> {
         let attempt = self.writes.get(name)?;
         let (_, version) = watches.seen(name)?;
         if attempt.version != *version {
@@ -177,10 +192,17 @@ impl Attempts {
         }
         match attempt.failure.as_ref()? {
             Failure::Outdated => None,
-            Failure::Conflict(why) => Some(format!("another controller writes its status: {why}")),
-            Failure::Forbidden(why) | Failure::Other(why) => {
-                Some(format!("its status can not be written: {why}"))
+            Failure::Conflict(by) => {
+                let by = by.as_deref();
+                Some(Unwritten {
+                    what: format!("{} has written its status", who(by)),
+                    rival: Some(remedy(by)),
+                })
             }
+            Failure::Forbidden(why) | Failure::Other(why) => Some(Unwritten {
+                what: format!("its status can not be written: {why}"),
+                rival: None,
+            }),
         }
     }
 
@@ -218,7 +240,7 @@ impl Attempts {
     /// Drops what is known of Services that are gone.
     fn forget_gone(&mut self, verdicts: &BTreeMap<ServiceName, Verdict>) {
         self.writes.retain(|name, _| verdicts.contains_key(name));
-        self.told.retain(|name, _| verdicts.contains_key(name));
+        self.notices.forget_gone(verdicts);
         self.conflicts.retain(|name, _| verdicts.contains_key(name));
     }
 }
@@ -229,6 +251,8 @@ struct Due<'a> {
     service: &'a cluster::Service,
     version: &'a str,
     wanted: Wanted,
+    /// Whether sovnet had written it before, and another controller has changed it.
+    is_repair: bool,
 }
 
 impl Due<'_> {
@@ -240,20 +264,24 @@ impl Due<'_> {
 
     async fn apply(&self, client: &Client) -> Result<(), Failure> {
         let services: Api<Service> = Api::namespaced(client.clone(), self.name.namespace());
-        let params = PatchParams::apply(STATUS_MANAGER);
+        let mut params = PatchParams::apply(STATUS_MANAGER);
+        params.force = self.is_repair;
         let patch = self.wanted.patch(self.name, self.service, self.version);
         let patch = Patch::Apply(&patch);
         let request = services.patch_status(self.name.name(), &params, &patch);
         match tokio::time::timeout(REQUEST_MAX, request).await {
             Ok(Ok(answer)) => {
-                let stands = translate::service(&answer);
-                let is_right = stands.is_none_or(|(service, _)| {
-                    service.assigned == self.wanted.addresses && !service.has_foreign_status
-                });
-                let why = "what stands there is not sovnet's to take away";
-                is_right
-                    .then_some(())
-                    .ok_or_else(|| Failure::Conflict(why.to_owned()))
+                let Some((stands, _)) = translate::service(&answer) else {
+                    return Ok(());
+                };
+                if stands.assigned == self.wanted.addresses && !stands.has_foreign_status {
+                    return Ok(());
+                }
+                // What another controller owns does not go away with what is applied.
+                Err(Failure::Conflict(match stands.status_by {
+                    StatusBy::Other(by) => Some(by),
+                    StatusBy::Sovnet | StatusBy::Nobody => None,
+                }))
             }
             Ok(Err(error)) => Err(failure(&error)),
             Err(_elapsed) => Err(Failure::Other(no_answer_within(REQUEST_MAX))),
@@ -268,51 +296,72 @@ pub(super) struct Writer<'a> {
     pub(super) lease: &'a Lease,
     pub(super) watches: &'a Watches,
     pub(super) teller: &'a mut Teller,
+    pub(super) contests: &'a mut Contests,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     /// Writes every status that differs from its verdict, until the Lease has to be looked at again;
-    /// false if something has to be tried once more.
+    /// the result is when something has to be tried once more.
     pub(super) async fn write(
         &mut self,
         verdicts: &BTreeMap<ServiceName, Verdict>,
         attempts: &mut Attempts,
         until: Moment,
-    ) -> bool {
+    ) -> Option<Moment> {
         attempts.forget_gone(verdicts);
+        let (due, mut again_at) = self.due(verdicts, attempts);
+        // What is given back is gone before somebody else has it.
+        let (leaving, others): (Vec<_>, Vec<_>) = due.into_iter().partition(Due::leaves);
+        for due in [leaving, others] {
+            if !self.write_each(due, verdicts, attempts, until).await {
+                let retry_at = clock::now() + RETRY_AFTER;
+                again_at = earlier(again_at, retry_at);
+            }
+        }
+        self.tell_all(verdicts, attempts);
+        again_at
+    }
+
+    /// The statuses to write now, and when the first of those may be written that are left to the
+    /// controller that changed them.
+    fn due<'d>(
+        &self,
+        verdicts: &'d BTreeMap<ServiceName, Verdict>,
+        attempts: &mut Attempts,
+    ) -> (Vec<Due<'d>>, Option<Moment>)
+    where
+        'a: 'd,
+    {
+        let now = clock::now();
         let mut due = Vec::new();
+        let mut again_at: Option<Moment> = None;
+        let watches = self.watches;
         for (name, verdict) in verdicts {
-            let Some((service, version)) = self.watches.seen(name) else {
+            let Some((service, version)) = watches.seen(name) else {
                 continue;
             };
             let Some(wanted) = Wanted::of(verdict) else {
                 continue;
             };
+            let repair_at = self.contests.repair_at(name);
             if wanted.stands(service) {
                 attempts.forget_failure(name);
+                if self.contests.of(name, now).is_none() {
+                    attempts.notices.settle(name);
+                }
+            } else if let Some(at) = repair_at.filter(|at| now < *at) {
+                again_at = earlier(again_at, at);
             } else if attempts.is_due(name, version) {
                 due.push(Due {
                     name,
                     service,
                     version,
                     wanted,
+                    is_repair: repair_at.is_some(),
                 });
             }
         }
-        // What is given back is gone before somebody else has it.
-        let (leaving, others): (Vec<_>, Vec<_>) = due.into_iter().partition(Due::leaves);
-        let mut is_done = true;
-        for due in [leaving, others] {
-            is_done &= self.write_each(due, verdicts, attempts, until).await;
-        }
-        for (name, verdict) in verdicts {
-            if let Some((service, _)) = self.watches.seen(name)
-                && self.lease.may_write(clock::now())
-            {
-                self.warn(name, service, verdict, attempts);
-            }
-        }
-        is_done
+        (due, again_at)
     }
 
     /// Several at a time, in any order.
@@ -341,10 +390,8 @@ impl Writer<'_> {
             };
             let is_lost = matches!(failure, Some(Failure::Other(_) | Failure::Forbidden(_)));
             is_done &= !is_lost;
-            if failure.is_none()
-                && let Some(verdict) = verdicts.get(due.name)
-            {
-                self.tell_given(due.name, due.service, verdict);
+            if failure.is_none() {
+                self.handle_written(&due, verdicts);
             }
             let attempt = Attempt {
                 version: due.version.to_owned(),
@@ -357,49 +404,27 @@ impl Writer<'_> {
         is_done
     }
 
-    /// An Event for an address that was just written.
-    fn tell_given(&mut self, name: &ServiceName, service: &cluster::Service, verdict: &Verdict) {
-        if let Verdict::Assigned {
-            addresses, reason, ..
-        } = verdict
-        {
-            let message = format!("{}: {reason}", shown(addresses));
-            let kind = ("Normal", "IPAllocated");
-            self.teller
-                .tell(self.client, (name, service), kind, message);
+    /// A status is written. That one was put right is no news of an address.
+    fn handle_written(&mut self, due: &Due<'_>, verdicts: &BTreeMap<ServiceName, Verdict>) {
+        let Due {
+            name,
+            service,
+            version,
+            ..
+        } = *due;
+        let now = clock::now();
+        let addresses = &due.wanted.addresses;
+        let seen = (service, version);
+        self.contests.note_written(name, seen, addresses, now);
+        if let Some(verdict) = verdicts.get(name).filter(|_| !due.is_repair) {
+            self.tell_written(name, service, verdict);
         }
     }
+}
 
-    /// An Event for what a Service asks for and does not get, once for each news.
-    fn warn(
-        &mut self,
-        name: &ServiceName,
-        service: &cluster::Service,
-        verdict: &Verdict,
-        attempts: &mut Attempts,
-    ) {
-        let message = match verdict {
-            Verdict::Refused { reason } => format!("no address: {reason}"),
-            Verdict::Assigned {
-                complaint: Some(why),
-                addresses,
-                ..
-            } => format!("keeps {}: {why}", shown(addresses)),
-            Verdict::Assigned { .. }
-            | Verdict::Waiting
-            | Verdict::Former
-            | Verdict::Foreign { .. } => return,
-        };
-        let told = (service.uid.clone(), message.clone());
-        if attempts.told.get(name) == Some(&told) {
-            return;
-        }
-        let kind = ("Warning", "AllocationFailed");
-        self.teller
-            .tell(self.client, (name, service), kind, message);
-        // Events are a help, not a duty: what could not be written is not tried for ever.
-        attempts.told.insert(name.clone(), told);
-    }
+/// The earlier one of two moments, if there is one.
+fn earlier(one: Option<Moment>, other: Moment) -> Option<Moment> {
+    Some(one.map_or(other, |one| one.min(other)))
 }
 
 /// What a refused write means.
@@ -410,7 +435,10 @@ fn failure(error: &kube::Error) -> Failure {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let mut conflicts = causes.filter(|cause| cause.reason == "FieldManagerConflict");
     match (status.code, conflicts.next()) {
-        (409, Some(conflict)) => Failure::Conflict(conflict.message.clone()),
+        // conflict with "k3s" with subresource "status" using v1
+        (409, Some(conflict)) => {
+            Failure::Conflict(conflict.message.split('"').nth(1).map(str::to_owned))
+        }
         (404 | 409, _) => Failure::Outdated,
         (401 | 403, _) => Failure::Forbidden(status.message.clone()),
         _ => Failure::Other(status.message.clone()),
@@ -432,7 +460,11 @@ fn report(name: &ServiceName, wanted: &Wanted, failure: Option<&Failure>) {
         (Some(Failure::Outdated), _) => {
             log::debug!(service:% = name; "the Service changed while its status was written");
         }
-        (Some(Failure::Conflict(why) | Failure::Forbidden(why) | Failure::Other(why)), _) => {
+        (Some(Failure::Conflict(by)), _) => {
+            let by = by.as_deref();
+            log::warn!(service:% = name, by:% = who(by), remedy:% = remedy(by); "another controller writes a Service's status");
+        }
+        (Some(Failure::Forbidden(why) | Failure::Other(why)), _) => {
             log::warn!(service:% = name, reason:% = why; "a Service's status is not written");
         }
     }

@@ -8,7 +8,8 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sovnet_core::facts::cluster::{
-    Backend, Bar, Families, Family, FamilyPolicy, LABELS_MAX, Port, Service, TrafficPolicy,
+    Backend, Bar, Families, Family, FamilyPolicy, LABELS_MAX, Port, Service, StatusBy,
+    TrafficPolicy,
 };
 use sovnet_core::facts::request::{FROM_POOL_ANNOTATION, Request};
 use sovnet_core::names::{NodeName, ServiceName};
@@ -17,6 +18,9 @@ use super::lease::STATUS_MANAGER;
 
 /// The most addresses of a status, and of a node, that are looked at.
 const ADDRESSES_MAX: usize = 16;
+
+/// The label of a slice that names its Service.
+pub(super) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
 /// A Service of type LoadBalancer without its endpoints, and its version; none for other types, but
 /// for one that still has what sovnet wrote: an address, or the note of its pool alone.
@@ -60,6 +64,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
             .map_or_else(Backend::default, |_key| backend(spec)),
         request,
         assigned,
+        status_by: status_by(metadata),
         has_foreign_status,
         is_former,
         has_foreign_note: note.is_some() && noted_pool.is_none(),
@@ -83,6 +88,27 @@ fn is_note_ours(metadata: &ObjectMeta) -> bool {
         let is_there = annotations.is_some_and(|annotations| annotations.get(&key).is_some());
         is_there && entry.manager.as_deref() == Some(STATUS_MANAGER)
     })
+}
+
+/// Who wrote what stands in the status. Who only removes something owns nothing by that, and so leaves
+/// no name.
+fn status_by(metadata: &ObjectMeta) -> StatusBy {
+    let mut by = StatusBy::Nobody;
+    for entry in metadata.managed_fields.iter().flatten() {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        let balancer = fields.and_then(|all| all.get("f:status")?.get("f:loadBalancer"));
+        let Some(balancer) = balancer else { continue };
+        let manager = entry.manager.as_deref().unwrap_or_default();
+        let is_ours = manager == STATUS_MANAGER;
+        match balancer.get("f:ingress") {
+            Some(_) if is_ours => return StatusBy::Sovnet,
+            Some(_) => by = StatusBy::Other(manager.to_owned()),
+            // It wrote that nothing is to stand there.
+            None if is_ours && by == StatusBy::Nobody => by = StatusBy::Sovnet,
+            None => {}
+        }
+    }
+    by
 }
 
 /// The families of a Service's cluster IPs.
@@ -148,7 +174,7 @@ pub(super) struct Endpoints {
 /// The Service that a slice belongs to, and where its endpoints are; none for a slice of nothing.
 pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, Endpoints)> {
     let labels = object.metadata.labels.as_ref()?;
-    let service = labels.get("kubernetes.io/service-name")?;
+    let service = labels.get(SERVICE_LABEL)?;
     let namespace = object.metadata.namespace.as_deref()?;
     let name = ServiceName::new(namespace, service).ok()?;
     let mut found = Endpoints::default();

@@ -55,6 +55,12 @@ impl Watch {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         changes.iter().find(|one| is_it(&one.object)).cloned()
     }
+
+    /// How many changes had an object that satisfies `is_it`.
+    pub fn count(&self, is_it: impl Fn(&Value) -> bool) -> usize {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.iter().filter(|one| is_it(&one.object)).count()
+    }
 }
 
 impl Drop for Watch {

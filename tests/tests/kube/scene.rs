@@ -155,23 +155,32 @@ impl Scene {
     /// Waits for an Event about the Service, and gives its note.
     pub(crate) fn wait_event(&self, service: &Service, reason: &str, kind: &str) -> String {
         let what = format!("an Event {reason} about {}", service.key());
+        wait_for(&what, SOON, || {
+            let events = self.events(service, reason).ok()?;
+            let mut of_kind = events.into_iter().filter(|(type_, _)| type_ == kind);
+            of_kind.next().map(|(_, note)| note)
+        })
+        .unwrap()
+    }
+
+    /// The Events with that reason about the Service: type and note.
+    pub(crate) fn events(
+        &self,
+        service: &Service,
+        reason: &str,
+    ) -> anyhow::Result<Vec<(String, String)>> {
         let (namespace, name) = service.key().split_once('/').map(owned).unwrap();
         let events = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
         let text = |event: &Value, pointer: &str| {
             let found = event.pointer(pointer).and_then(Value::as_str);
             found.unwrap_or_default().to_owned()
         };
-        let is_it = |event: &Value| {
-            text(event, "/regarding/name") == name
-                && text(event, "/reason") == reason
-                && text(event, "/type") == kind
-        };
-        wait_for(&what, SOON, || {
-            let events = self.api().list(&events).ok()?;
-            let event = events.iter().find(|event| is_it(event))?;
-            Some(text(event, "/note"))
-        })
-        .unwrap()
+        let events = self.api().list(&events)?;
+        let events = events.iter().filter(|event| {
+            text(event, "/regarding/name") == name && text(event, "/reason") == reason
+        });
+        let events = events.map(|event| (text(event, "/type"), text(event, "/note")));
+        Ok(events.collect())
     }
 
     /// Waits until the kernels of both nodes have rules for that address.

@@ -75,6 +75,9 @@ pub struct Service {
     pub backend: Backend,
     /// The addresses in `status.loadBalancer.ingress`.
     pub assigned: Vec<IpAddr>,
+    /// Who wrote that.
+    #[serde(default)]
+    pub status_by: StatusBy,
     /// Whether something else than addresses stands there, too.
     #[serde(default)]
     pub has_foreign_status: bool,
@@ -93,6 +96,18 @@ pub struct Service {
     /// Other nodes on which one ends and still serves.
     #[serde(default)]
     pub ending_on: BTreeSet<NodeName>,
+}
+
+/// Who wrote what stands in a Service's status, as the API notes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StatusBy {
+    /// Nobody: nothing stands there, or who took it away has left no name.
+    #[default]
+    Nobody,
+    /// A sovnet.
+    Sovnet,
+    /// The field manager of that name.
+    Other(String),
 }
 
 /// Which packets a Service takes, and where they go.

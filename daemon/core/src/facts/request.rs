@@ -34,6 +34,12 @@ pub const SHARING_ANNOTATIONS: [&str; 3] = [
 /// The annotation that says which pool an address is from. It is written, never asked for.
 pub const FROM_POOL_ANNOTATION: &str = "sovnet.internal/ip-allocated-from-pool";
 
+/// What MetalLB's annotations began with before 0.14.9; it deprecates them, and sovnet reads them.
+const DEPRECATED_PREFIX: &str = "metallb.universe.tf/";
+
+/// What sovnet's own annotations begin with.
+const OWN_PREFIX: &str = "sovnet.internal/";
+
 /// The longest key of Services that share, in bytes.
 const KEY_MAX: usize = 253;
 
@@ -54,6 +60,9 @@ pub struct Request {
     /// The key by which it shares its address with others, if it would.
     #[serde(default)]
     pub sharing: Option<String>,
+    /// The deprecated ones of the annotations that were read.
+    #[serde(default)]
+    pub deprecated: Vec<String>,
     /// Why what is written cannot be met by any address: one clause.
     pub fault: Option<String>,
 }
@@ -78,7 +87,31 @@ impl Request {
         }
         request.read_pools(&written(&POOL_ANNOTATIONS));
         request.read_sharing(&written(&SHARING_ANNOTATIONS));
+        let all = [ADDRESS_ANNOTATIONS, POOL_ANNOTATIONS, SHARING_ANNOTATIONS];
+        let deprecated = all
+            .into_iter()
+            .flatten()
+            .filter(|name| name.starts_with(DEPRECATED_PREFIX) && annotation(name).is_some());
+        request.deprecated = deprecated.map(str::to_owned).collect();
         request
+    }
+
+    /// One sentence about annotations that should be written otherwise, if there are any.
+    pub fn deprecation(&self) -> Option<String> {
+        let new = self.deprecated.iter();
+        let new: Vec<String> = new
+            .map(|name| name.replacen(DEPRECATED_PREFIX, OWN_PREFIX, 1))
+            .collect();
+        let (old, new) = (self.deprecated.join(" and "), new.join(" and "));
+        match self.deprecated.len() {
+            0 => None,
+            1 => Some(format!(
+                "the annotation {old} is deprecated: write {new}, which means the same"
+            )),
+            _ => Some(format!(
+                "the annotations {old} are deprecated: write {new}, which mean the same"
+            )),
+        }
     }
 
     /// Reads one place that fixes addresses. The field has room for one, so it may repeat one of two.

@@ -66,14 +66,15 @@ fn an_address_that_was_written_is_taken_before_the_watch_shows_it() {
 
 #[test]
 fn a_failed_write_is_told_as_long_as_the_service_is_the_same() {
-    let conflict = Failure::Conflict("conflict with \"metallb\"".to_owned());
+    let conflict = Failure::Conflict(Some("controller".to_owned()));
     let mut attempts = attempted("7", Some(conflict));
     let (watches, _) = seen("7", &[]);
     let told = attempts.trouble(&web(), &watches).unwrap();
     assert_eq!(
-        told,
-        "another controller writes its status: conflict with \"metallb\""
+        told.what,
+        "the controller \"controller\" has written its status"
     );
+    assert!(told.rival.unwrap().contains("MetalLB"));
     let (changed, _) = seen("8", &[]);
     assert_eq!(attempts.trouble(&web(), &changed), None);
     attempts.forget_failure(&web());
@@ -86,7 +87,7 @@ fn what_failed_is_tried_once_more_and_what_conflicts_waits_for_a_change() {
     assert!(!other.is_due(&web(), "7"));
     other.retry();
     assert!(other.is_due(&web(), "7"));
-    let mut conflict = attempted("7", Some(Failure::Conflict("metallb".to_owned())));
+    let mut conflict = attempted("7", Some(Failure::Conflict(None)));
     conflict.retry();
     assert!(!conflict.is_due(&web(), "7"));
     assert!(conflict.is_due(&web(), "8"));
@@ -160,4 +161,29 @@ fn the_status_of_others_and_of_those_that_wait_is_not_touched() {
     assert_eq!(Wanted::of(&Verdict::Foreign { class }), None);
     assert_eq!(Wanted::of(&Verdict::Waiting), None);
     assert_eq!(Wanted::of(&Verdict::Former), Some(Wanted::default()));
+}
+
+#[test]
+fn a_conflict_names_the_other_controller() {
+    let refused = |code: u16, causes: serde_json::Value| {
+        let status = serde_json::json!({
+            "message": "Apply failed with 1 conflict", "code": code, "reason": "Conflict",
+            "status": "Failure", "details": { "causes": causes },
+        });
+        failure(&kube::Error::Api(serde_json::from_value(status).unwrap()))
+    };
+    let cause = |message: &str| {
+        serde_json::json!([{
+            "reason": "FieldManagerConflict",
+            "message": message,
+            "field": ".status.loadBalancer.ingress",
+        }])
+    };
+    let named = cause("conflict with \"k3s\" with subresource \"status\" using v1");
+    assert_eq!(
+        refused(409, named),
+        Failure::Conflict(Some("k3s".to_owned()))
+    );
+    assert_eq!(refused(409, cause("conflict")), Failure::Conflict(None));
+    assert_eq!(refused(409, serde_json::json!([])), Failure::Outdated);
 }

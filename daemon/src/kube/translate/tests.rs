@@ -212,3 +212,33 @@ fn what_speaks_against_a_node_is_read_and_the_gravest_counts() {
     let found = bar_of(labels(mark, ""), out, json!({}));
     assert_eq!(found, Some(Bar::OutOfService));
 }
+
+#[test]
+fn who_wrote_a_status_is_who_owns_its_addresses() {
+    let addresses = json!({ "f:loadBalancer": { "f:ingress": {} } });
+    let nothing = json!({ "f:loadBalancer": {} });
+    let written = |entries: &[(&str, &Value)]| {
+        let entries = entries.iter().map(|(manager, status)| {
+            json!({
+                "manager": manager, "operation": "Update", "subresource": "status",
+                "fieldsV1": { "f:status": status },
+            })
+        });
+        let metadata = json!({ "managedFields": entries.collect::<Vec<_>>() });
+        let service = service_of(json!({ "type": "LoadBalancer" }), metadata);
+        service.unwrap().status_by
+    };
+    let other = StatusBy::Other("k3s".to_owned());
+    assert_eq!(written(&[("k3s", &addresses)]), other);
+    assert_eq!(written(&[(STATUS_MANAGER, &addresses)]), StatusBy::Sovnet);
+    let both = [(STATUS_MANAGER, &addresses), ("k3s", &addresses)];
+    assert_eq!(written(&both), StatusBy::Sovnet);
+    // What sovnet emptied is its own until somebody writes there.
+    assert_eq!(written(&[(STATUS_MANAGER, &nothing)]), StatusBy::Sovnet);
+    let taken = [("k3s", &addresses), (STATUS_MANAGER, &nothing)];
+    assert_eq!(written(&taken), other);
+    let conditions = json!({ "f:conditions": {} });
+    assert_eq!(written(&[("k3s", &conditions)]), StatusBy::Nobody);
+    assert_eq!(written(&[("k3s", &nothing)]), StatusBy::Nobody);
+    assert_eq!(written(&[]), StatusBy::Nobody);
+}

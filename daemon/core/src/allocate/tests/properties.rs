@@ -87,6 +87,7 @@ fn any_request() -> impl Strategy<Value = Request> {
                 pool: pool.map(|pool| (pool, "mark".to_owned())),
                 sharing: sharing.map(str::to_owned),
                 fault: is_faulty.then(|| "it is faulty".to_owned()),
+                deprecated: Vec::new(),
             }
         },
     )

@@ -22,6 +22,30 @@ fn address_of(request: &Request) -> Option<String> {
 }
 
 #[test]
+fn deprecated_annotations_are_named_with_those_that_replace_them() {
+    let new = [
+        ("sovnet.internal/address-pool", "lan"),
+        ("metallb.io/allow-shared-ip", "key"),
+        ("metallb.universe.tf/ip-allocated-from-pool", "lan"),
+    ];
+    assert_eq!(read(&new, Some("192.0.2.240")).deprecation(), None);
+    let one = read(&[("metallb.universe.tf/address-pool", "lan")], None);
+    let sentence = "the annotation metallb.universe.tf/address-pool is deprecated: write \
+                    sovnet.internal/address-pool, which means the same";
+    assert_eq!(one.deprecation().as_deref(), Some(sentence));
+    // Whatever they say: an unreadable one is deprecated, too.
+    let two = [
+        ("metallb.universe.tf/allow-shared-ip", ""),
+        ("metallb.universe.tf/loadBalancerIPs", "one, please"),
+    ];
+    let sentence = "the annotations metallb.universe.tf/loadBalancerIPs and \
+                    metallb.universe.tf/allow-shared-ip are deprecated: write \
+                    sovnet.internal/loadBalancerIPs and sovnet.internal/allow-shared-ip, which mean \
+                    the same";
+    assert_eq!(read(&two, None).deprecation().as_deref(), Some(sentence));
+}
+
+#[test]
 fn every_place_can_fix_the_address() {
     for place in ADDRESS_ANNOTATIONS {
         let request = read(&[(place, " 192.0.2.240 ")], None);
@@ -81,7 +105,8 @@ fn every_annotation_can_have_the_key_and_an_empty_one_is_none() {
     for place in SHARING_ANNOTATIONS {
         let request = read(&[(place, " both ")], None);
         assert_eq!(request.sharing.as_deref(), Some("both"));
-        assert_eq!(read(&[(place, " ")], None), Request::default());
+        let empty = read(&[(place, " ")], None);
+        assert_eq!((empty.sharing, empty.fault), (None, None));
     }
 }
 
