@@ -51,13 +51,15 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
                 .to_owned(),
         });
     }
-    for name in facts.services.keys() {
+    for (name, object) in &facts.services {
         if let Some(contest) = kube.contests.of(name, now) {
             report.problems.push(contest.problem(name));
             continue;
         }
         let watches = session.map(|session| &session.watches);
         let trouble = watches.and_then(|watches| kube.attempts.trouble(name, watches));
+        let verdict = kube.verdicts.get(name);
+        let trouble = trouble.or_else(|| Unwritten::foreseen(verdict?, object));
         let problem = trouble.map(|trouble| status_problem(name, &trouble));
         report.problems.extend(problem);
     }

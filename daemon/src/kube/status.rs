@@ -150,6 +150,26 @@ pub(super) struct Unwritten {
     pub(super) rival: Option<&'static str>,
 }
 
+impl Unwritten {
+    fn written_by(by: Option<&str>) -> Unwritten {
+        Unwritten {
+            what: format!("{} has written its status", who(by)),
+            rival: Some(remedy(by)),
+        }
+    }
+
+    /// The same by the look of a Service, for those that do not write: another controller's field is
+    /// not taken.
+    pub(super) fn foreseen(verdict: &Verdict, service: &cluster::Service) -> Option<Unwritten> {
+        let wanted = Wanted::of(verdict)?;
+        let is_right = service.assigned == wanted.addresses && !service.has_foreign_status;
+        match &service.status_by {
+            StatusBy::Other(by) if !is_right => Some(Unwritten::written_by(Some(by))),
+            StatusBy::Other(_) | StatusBy::Sovnet | StatusBy::Nobody => None,
+        }
+    }
+}
+
 impl Attempts {
     /// What failed for no lasting reason is due again.
     pub(super) fn retry(&mut self) {
@@ -192,13 +212,7 @@ impl Attempts {
         }
         match attempt.failure.as_ref()? {
             Failure::Outdated => None,
-            Failure::Conflict(by) => {
-                let by = by.as_deref();
-                Some(Unwritten {
-                    what: format!("{} has written its status", who(by)),
-                    rival: Some(remedy(by)),
-                })
-            }
+            Failure::Conflict(by) => Some(Unwritten::written_by(by.as_deref())),
             Failure::Forbidden(why) | Failure::Other(why) => Some(Unwritten {
                 what: format!("its status can not be written: {why}"),
                 rival: None,

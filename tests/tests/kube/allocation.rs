@@ -71,3 +71,28 @@ fn an_address_that_is_reserved_for_a_namespace_is_for_nobody_else() {
     scene.apply(&owner, &NODES);
     scene.wait_gets(&owner, "192.168.8.242");
 }
+
+#[test]
+fn a_deprecated_annotation_is_told_by_one_event_also_after_restarts() {
+    let mut scene = Scene::up();
+    let old = |name: &str, address: &str| {
+        let service = Service::new(HOUSE, name);
+        service.annotated("metallb.universe.tf/loadBalancerIPs", address)
+    };
+    let first = old("a-first", "192.168.8.248");
+    scene.apply(&first, &NODES);
+    let note = scene.wait_event(&first, "deprecatedAnnotation", "Warning");
+    assert_eq!(
+        note,
+        "the annotation metallb.universe.tf/loadBalancerIPs is deprecated: write \
+         sovnet.internal/loadBalancerIPs, which means the same"
+    );
+    scene.daemons.clear();
+    scene.start_all(&config());
+    // It is told after the first one.
+    let second = old("b-second", "192.168.8.249");
+    scene.apply(&second, &NODES);
+    scene.wait_event(&second, "deprecatedAnnotation", "Warning");
+    let events = scene.events(&first, "deprecatedAnnotation").unwrap();
+    assert_eq!(events.len(), 1, "{events:?}");
+}

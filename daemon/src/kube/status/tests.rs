@@ -187,3 +187,28 @@ fn a_conflict_names_the_other_controller() {
     assert_eq!(refused(409, cause("conflict")), Failure::Conflict(None));
     assert_eq!(refused(409, serde_json::json!([])), Failure::Outdated);
 }
+
+#[test]
+fn nodes_that_do_not_write_know_as_well_who_has_written_a_status() {
+    let by = |status_by: StatusBy, assigned: &[IpAddr]| Object {
+        status_by,
+        ..object(assigned)
+    };
+    let verdict = Verdict::Assigned {
+        addresses: vec![ADDRESS],
+        pool: None,
+        reason: "it is free".to_owned(),
+        complaint: None,
+    };
+    let k3s = || StatusBy::Other("k3s".to_owned());
+    let foreseen = |service: &Object| Unwritten::foreseen(&verdict, service);
+    let node: IpAddr = "192.0.2.2".parse().unwrap();
+    let known = foreseen(&by(k3s(), &[node])).unwrap();
+    assert_eq!(known.what, "the controller \"k3s\" has written its status");
+    assert!(known.rival.unwrap().contains("--disable servicelb"));
+    assert_eq!(foreseen(&by(k3s(), &[ADDRESS])), None, "it is right");
+    assert_eq!(foreseen(&by(StatusBy::Nobody, &[])), None);
+    let class = Some("example.org/lb".to_owned());
+    let foreign = Verdict::Foreign { class };
+    assert_eq!(Unwritten::foreseen(&foreign, &by(k3s(), &[node])), None);
+}
