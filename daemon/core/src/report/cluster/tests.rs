@@ -94,6 +94,14 @@ fn the_api_is_missed_after_the_time_of_a_restart() {
           -> check the control plane (`systemctl status k3s` on a server node) and the way to it
     "#]],
     );
+    let never = KubernetesReport::default();
+    let problem = kubernetes_problem(&never, NOW).unwrap();
+    assert_eq!(problem.severity, Severity::Note);
+}
+
+#[test]
+fn credentials_that_do_not_do_are_told_at_once() {
+    let server = "https://192.168.8.222:6443";
     check(
         ApiState::Refused,
         0,
@@ -121,9 +129,6 @@ fn the_api_is_missed_after_the_time_of_a_restart() {
           -> run `sovnetctl k8s join` on this node, or write [kubernetes] kubeconfig in the config
     "#]],
     );
-    let never = KubernetesReport::default();
-    let problem = kubernetes_problem(&never, NOW).unwrap();
-    assert_eq!(problem.severity, Severity::Note);
 }
 
 #[test]
