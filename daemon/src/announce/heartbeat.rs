@@ -142,9 +142,11 @@ impl HeartbeatSocket {
             });
             bound.map(|()| socket)
         };
-        // Sockets that share a port let each other in; another program is not to share it.
-        drop(bind(false)?);
-        let (prompt, routine) = (bind(true)?, bind(true)?);
+        // Sockets that share a port let each other in; another program is not to share it, so the
+        // first one shares it only when it has it.
+        let prompt = bind(false)?;
+        prompt.set_reuse_port(true).map_err(open_error)?;
+        let routine = bind(true)?;
         sort(&prompt, &routine).map_err(open_error)?;
         bell.hear(&prompt).map_err(open_error)?;
         bell.hear(&routine).map_err(open_error)?;
