@@ -6,12 +6,20 @@ use std::sync::Arc;
 use sovnet_core::config::Config;
 use sovnet_core::decide::{Decision, Known, decide};
 use sovnet_core::facts::LinkFacts;
-use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::cluster::{ClusterFacts, Service};
 use sovnet_core::names::NodeName;
 use sovnet_core::report::Problem;
 use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+/// Whether nothing follows from what has changed in the cluster: most of the time a pod that came
+/// or went, of a Service that any node can take packets for.
+fn is_same(known: &ClusterFacts, now: &ClusterFacts) -> bool {
+    known.nodes == now.nodes
+        && known.barred == now.barred
+        && known.has_same_services(now, Service::is_same_to_announce)
+}
 
 /// The caller of `decide`.
 pub(crate) struct Brain {
@@ -39,11 +47,18 @@ impl Brain {
     /// # Errors
     /// Never: `decide` is total.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
+        let mut known: Option<(Arc<LinkFacts>, Arc<ClusterFacts>)> = None;
         loop {
             let links = Arc::clone(&self.links.borrow_and_update());
             let cluster = Arc::clone(&self.cluster.borrow_and_update());
-            self.name_services(&cluster);
-            self.think(&links, &cluster);
+            let is_known = known.as_ref().is_some_and(|(known_links, known)| {
+                Arc::ptr_eq(known_links, &links) && is_same(known, &cluster)
+            });
+            if !is_known {
+                self.name_services(&cluster);
+                self.think(&links, &cluster);
+            }
+            known = Some((links, cluster));
             // Cancel-safe: a change that is not waited for is found at the next look.
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -34,11 +34,11 @@ use sovnet_core::allocate::history::History;
 use sovnet_core::allocate::{self, Elsewhere, Verdict};
 use sovnet_core::config::Config;
 use sovnet_core::facts::LinkFacts;
-use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::cluster::{ClusterFacts, Service};
 use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::lease::{LOOK_EVERY, Lease};
 use sovnet_core::names::{NodeName, ServiceName};
-use sovnet_core::report::{ApiState, KubernetesReport, Vendors};
+use sovnet_core::report::{ApiState, KubernetesView, Vendors};
 use sovnet_core::time::Moment;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -84,7 +84,7 @@ pub(crate) struct Wires {
     /// What the cluster says; at start what the disk remembers of it.
     pub(crate) facts: watch::Sender<Arc<ClusterFacts>>,
     /// For the status.
-    pub(crate) report: watch::Sender<Arc<KubernetesReport>>,
+    pub(crate) view: watch::Sender<Arc<KubernetesView>>,
 }
 
 /// The Kubernetes side of this node.
@@ -95,7 +95,9 @@ pub(crate) struct Kube {
     lease: Lease,
     attempts: Attempts,
     teller: Teller,
-    verdicts: BTreeMap<ServiceName, Verdict>,
+    verdicts: Arc<BTreeMap<ServiceName, Verdict>>,
+    /// What they are of.
+    allocated: Option<Allocated>,
     /// What was told of the addresses that this node announces.
     announced: announced::Told,
     /// Statuses that other controllers change.
@@ -108,6 +110,13 @@ pub(crate) struct Kube {
     /// it: what this node may write follows from the looks before.
     look: Option<BoxFuture<'static, Found>>,
     write_at: Option<Moment>,
+}
+
+/// What addresses were given by.
+struct Allocated {
+    links: Arc<LinkFacts>,
+    occupants: Arc<Occupants>,
+    facts: Arc<ClusterFacts>,
 }
 
 /// How it stands with the API.
@@ -149,8 +158,9 @@ impl Kube {
             session: None,
             surroundings: Surroundings::default(),
             attempts: Attempts::default(),
-            verdicts: BTreeMap::new(),
-            announced: announced::Told::new(),
+            verdicts: Arc::default(),
+            allocated: None,
+            announced: announced::Told::default(),
             history: History::default(),
             health: Health {
                 reason: "no answer yet since the start".to_owned(),
@@ -238,9 +248,7 @@ impl Kube {
             return;
         };
         let now = clock::now();
-        for change in changes {
-            session.watches.handle(change, now);
-        }
+        session.watches.handle(changes, now);
         let Some(mut facts) = session.watches.facts() else {
             return;
         };
@@ -340,20 +348,40 @@ impl Kube {
     fn allocate(&mut self) {
         let mut facts = Arc::clone(&self.wires.facts.borrow());
         if let Some(session) = &self.session {
-            facts = Arc::new(self.attempts.with_written(&facts, &session.watches));
+            facts = self.attempts.with_written(&facts, &session.watches);
         }
         let links = Arc::clone(&self.wires.links.borrow_and_update());
+        let occupants = Arc::clone(&self.wires.occupants.borrow_and_update());
+        if let Some(known) = &self.allocated
+            && Arc::ptr_eq(&known.links, &links)
+            && Arc::ptr_eq(&known.occupants, &occupants)
+            && known.facts.nodes == facts.nodes
+            && known
+                .facts
+                .has_same_services(&facts, Service::is_same_but_for_endpoints)
+            && self.history.cooling().is_empty()
+        {
+            return;
+        }
         let history = std::mem::take(&mut self.history);
         self.history = history.with(&self.wires.config, &facts, clock::now());
         let elsewhere = Elsewhere {
             withheld: allocate::withheld(&links, &facts),
-            occupied: occupants::not_given(&self.wires.occupants.borrow_and_update()),
+            occupied: occupants::not_given(&occupants),
             cooling: self.history.cooling(),
             settled: self.history.settled(&facts),
         };
-        self.verdicts = allocate::allocate(&self.wires.config, &facts, &elsewhere);
+        let verdicts = allocate::allocate(&self.wires.config, &facts, &elsewhere);
+        if *self.verdicts != verdicts {
+            self.verdicts = Arc::new(verdicts);
+        }
         let history = std::mem::take(&mut self.history);
         self.history = history.after(&facts, &self.verdicts);
+        self.allocated = Some(Allocated {
+            links,
+            occupants,
+            facts,
+        });
     }
 
     /// Writes what differs, as long as this node may.
@@ -390,12 +418,12 @@ impl Kube {
     }
 
     fn publish(&mut self) {
-        let mut report = show::report(self);
-        report.problems.extend(self.session_problems());
-        self.wires.report.send_if_modified(|current| {
-            let is_news = **current != report;
+        let mut view = show::view(self);
+        view.rest.problems.extend(self.session_problems());
+        self.wires.view.send_if_modified(|current| {
+            let is_news = **current != view;
             if is_news {
-                *current = Arc::new(report);
+                *current = Arc::new(view);
             }
             is_news
         });

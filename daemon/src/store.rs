@@ -21,8 +21,11 @@ use sovnet_core::report::{Problem, Severity};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Changes within this time are written together.
+/// Changes within this time are written together, and once more the same time for each
+/// [`GATHER_LENGTH`] of the file: a large cluster that is never at rest is not written all the time.
 const GATHER: Duration = Duration::from_millis(20);
+/// See [`GATHER`], in bytes.
+const GATHER_LENGTH: usize = 64 << 10;
 /// Damaged files of one kind that are kept at most.
 const ASIDE_MAX: u8 = 3;
 /// A failed write is tried again after this.
@@ -95,6 +98,14 @@ pub(crate) struct Store<T> {
     state: watch::Receiver<Arc<T>>,
     problems: watch::Sender<Arc<Vec<Problem>>>,
     kept: Vec<Problem>,
+    /// How long the file was when it was written last.
+    length: usize,
+}
+
+/// How long changes of a file of that length are gathered.
+fn gather(length: usize) -> Duration {
+    let parts = u32::try_from(length / GATHER_LENGTH).unwrap_or(u32::MAX);
+    GATHER.saturating_mul(parts.saturating_add(1))
 }
 
 /// What is remembered, and what was wrong with the file.
@@ -149,6 +160,7 @@ impl<T: Send + Sync + 'static> Store<T> {
             state,
             problems,
             kept,
+            length: 0,
         }
     }
 
@@ -172,7 +184,7 @@ impl<T: Send + Sync + 'static> Store<T> {
                 () = again => false,
             };
             if !is_stopped {
-                tokio::time::sleep(GATHER).await;
+                tokio::time::sleep(gather(self.length)).await;
             }
             retry = self.write().await.then_some(RETRY);
             if is_stopped {
@@ -186,10 +198,15 @@ impl<T: Send + Sync + 'static> Store<T> {
         let state = Arc::clone(&self.state.borrow_and_update());
         let (path, to_text) = (self.path.clone(), self.to_text);
         // fsync can take as long as it likes there.
-        let written =
-            tokio::task::spawn_blocking(move || replace(&path, to_text(&state).as_bytes()));
+        let written = tokio::task::spawn_blocking(move || {
+            let text = to_text(&state);
+            replace(&path, text.as_bytes()).map(|()| text.len())
+        });
         let error = match written.await {
-            Ok(Ok(())) => None,
+            Ok(Ok(length)) => {
+                self.length = length;
+                None
+            }
             Ok(Err(error)) => Some(error),
             Err(_aborted) => return false,
         };

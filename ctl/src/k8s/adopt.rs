@@ -162,7 +162,7 @@ fn facts(found: &Found, services: &[Service]) -> ClusterFacts {
         let mut service = one.service.clone();
         let labels = labels.get(one.name.namespace());
         service.namespace_labels = labels.cloned().unwrap_or_default();
-        (one.name.clone(), service)
+        (one.name.clone(), service.into())
     });
     ClusterFacts {
         services: services.collect(),

@@ -82,10 +82,10 @@ pub fn allocate(
     cluster: &ClusterFacts,
     elsewhere: &Elsewhere,
 ) -> BTreeMap<ServiceName, Verdict> {
-    let mut ours: Vec<(&ServiceName, &Service)> = cluster
-        .services
-        .iter()
+    let all = cluster.services.iter();
+    let mut ours: Vec<(&ServiceName, &Service)> = all
         .filter(|(_, service)| service.is_ours(config))
+        .map(|(name, service)| (name, service.as_ref()))
         .collect();
     // Of two that want the same, the older one has it.
     ours.sort_by_key(|(name, service)| (service.created_secs, *name));
@@ -102,16 +102,22 @@ pub fn allocate(
     for (name, service) in settled.into_iter().chain(others) {
         allocation.keep(name, service);
     }
+    let applications = ours.into_iter().map(|(name, service)| Application {
+        name,
+        service,
+        demand: demand(config, name, service),
+    });
     // Who needs a certain address comes before who takes any.
-    let is_fixed = |(name, service): &(&ServiceName, &Service)| {
-        demand(config, name, service).is_ok_and(|demand| !demand.fixed.is_empty())
+    let is_fixed = |one: &Application<'_>| {
+        let demand = one.demand.as_ref();
+        demand.is_ok_and(|demand| !demand.fixed.is_empty())
     };
-    let (fixed, free): (Vec<_>, Vec<_>) = ours.into_iter().partition(is_fixed);
+    let (fixed, free): (Vec<_>, Vec<_>) = applications.partition(is_fixed);
     let order: Vec<_> = fixed.into_iter().chain(free).collect();
     allocation.settle(&order);
     let mut verdicts = BTreeMap::new();
-    for (name, service) in order {
-        verdicts.insert((*name).clone(), allocation.verdict(name, service));
+    for one in order {
+        verdicts.insert(one.name.clone(), allocation.verdict(&one));
     }
     for (name, service) in &cluster.services {
         if service.is_former {
@@ -122,6 +128,13 @@ pub fn allocate(
         }
     }
     verdicts
+}
+
+/// A Service with what it is to get; else why it can have nothing, one clause.
+struct Application<'a> {
+    name: &'a ServiceName,
+    service: &'a Service,
+    demand: Result<Demand, String>,
 }
 
 /// The allocation as it grows.
@@ -179,11 +192,11 @@ impl<'a> Allocation<'a> {
     /// Lets everybody take until nobody does any more. Who leaves an address may leave it to
     /// somebody older, so all start over then. It ends: a Service that has left something has what
     /// it must have, and never leaves that.
-    fn settle(&mut self, order: &[(&'a ServiceName, &'a Service)]) {
+    fn settle(&mut self, order: &[Application<'a>]) {
         loop {
             let mut is_settled = true;
-            for (name, service) in order {
-                match self.take(name, service) {
+            for one in order {
+                match self.take(one) {
                     Turn::Stays => {}
                     Turn::Takes => is_settled = false,
                     Turn::Leaves => {
@@ -200,22 +213,27 @@ impl<'a> Allocation<'a> {
 
     /// Gives the Service what it would have as things stand. Who cannot have what it wants keeps
     /// what it has.
-    fn take(&mut self, name: &'a ServiceName, service: &Service) -> Turn {
+    fn take(&mut self, one: &Application<'a>) -> Turn {
+        let Application { name, service, .. } = one;
         if service.families.of.is_empty() {
             return Turn::Stays;
         }
-        let target = demand(self.config, name, service)
-            .and_then(|demand| self.target(name, service, &demand));
-        let has = self.has(name);
-        let Ok(target) = target.as_deref().map(<[IpAddr]>::to_vec) else {
+        let Ok(target) = self.wish(one) else {
             return Turn::Stays;
         };
+        let has = self.has(name);
         if target == has || !self.has_room(name, &target) {
             return Turn::Stays;
         }
         let leaves = has.iter().any(|address| !target.contains(address));
         self.give(name, target);
         if leaves { Turn::Leaves } else { Turn::Takes }
+    }
+
+    /// What the Service would have as things stand, if it can have anything.
+    fn wish(&self, one: &Application<'_>) -> Result<Vec<IpAddr>, String> {
+        let demand = one.demand.as_ref().map_err(Clone::clone)?;
+        self.target(one.name, one.service, demand)
     }
 
     /// What the Service would have as things stand: what it must have, and of the other families

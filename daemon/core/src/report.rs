@@ -9,6 +9,7 @@ mod conflict;
 mod detection;
 mod judge;
 mod planned;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,6 +26,7 @@ pub use build::{Health, NodeInfo, Parts, Report, build};
 pub use conflict::{ConflictReport, DhcpServerReport, Handling, Sighting, Vendors};
 pub use detection::{Clause, DetectionReport, LatenessReport, SuspicionReport};
 pub use planned::{PinnedBy, Planned};
+pub use view::KubernetesView;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -298,7 +300,7 @@ impl fmt::Display for ApiState {
     }
 }
 
-/// The Kubernetes side, published by its shell.
+/// The Kubernetes side, see [`KubernetesView`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KubernetesReport {
     /// Whether the API answers.

@@ -12,7 +12,7 @@ use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
 use sovnet_core::names::{Mac, NodeName};
-use sovnet_core::report::{DnsReport, KubernetesReport, LanReport, Problem, Vendors};
+use sovnet_core::report::{DnsReport, KubernetesView, LanReport, Problem, Vendors};
 use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
 
@@ -42,7 +42,7 @@ pub(super) struct Board {
     pub(super) cluster: Shared<ClusterFacts>,
     /// Services that DNS gives names.
     pub(super) services: Shared<ServiceAddresses>,
-    pub(super) kubernetes: Shared<KubernetesReport>,
+    pub(super) kubernetes: Shared<KubernetesView>,
     pub(super) cluster_store_problems: Shared<Vec<Problem>>,
     /// Hosts that are no nodes and use addresses of ours.
     pub(super) occupants: Shared<Occupants>,

@@ -47,7 +47,7 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
         gone: board.gone.subscribe(),
         vendors: board.vendors.subscribe(),
         facts: board.cluster.clone(),
-        report: board.kubernetes.clone(),
+        view: board.kubernetes.clone(),
     };
     tasks.spawn("kube", Kube::new(wires).run(tasks.stop()));
 }

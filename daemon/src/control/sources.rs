@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sovnet_core::report::{
-    DnsReport, KubernetesReport, LanReport, NodeInfo, Parts, Problem, Report, Vendors, build,
+    DnsReport, KubernetesView, LanReport, NodeInfo, Parts, Problem, Report, Vendors, build,
 };
 use sovnet_core::time::Moment;
 use tokio::sync::{mpsc, watch};
@@ -26,7 +26,7 @@ pub(crate) struct Sources {
     /// DNS; none if it is switched off.
     pub(crate) dns: Option<watch::Receiver<Arc<DnsReport>>>,
     /// Kubernetes; none if it is switched off.
-    pub(crate) kubernetes: Option<watch::Receiver<Arc<KubernetesReport>>>,
+    pub(crate) kubernetes: Option<watch::Receiver<Arc<KubernetesView>>>,
     /// Whose products the hardware addresses are.
     pub(crate) vendors: watch::Receiver<Arc<Vendors>>,
     /// What others found: the decision, the kernel, the store.
@@ -51,13 +51,14 @@ impl Sources {
         let dns = self.dns.as_ref().map(|dns| Arc::clone(&dns.borrow()));
         let kubernetes = self.kubernetes.as_ref();
         let kubernetes = kubernetes.map(|kubernetes| Arc::clone(&kubernetes.borrow()));
+        let kubernetes = kubernetes.map(|view| view.report(&self.node.name));
         let others = self.others.iter().map(|other| Arc::clone(&other.borrow()));
         let others: Vec<Arc<Vec<Problem>>> = others.collect();
         let others: Vec<&[Problem]> = others.iter().map(|other| other.as_slice()).collect();
         let parts = Parts {
             lan: &lan,
             dns: dns.as_deref(),
-            kubernetes: kubernetes.as_deref(),
+            kubernetes: kubernetes.as_ref(),
             others: &others,
         };
         build(&self.node, &parts, now)

@@ -1,47 +1,80 @@
 //! Tells by an Event on a Service which node announces its address, with the words that users know
 //! from MetalLB. Each node tells of what it announces itself, so that no Lease is needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use sovnet_core::facts::cluster::ClusterFacts;
 use sovnet_core::names::ServiceName;
 
 use super::Kube;
 use super::tell::Reason;
 
-/// What was told: the Service, its uid and the address.
-pub(super) type Told = BTreeSet<(ServiceName, String, IpAddr)>;
+/// What was told, and of what.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Of each Service its uid and its addresses.
+    services: BTreeMap<ServiceName, (String, Vec<IpAddr>)>,
+    /// What was looked at last.
+    of: Option<(Arc<ClusterFacts>, Arc<BTreeSet<IpAddr>>)>,
+}
+
+impl Told {
+    /// Whether all of this was looked at already.
+    fn is_of(&self, facts: &Arc<ClusterFacts>, held: &Arc<BTreeSet<IpAddr>>) -> bool {
+        self.of.as_ref().is_some_and(|(known_facts, known_held)| {
+            Arc::ptr_eq(known_facts, facts) && Arc::ptr_eq(known_held, held)
+        })
+    }
+
+    /// Addresses that this Service has and that were not told; from now on they are.
+    fn news(&mut self, name: &ServiceName, uid: &str, has: Vec<IpAddr>) -> Vec<IpAddr> {
+        let known = self.services.get(name).filter(|(known, _)| known == uid);
+        let old = known.map_or(&[][..], |(_, old)| old.as_slice());
+        if old == has {
+            return Vec::new();
+        }
+        let news = has.iter().filter(|at| !old.contains(at)).copied().collect();
+        self.services.insert(name.clone(), (uid.to_owned(), has));
+        news
+    }
+}
 
 impl Kube {
     /// An Event for each address of a Service that this node announces and did not before.
     pub(super) fn tell_announced(&mut self) {
         let held = Arc::clone(&self.wires.held.borrow_and_update());
+        let facts = Arc::clone(&self.wires.facts.borrow());
         let Some(session) = self.session.as_ref().filter(|_| self.health.is_live) else {
             return;
         };
-        let mut announced = Told::new();
-        for (name, service) in session.watches.services() {
-            if !service.is_ours(&self.wires.config) {
-                continue;
-            }
+        if self.announced.is_of(&facts, &held) {
+            return;
+        }
+        for (name, service) in &facts.services {
             // A status that another controller changes is no news of what is announced.
             let taken = self.contests.taken(name);
-            let assigned = taken.unwrap_or(&service.assigned);
-            for address in assigned.iter().filter(|at| held.contains(at)) {
-                let one = (name.clone(), service.uid.clone(), *address);
-                if !self.announced.contains(&one) {
-                    let node = &self.wires.node;
-                    let message = format!(
-                        "announcing {address} from node \"{node}\" with protocol \"layer2\""
-                    );
-                    let client = &session.access.client;
-                    let reason = Reason::NodeAssigned;
-                    self.teller.tell(client, (name, service), reason, message);
-                }
-                announced.insert(one);
+            let assigned = taken.unwrap_or(&service.assigned).iter();
+            let has: Vec<IpAddr> = assigned.filter(|at| held.contains(at)).copied().collect();
+            if has.is_empty() || !service.is_ours(&self.wires.config) {
+                self.announced.services.remove(name);
+                continue;
+            }
+            for address in self.announced.news(name, &service.uid, has) {
+                let node = &self.wires.node;
+                let message =
+                    format!("announcing {address} from node \"{node}\" with protocol \"layer2\"");
+                let client = &session.access.client;
+                let reason = Reason::NodeAssigned;
+                self.teller.tell(client, (name, service), reason, message);
             }
         }
-        self.announced = announced;
+        let told = &mut self.announced.services;
+        told.retain(|name, _| facts.services.contains_key(name));
+        self.announced.of = Some((facts, held));
     }
 }
+
+#[cfg(test)]
+mod tests;

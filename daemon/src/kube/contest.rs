@@ -11,6 +11,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sovnet_core::config::Config;
@@ -280,8 +281,9 @@ impl Known {
     }
 
     /// Shows the Service as sovnet left it.
-    fn restore(&self, service: &mut Service) {
+    fn restore(&self, service: &mut Arc<Service>) {
         if self.differs && !self.given.is_empty() {
+            let service = Arc::make_mut(service);
             service.assigned.clone_from(&self.given);
             service.has_foreign_status = false;
             service.status_by = StatusBy::Sovnet;

@@ -1,25 +1,28 @@
-//! What the shell says of itself: the core's report, built from its state.
+//! What the shell says of itself, from its state.
 
-use sovnet_core::allocate::Verdict;
-use sovnet_core::facts::cluster::Service;
+use std::sync::Arc;
+
 use sovnet_core::names::ServiceName;
-use sovnet_core::report::{KubernetesReport, Problem, ServiceReport, ServiceState, Severity};
+use sovnet_core::report::{KubernetesReport, KubernetesView, Problem, Severity};
 
 use super::Kube;
 use super::lease::node_of;
-use super::status::{Unwritten, shown};
+use super::status::Unwritten;
 use crate::clock;
 
-/// The report as of now.
-pub(super) fn report(kube: &Kube) -> KubernetesReport {
+/// The view as of now.
+pub(super) fn view(kube: &Kube) -> KubernetesView {
+    KubernetesView {
+        rest: rest(kube),
+        facts: Arc::clone(&kube.wires.facts.borrow()),
+        verdicts: Arc::clone(&kube.verdicts),
+    }
+}
+
+/// Everything but the Services.
+fn rest(kube: &Kube) -> KubernetesReport {
     let health = &kube.health;
     let now = clock::now();
-    let facts = kube.wires.facts.borrow();
-    let services = facts.services.iter().filter_map(|(name, object)| {
-        let verdict = kube.verdicts.get(name)?;
-        let is_shown = !matches!(verdict, Verdict::Former);
-        is_shown.then(|| service(kube, name, object, verdict))
-    });
     let session = kube.session.as_ref();
     let mut report = KubernetesReport {
         state: health.state,
@@ -34,7 +37,7 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
             .map(|holder| node_of(holder).to_owned()),
         is_writer: kube.lease.may_write(now),
         is_from_disk: !health.is_live,
-        services: services.collect(),
+        services: Vec::new(),
         problems: Vec::new(),
     };
     if let Some(trouble) = &health.write_trouble {
@@ -51,6 +54,7 @@ pub(super) fn report(kube: &Kube) -> KubernetesReport {
                 .to_owned(),
         });
     }
+    let facts = kube.wires.facts.borrow();
     for (name, object) in &facts.services {
         if let Some(contest) = kube.contests.of(name, now) {
             report.problems.push(contest.problem(name));
@@ -84,55 +88,4 @@ fn status_problem(name: &ServiceName, trouble: &Unwritten) -> Problem {
         what: format!("the Service {name}: {}", trouble.what),
         remedy,
     }
-}
-
-fn service(kube: &Kube, name: &ServiceName, object: &Service, verdict: &Verdict) -> ServiceReport {
-    let mut report = ServiceReport {
-        name: name.clone(),
-        state: ServiceState::Assigned,
-        reason: String::new(),
-        addresses: object.assigned.clone(),
-        pool: None,
-        policy: object.policy,
-        is_ready_here: object.ready_on.contains(&kube.wires.node),
-        ready_nodes: object.ready_on.len(),
-        complaint: None,
-    };
-    match verdict {
-        Verdict::Assigned {
-            addresses,
-            pool,
-            reason,
-            complaint,
-        } => {
-            report.pool.clone_from(pool);
-            report.complaint.clone_from(complaint);
-            if object.assigned == *addresses {
-                report.reason.clone_from(reason);
-            } else {
-                report.state = ServiceState::Pending;
-                report.reason = format!(
-                    "{} is to be written to its status: {reason}",
-                    shown(addresses)
-                );
-            }
-        }
-        Verdict::Refused { reason } => {
-            report.state = ServiceState::Refused;
-            report.reason.clone_from(reason);
-        }
-        Verdict::Waiting => {
-            report.state = ServiceState::Pending;
-            "it has no cluster IP yet".clone_into(&mut report.reason);
-        }
-        Verdict::Former => {}
-        Verdict::Foreign { class } => {
-            report.state = ServiceState::Foreign;
-            report.reason = match class {
-                Some(class) => format!("its loadBalancerClass is {class}"),
-                None => "it has no loadBalancerClass, and [kubernetes] classless is false".into(),
-            };
-        }
-    }
-    report
 }

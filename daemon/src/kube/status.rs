@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -183,15 +184,22 @@ impl Attempts {
 
     /// The cluster with what was written and not seen yet: an address that was given a moment ago
     /// is taken, whatever the watch shows.
-    pub(super) fn with_written(&self, facts: &ClusterFacts, watches: &Watches) -> ClusterFacts {
-        let mut facts = facts.clone();
+    pub(super) fn with_written(
+        &self,
+        facts: &Arc<ClusterFacts>,
+        watches: &Watches,
+    ) -> Arc<ClusterFacts> {
+        let mut facts = Arc::clone(facts);
         for (name, attempt) in &self.writes {
             let version = watches.seen(name).map(|(_, version)| version);
+            let addresses = &attempt.wanted.addresses;
+            let known = facts.services.get(name);
             if attempt.failure.is_none()
                 && version == Some(&attempt.version)
-                && let Some(service) = facts.services.get_mut(name)
+                && known.is_some_and(|service| service.assigned != *addresses)
+                && let Some(service) = Arc::make_mut(&mut facts).services.get_mut(name)
             {
-                service.assigned.clone_from(&attempt.wanted.addresses);
+                Arc::make_mut(service).assigned.clone_from(addresses);
             }
         }
         facts
@@ -251,9 +259,13 @@ impl Attempts {
         }
     }
 
-    /// Drops what is known of Services that are gone.
-    fn forget_gone(&mut self, verdicts: &BTreeMap<ServiceName, Verdict>) {
-        self.writes.retain(|name, _| verdicts.contains_key(name));
+    /// Drops what is known of Services that are gone, and what was written and is seen by now.
+    fn forget_old(&mut self, verdicts: &BTreeMap<ServiceName, Verdict>, watches: &Watches) {
+        self.writes.retain(|name, attempt| {
+            let version = watches.seen(name).map(|(_, version)| version);
+            let is_open = attempt.failure.is_some() || version == Some(&attempt.version);
+            verdicts.contains_key(name) && is_open
+        });
         self.notices.forget_gone(verdicts);
         self.conflicts.retain(|name, _| verdicts.contains_key(name));
     }
@@ -322,7 +334,7 @@ impl<'a> Writer<'a> {
         attempts: &mut Attempts,
         until: Moment,
     ) -> Option<Moment> {
-        attempts.forget_gone(verdicts);
+        attempts.forget_old(verdicts, self.watches);
         let (due, mut again_at) = self.due(verdicts, attempts);
         // What is given back is gone before somebody else has it.
         let (leaving, others): (Vec<_>, Vec<_>) = due.into_iter().partition(Due::leaves);

@@ -2,8 +2,9 @@
 //!
 //! Each kind is swapped as a whole when its list is complete; a relist in between shows the old one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, SelectAll};
@@ -19,12 +20,15 @@ use sovnet_core::facts::cluster::{self, ClusterFacts, SERVICES_MAX};
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::time::Moment;
 
+use self::whole::Touched;
 use super::translate::{self, Endpoints};
 use super::trouble::{Trouble, describe};
 use crate::clock;
 
+mod whole;
+
 /// The most objects of one kind that are kept; what comes after them is left out.
-const OBJECTS_MAX: usize = 10_000;
+const OBJECTS_MAX: usize = 50_000;
 
 /// The namespace that every cluster has had since its first moment: it gives the cluster its uid.
 const SYSTEM: &str = "kube-system";
@@ -66,8 +70,8 @@ impl Backoff for Pauses {
     fn reset(&mut self) {}
 }
 
-/// A Service and the version that it was seen in.
-type Seen = (cluster::Service, String);
+/// A Service with its endpoints, and the version that it was seen in.
+type Seen = (Arc<cluster::Service>, String);
 /// A slice of endpoints: whose it is, and where ready ones are.
 type Slice = (ServiceName, Endpoints);
 
@@ -195,7 +199,11 @@ impl Watches {
         let services = watch(Api::<Service>::all(client.clone()), config());
         let services = services.backoff(Pauses::default()).map(|event| {
             let key = |object: &Service| translate::name(&object.metadata);
-            Change::Services(Box::new(step(event, key, translate::service)))
+            let value = |object: &Service| {
+                let (service, version) = translate::service(object)?;
+                Some((Arc::new(service), version))
+            };
+            Change::Services(Box::new(step(event, key, value)))
         });
         let slices = watch(Api::<EndpointSlice>::all(client.clone()), config());
         let slices = slices.backoff(Pauses::default()).map(|event| {
@@ -232,7 +240,9 @@ impl Watches {
 
     /// Complete watches that have shown these Services, each with its version, and show nothing more.
     #[cfg(test)]
-    pub(super) fn showing(services: impl IntoIterator<Item = (ServiceName, Seen)>) -> Watches {
+    pub(super) fn showing(
+        services: impl IntoIterator<Item = (ServiceName, (cluster::Service, String))>,
+    ) -> Watches {
         let mut watches = Watches {
             streams: SelectAll::new(),
             services: Kind::new("services"),
@@ -242,7 +252,9 @@ impl Watches {
             needs_namespaces: false,
             began: Moment::default(),
         };
-        watches.services.objects = services.into_iter().collect();
+        let services = services.into_iter();
+        let services = services.map(|(name, (one, version))| (name, (Arc::new(one), version)));
+        watches.services.objects = services.collect();
         watches.services.is_complete = true;
         watches.slices.is_complete = true;
         watches.nodes.is_complete = true;
@@ -271,14 +283,31 @@ impl Watches {
         batch
     }
 
-    /// Takes a change in.
-    pub(super) fn handle(&mut self, change: Change, now: Moment) {
-        match change {
-            Change::Services(step) => self.services.handle(*step, now),
-            Change::Slices(step) => self.slices.handle(step, now),
-            Change::Nodes(step) => self.nodes.handle(step, now),
-            Change::Namespaces(step) => self.namespaces.handle(step, now),
+    /// Takes in what has changed.
+    pub(super) fn handle(&mut self, changes: Vec<Change>, now: Moment) {
+        let mut touched = Touched::default();
+        for change in changes {
+            match change {
+                Change::Services(step) => {
+                    touched.note(&step, |name, _new| vec![name.clone()]);
+                    self.services.handle(*step, now);
+                }
+                Change::Slices(step) => {
+                    let slices = &self.slices.objects;
+                    touched.note(&step, |uid, new| {
+                        let owners = [slices.get(uid), new].into_iter().flatten();
+                        owners.map(|(owner, _)| owner.clone()).collect()
+                    });
+                    self.slices.handle(step, now);
+                }
+                Change::Nodes(step) => self.nodes.handle(step, now),
+                Change::Namespaces(step) => {
+                    touched.is_all |= self.needs_namespaces && !matches!(step, Step::Failed(_));
+                    self.namespaces.handle(step, now);
+                }
+            }
         }
+        self.put_together(&touched);
     }
 
     /// Whether every kind that is needed was listed once.
@@ -326,47 +355,15 @@ impl Watches {
         }
         let system = self.namespaces.objects.get(SYSTEM);
         facts.uid = system.map(|namespace| namespace.uid.clone());
-        for (name, (service, _)) in self.services.objects.iter().take(SERVICES_MAX) {
-            let mut service = service.clone();
-            if self.needs_namespaces
-                && let Some(namespace) = self.namespaces.objects.get(name.namespace())
-            {
-                service.namespace_labels.clone_from(&namespace.labels);
-            }
-            facts.services.insert(name.clone(), service);
-        }
-        let mut last_ones: BTreeMap<&ServiceName, BTreeSet<&NodeName>> = BTreeMap::new();
-        for (owner, endpoints) in self.slices.objects.values() {
-            if let Some(service) = facts.services.get_mut(owner) {
-                service.ready_on.extend(endpoints.ready.iter().cloned());
-                let last_ones = last_ones.entry(owner).or_default();
-                last_ones.extend(&endpoints.terminating);
-            }
-        }
-        // As kube-proxy does: where nothing is ready, what ends and still serves gets the packets.
-        for (owner, nodes) in last_ones {
-            let Some(service) = facts.services.get_mut(owner) else {
-                continue;
-            };
-            let nodes = nodes.into_iter().cloned();
-            if service.ready_on.is_empty() {
-                service.ready_on.extend(nodes);
-            } else {
-                let ready = &service.ready_on;
-                service.ending_on = nodes.filter(|node| !ready.contains(node)).collect();
-            }
-        }
+        let services = self.services.objects.iter().take(SERVICES_MAX);
+        facts.services = services
+            .map(|(name, (service, _))| (name.clone(), Arc::clone(service)))
+            .collect();
         Some(facts)
     }
 
-    /// The Services as they were last seen.
-    pub(super) fn services(&self) -> impl Iterator<Item = (&ServiceName, &cluster::Service)> {
-        let services = self.services.objects.iter();
-        services.map(|(name, (service, _))| (name, service))
-    }
-
     /// A Service as it was last seen, with its version.
-    pub(super) fn seen(&self, name: &ServiceName) -> Option<&(cluster::Service, String)> {
+    pub(super) fn seen(&self, name: &ServiceName) -> Option<&Seen> {
         self.services.objects.get(name)
     }
 

@@ -96,7 +96,7 @@ fn cluster() -> ClusterFacts {
         ..Service::default()
     };
     ClusterFacts {
-        services: [("web/page".parse().unwrap(), service)].into(),
+        services: [("web/page".parse().unwrap(), service.into())].into(),
         nodes: [("civil".parse().unwrap(), vec!["192.0.2.1".parse().unwrap()])].into(),
         ..ClusterFacts::default()
     }
@@ -235,4 +235,10 @@ async fn a_directory_that_takes_no_files_is_told_and_nothing_worse() {
     stop.cancel();
     store.run(stop).await.unwrap();
     assert_eq!(problems_rx.borrow()[0].code, "state-unwritable");
+}
+
+#[test]
+fn changes_of_a_long_file_are_gathered_for_longer() {
+    assert_eq!(gather(0), GATHER);
+    assert_eq!(gather(3 << 20), GATHER * 49);
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Allocation;
 use crate::config::Pool;
+use crate::config::range::AddressRange;
 use crate::facts::cluster::permit::pool_of;
 use crate::facts::cluster::{Family, Service};
 use crate::names::ServiceName;
@@ -128,22 +129,28 @@ impl Allocation<'_> {
         held.find(|address| is_joinable(address))
             .copied()
             .or_else(|| {
-                // Each step but the last meets one of the few addresses that somebody has or uses.
+                // Each step but the last meets one of the addresses that somebody has or uses.
                 ranges
                     .by_ref()
                     .filter(|range| Family::of(range.first()) == family)
-                    .flat_map(|range| range.iter())
-                    .find(|address| {
-                        self.is_free_for(name, *address)
-                            && !self.is_cooling(name, *address)
-                            && is_good(address)
-                    })
+                    .flat_map(|range| self.free_in(name, range))
+                    .find(|address| !self.is_cooling(name, *address) && is_good(address))
             })
     }
 
-    fn is_free_for(&self, name: &ServiceName, address: IpAddr) -> bool {
-        let holders = self.holders.get(&address);
-        holders.is_none_or(|holders| holders.iter().all(|holder| *holder == name))
+    /// Addresses of a range that nobody else has, in ascending order. Both are walked side by side:
+    /// a large pool is looked through for each Service that wants something.
+    fn free_in<'r>(
+        &'r self,
+        name: &'r ServiceName,
+        range: &'r AddressRange,
+    ) -> impl Iterator<Item = IpAddr> + 'r {
+        let mut held = self.holders.range(range.first()..=range.last()).peekable();
+        range.iter().filter(move |address| {
+            while held.next_if(|(at, _)| *at < address).is_some() {}
+            let here = held.next_if(|(at, _)| *at == address);
+            here.is_none_or(|(_, holders)| holders.iter().all(|holder| *holder == name))
+        })
     }
 
     fn is_cooling(&self, name: &ServiceName, address: IpAddr) -> bool {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::demand::{Demand, demand};
-use super::{Allocation, Verdict};
+use super::demand::Demand;
+use super::{Allocation, Application, Verdict};
 use crate::config::{ADDRESSES_MAX, Pool};
 use crate::facts::cluster::Service;
 use crate::facts::cluster::permit::pool_of;
@@ -11,13 +11,16 @@ use crate::names::ServiceName;
 
 impl Allocation<'_> {
     /// The last word on one Service, when nobody takes an address any more.
-    pub(super) fn verdict(&self, name: &ServiceName, service: &Service) -> Verdict {
+    pub(super) fn verdict(&self, one: &Application<'_>) -> Verdict {
+        let Application {
+            name,
+            service,
+            demand,
+        } = one;
         if service.families.of.is_empty() {
             return Verdict::Waiting;
         }
-        let demand = demand(self.config, name, service);
-        let target = demand.as_ref().map_err(Clone::clone);
-        let target = target.and_then(|demand| self.target(name, service, demand));
+        let target = self.wish(one);
         let has = self.has(name);
         if has.is_empty() {
             let full = || format!("the nodes announce at most {ADDRESSES_MAX} addresses");
@@ -28,7 +31,7 @@ impl Allocation<'_> {
         Verdict::Assigned {
             addresses: has.to_vec(),
             pool: pool.map(|pool| pool.name.clone()),
-            reason: self.reason(name, service, demand.ok().as_ref(), pool),
+            reason: self.reason(name, service, demand.as_ref().ok(), pool),
             complaint: target.err(),
         }
     }

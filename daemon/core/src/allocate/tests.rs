@@ -121,8 +121,16 @@ pub(super) fn show(verdicts: &BTreeMap<ServiceName, Verdict>) -> String {
 }
 
 pub(super) fn cluster_of(services: &[&str]) -> ClusterFacts {
+    cluster_with(services.iter().map(|words| service(words)))
+}
+
+/// A cluster with nothing but these.
+pub(super) fn cluster_with(
+    services: impl IntoIterator<Item = (ServiceName, Service)>,
+) -> ClusterFacts {
+    let services = services.into_iter();
     ClusterFacts {
-        services: services.iter().map(|words| service(words)).collect(),
+        services: services.map(|(name, one)| (name, one.into())).collect(),
         ..ClusterFacts::default()
     }
 }
@@ -190,10 +198,7 @@ impl World {
 
     /// Allocates and writes; the line of one Service.
     fn settle(&mut self, name: &ServiceName) -> String {
-        let cluster = ClusterFacts {
-            services: self.services.clone(),
-            ..ClusterFacts::default()
-        };
+        let cluster = cluster_with(self.services.clone());
         let verdicts = allocate(&self.config, &cluster, &Elsewhere::default());
         write(&mut self.services, &verdicts);
         let line = show(&BTreeMap::from([(name.clone(), verdicts[name].clone())]));

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ pub use families::{Families, Family, FamilyPolicy};
 pub const OWN_CLASS: &str = "sovnet.internal/l2";
 
 /// The most Services of type LoadBalancer that are looked at; the first by name are.
-pub const SERVICES_MAX: usize = 1024;
+pub const SERVICES_MAX: usize = 10_000;
 
 /// The most labels of a Service that are looked at; the first by key are.
 pub const LABELS_MAX: usize = 64;
@@ -38,8 +39,8 @@ pub struct ClusterFacts {
     /// not known.
     #[serde(default)]
     pub uid: Option<String>,
-    /// Services of type LoadBalancer.
-    pub services: BTreeMap<ServiceName, Service>,
+    /// Services of type LoadBalancer. What has not changed is the same object in the next facts.
+    pub services: BTreeMap<ServiceName, Arc<Service>>,
     /// Nodes with their addresses.
     pub nodes: BTreeMap<NodeName, Vec<IpAddr>>,
     /// Nodes that are only a last resort, and why.
@@ -171,6 +172,30 @@ impl Service {
         }
     }
 
+    /// Whether it differs from another version of itself in nothing but where its endpoints are,
+    /// which is nothing to the allocation.
+    pub fn is_same_but_for_endpoints(&self, other: &Service) -> bool {
+        let Service {
+            ready_on,
+            ending_on,
+            ..
+        } = other;
+        let mine = Service {
+            ready_on: ready_on.clone(),
+            ending_on: ending_on.clone(),
+            ..self.clone()
+        };
+        mine == *other
+    }
+
+    /// Whether packets for it go the same ways as for another version of itself: with the policy
+    /// `Cluster`, endpoints are nothing to the nodes that announce it.
+    pub fn is_same_to_announce(&self, other: &Service) -> bool {
+        let is_any_node = |one: &Service| one.policy == TrafficPolicy::Cluster;
+        let is_free = is_any_node(self) && is_any_node(other);
+        *self == *other || is_free && self.is_same_but_for_endpoints(other)
+    }
+
     /// The Service of that name as far as pools go.
     pub fn applicant<'a>(&'a self, name: &'a ServiceName) -> Applicant<'a> {
         Applicant {
@@ -193,6 +218,24 @@ impl Service {
 }
 
 impl ClusterFacts {
+    /// Whether the Services are the same as others, as far as `is_same` looks at two of one name.
+    /// What is one object in both is not looked at, so this is cheap after a small change.
+    pub fn has_same_services(
+        &self,
+        other: &ClusterFacts,
+        is_same: impl Fn(&Service, &Service) -> bool,
+    ) -> bool {
+        self.services.len() == other.services.len()
+            && self
+                .services
+                .iter()
+                .zip(&other.services)
+                .all(|(mine, theirs)| {
+                    let ((name, mine), (other_name, theirs)) = (mine, theirs);
+                    name == other_name && (Arc::ptr_eq(mine, theirs) || is_same(mine, theirs))
+                })
+    }
+
     /// The addresses to announce, with the Services that have them: what stands in a status, is for
     /// Services by the config, and belongs to a Service of ours.
     pub fn announced(&self, config: &Config) -> BTreeMap<IpAddr, Vec<&ServiceName>> {
@@ -211,3 +254,6 @@ impl ClusterFacts {
         announced
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! The name of a Service: namespace and name.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +12,14 @@ use super::NameError;
 /// The longest a namespace or a Service's name can be (RFC 1123 label).
 const LABEL_MAX: usize = 63;
 
-/// A Service as `namespace/name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A Service as `namespace/name`. A clone is the same text: a large cluster's names are in many
+/// tables.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceName {
-    namespace: String,
-    name: String,
+    text: Arc<str>,
+    /// Where the '/' is.
+    slash: u8,
 }
 
 impl ServiceName {
@@ -27,20 +31,21 @@ impl ServiceName {
         if !is_object_name(namespace) || !is_object_name(name) {
             return Err(NameError::Service);
         }
-        Ok(ServiceName {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
+        let slash = u8::try_from(namespace.len())
+            .ok()
+            .ok_or(NameError::Service)?;
+        let text = format!("{namespace}/{name}").into();
+        Ok(ServiceName { text, slash })
     }
 
     /// The namespace.
     pub fn namespace(&self) -> &str {
-        &self.namespace
+        &self.text[..usize::from(self.slash)]
     }
 
     /// The name within its namespace.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.text[usize::from(self.slash) + 1..]
     }
 }
 
@@ -63,13 +68,33 @@ impl TryFrom<String> for ServiceName {
 
 impl From<ServiceName> for String {
     fn from(name: ServiceName) -> String {
-        name.to_string()
+        name.text.as_ref().to_owned()
+    }
+}
+
+/// By namespace, then by name.
+impl Ord for ServiceName {
+    fn cmp(&self, other: &ServiceName) -> Ordering {
+        let by_namespace = self.namespace().cmp(other.namespace());
+        by_namespace.then_with(|| self.name().cmp(other.name()))
+    }
+}
+
+impl PartialOrd for ServiceName {
+    fn partial_cmp(&self, other: &ServiceName) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
     }
 }
 

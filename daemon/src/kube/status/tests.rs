@@ -30,10 +30,10 @@ fn object(assigned: &[IpAddr]) -> Object {
 }
 
 /// The watch shows the Service in this version.
-fn seen(version: &str, assigned: &[IpAddr]) -> (Watches, ClusterFacts) {
+fn seen(version: &str, assigned: &[IpAddr]) -> (Watches, Arc<ClusterFacts>) {
     let service = (object(assigned), version.to_owned());
     let watches = Watches::showing([(web(), service)]);
-    let facts = watches.facts().unwrap();
+    let facts = Arc::new(watches.facts().unwrap());
     (watches, facts)
 }
 

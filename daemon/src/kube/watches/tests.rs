@@ -1,5 +1,7 @@
 //! What is shown while lists come and go.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 const NOW: Moment = Moment::from_millis(1_000_000);
@@ -114,6 +116,7 @@ fn endpoints_that_end_count_where_nothing_is_ready_and_are_known_elsewhere() {
         let slices = slices.into_iter().zip(0..);
         let slices = slices.map(|(slice, number)| (format!("slice-{number}"), slice));
         watches.slices.objects = slices.collect();
+        watches.put_together(&Touched::everything());
         let facts = watches.facts().unwrap();
         let service = facts.services.values().next().unwrap();
         let text = |nodes: &BTreeSet<NodeName>| {
@@ -179,5 +182,58 @@ fn namespaces_count_only_where_the_config_asks_for_their_labels() {
     watches.needs_namespaces = true;
     assert!(!watches.is_complete() && watches.trouble(NOW).is_some());
     watches.namespaces.is_complete = true;
+    watches.put_together(&Touched::everything());
     assert_eq!(labels_of(watches.facts().unwrap()), 1);
+}
+
+fn page() -> ServiceName {
+    "web/page".parse().unwrap()
+}
+
+#[test]
+fn what_a_slice_says_reaches_its_service_and_no_other() {
+    let other: ServiceName = "web/other".parse().unwrap();
+    let plain = || (cluster::Service::default(), String::new());
+    let mut watches = Watches::showing([(page(), plain()), (other.clone(), plain())]);
+    let before = watches.facts().unwrap();
+    let set = |uid: &str, slice| Change::Slices(Step::Set(uid.to_owned(), Some(slice)));
+    watches.handle(vec![set("s-1", slice_of(&["a"], &[]))], NOW);
+    let facts = watches.facts().unwrap();
+    assert_eq!(facts.services[&page()].ready_on.len(), 1);
+    assert!(Arc::ptr_eq(
+        &facts.services[&other],
+        &before.services[&other]
+    ));
+    // A new version of the Service has its endpoints, too.
+    let service = (Arc::new(cluster::Service::default()), "2".to_owned());
+    let change = Step::Set(page(), Some(service));
+    watches.handle(vec![Change::Services(Box::new(change))], NOW);
+    assert_eq!(watches.facts().unwrap().services[&page()].ready_on.len(), 1);
+    // A slice that goes to another Service leaves the first one.
+    let (_, endpoints) = slice_of(&["a"], &[]);
+    watches.handle(vec![set("s-1", (other.clone(), endpoints))], NOW);
+    let facts = watches.facts().unwrap();
+    let ready = |name| facts.services[name].ready_on.len();
+    assert_eq!((ready(&page()), ready(&other)), (0, 1));
+    watches.handle(vec![Change::Slices(Step::Gone("s-1".to_owned()))], NOW);
+    assert!(
+        watches.facts().unwrap().services[&other]
+            .ready_on
+            .is_empty()
+    );
+}
+
+#[test]
+fn labels_of_a_namespace_reach_services_when_they_change() {
+    let mut watches = Watches::showing([(page(), (cluster::Service::default(), String::new()))]);
+    watches.needs_namespaces = true;
+    watches.namespaces.is_complete = true;
+    let namespace = translate::Namespace {
+        uid: "u-2".to_owned(),
+        labels: BTreeMap::from([("team".to_owned(), "a".to_owned())]),
+    };
+    let set = Change::Namespaces(Step::Set("web".to_owned(), Some(namespace)));
+    watches.handle(vec![set], NOW);
+    let facts = watches.facts().unwrap();
+    assert_eq!(facts.services[&page()].namespace_labels.len(), 1);
 }

@@ -24,7 +24,7 @@ fn cluster(services: &[(&str, &str)]) -> ClusterFacts {
             assigned: vec![address.parse().unwrap()],
             ..Service::default()
         };
-        (name.parse().unwrap(), service)
+        (name.parse().unwrap(), service.into())
     });
     ClusterFacts {
         services: services.collect(),

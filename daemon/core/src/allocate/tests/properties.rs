@@ -180,10 +180,7 @@ fn any_elsewhere() -> impl Strategy<Value = Elsewhere> {
 }
 
 fn cluster(services: &BTreeMap<ServiceName, Service>) -> ClusterFacts {
-    ClusterFacts {
-        services: services.clone(),
-        ..ClusterFacts::default()
-    }
+    cluster_with(services.clone())
 }
 
 fn addresses_of(verdicts: &BTreeMap<ServiceName, Verdict>) -> BTreeMap<&ServiceName, Vec<IpAddr>> {

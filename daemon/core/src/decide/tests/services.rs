@@ -52,7 +52,9 @@ fn decided_with(config: &Config, links: &[&str], services: &[&str], bar: Option<
         node: &"ada".parse().unwrap(),
         links: &facts(links),
         cluster: &ClusterFacts {
-            services: services.iter().map(|words| service(words)).collect(),
+            services: (services.iter().map(|words| service(words)))
+                .map(|(name, service)| (name, service.into()))
+                .collect(),
             nodes: BTreeMap::from([node("ada"), node("bob")]),
             barred: bar
                 .map(|bar| ("ada".parse().unwrap(), bar))

@@ -1,0 +1,87 @@
+//! Services put together with their endpoints and their namespace's labels, each anew only when
+//! something of it has changed: a large cluster is not copied for one pod.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sovnet_core::names::{NodeName, ServiceName};
+
+use super::{Step, Watches};
+
+/// Services of which something has changed.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Every one may have.
+    pub(super) is_all: bool,
+    names: BTreeSet<ServiceName>,
+}
+
+impl Touched {
+    /// Nothing is as it was.
+    #[cfg(test)]
+    pub(super) fn everything() -> Touched {
+        Touched {
+            is_all: true,
+            ..Touched::default()
+        }
+    }
+
+    /// Notes a step; `owners` says whose an object is, and was.
+    pub(super) fn note<K, V>(
+        &mut self,
+        step: &Step<K, V>,
+        owners: impl FnOnce(&K, Option<&V>) -> Vec<ServiceName>,
+    ) {
+        match step {
+            Step::Complete => self.is_all = true,
+            Step::Set(key, value) => self.names.extend(owners(key, value.as_ref())),
+            Step::Gone(key) => self.names.extend(owners(key, None)),
+            Step::Begin | Step::Listed(_) | Step::Nothing | Step::Failed(_) => {}
+        }
+    }
+
+    fn has(&self, name: &ServiceName) -> bool {
+        self.is_all || self.names.contains(name)
+    }
+}
+
+/// Where the endpoints of a Service are.
+#[derive(Debug, Default)]
+struct Places<'a> {
+    ready: BTreeSet<&'a NodeName>,
+    last: BTreeSet<&'a NodeName>,
+}
+
+impl Watches {
+    /// Puts together what is touched.
+    pub(super) fn put_together(&mut self, touched: &Touched) {
+        if !touched.is_all && touched.names.is_empty() {
+            return;
+        }
+        let mut places: BTreeMap<&ServiceName, Places<'_>> = BTreeMap::new();
+        for (owner, endpoints) in self.slices.objects.values() {
+            if touched.has(owner) {
+                let places = places.entry(owner).or_default();
+                places.ready.extend(&endpoints.ready);
+                places.last.extend(&endpoints.terminating);
+            }
+        }
+        let services = self.services.objects.iter_mut();
+        for (name, (service, _)) in services.filter(|(name, _)| touched.has(name)) {
+            let service = Arc::make_mut(service);
+            let Places { ready, last } = places.remove(name).unwrap_or_default();
+            // As kube-proxy does: where nothing is ready, what ends and still serves gets the packets.
+            let (ready, ending) = if ready.is_empty() {
+                (last, BTreeSet::new())
+            } else {
+                let ending = last.difference(&ready).copied().collect();
+                (ready, ending)
+            };
+            service.ready_on = ready.into_iter().cloned().collect();
+            service.ending_on = ending.into_iter().cloned().collect();
+            let namespace = self.namespaces.objects.get(name.namespace());
+            let namespace = namespace.filter(|_| self.needs_namespaces);
+            service.namespace_labels = namespace.map(|one| one.labels.clone()).unwrap_or_default();
+        }
+    }
+}
