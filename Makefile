@@ -11,7 +11,7 @@ TARGET := $(abspath $(CARGO_TARGET_DIR))
 SUITES := cargo run --quiet --locked -p sovnet-tests --bin suites --
 ONE := fmt tidy lint unit sim netns kube deb deny doc
 
-.PHONY: help test test-full peers lab lab-enter mutants bench-failover bench-announce bench-quiet build packages vm-test clean needs $(ONE)
+.PHONY: help test test-full peers lab lab-enter mutants bench-failover bench-announce bench-quiet bench-kube build packages vm-test clean needs $(ONE)
 .DEFAULT_GOAL := help
 
 help:
@@ -19,7 +19,7 @@ help:
 	@echo "make fmt tidy lint unit sim netns kube deb deny doc"
 	@echo "                 one suite alone"
 	@echo "make sim SEEDS=1000000"
-	@echo "                 so many random schedules on the simulated LAN, with a summary"
+	@echo "                 so many random schedules on the simulated LAN, with a summary (FROM=N: from number N on)"
 	@echo "make vm-test     the package in two Debian machines under QEMU (needs root)"
 	@echo "make lab         two nodes, a router and a laptop on one machine: the guided tour (needs root)"
 	@echo "make lab K8S=1   the same with a real Kubernetes and a Service"
@@ -35,6 +35,7 @@ help:
 	@echo "                 what announcing costs: answers, storms, memory, many addresses and nodes"
 	@echo "make bench-quiet MINUTES=60"
 	@echo "                 whether an address moves while all processors are busy"
+	@echo "make bench-kube  Services, moving pods and a large cluster, beside MetalLB"
 	@echo "make test-full   test, mutants and both labs"
 	@echo "make build       the programs as they ship, in $(CARGO_TARGET_DIR)/release"
 	@echo "make packages    the Debian package, in $(CARGO_TARGET_DIR)/packages"
@@ -48,7 +49,7 @@ $(ONE): needs
 
 # So many random schedules instead of the share of `make test`, as fast as it goes, with a summary.
 ifdef SEEDS
-sim: SUITES = SOVNET_SIM_SEEDS=$(SEEDS) cargo test --locked --profile sim -p sovnet-core --lib \
+sim: SUITES = SOVNET_SIM_SEEDS=$(SEEDS) SOVNET_SIM_FROM=$(FROM) cargo test --locked --profile sim -p sovnet-core --lib \
 	random_schedules_end_well -- --nocapture \#
 endif
 
@@ -80,12 +81,12 @@ mutants: needs
 # A benchmark measures what ships, beside other programs; it prints a table and writes
 # $(CARGO_TARGET_DIR)/bench/NAME.json. BENCH holds further arguments. MetalLB and the Kubernetes that
 # it needs are built once.
-bench-failover bench-announce bench-quiet: bench-%: build
+bench-failover bench-announce bench-quiet bench-kube: bench-%: build
 	@tests/scripts/needs keepalived
 	@SOVNETD=$(TARGET)/release/sovnetd SOVNETCTL=$(TARGET)/release/sovnetctl \
 		cargo run --quiet --locked -p sovnet-tests --bin bench -- $* $(BENCH_ARGUMENTS) $(BENCH)
 
-bench-failover bench-announce: BENCH_ARGUMENTS = $(if $(RUNS),--runs $(RUNS))
+bench-failover bench-announce bench-kube: BENCH_ARGUMENTS = $(if $(RUNS),--runs $(RUNS))
 bench-quiet: BENCH_ARGUMENTS = $(if $(MINUTES),--minutes $(MINUTES))
 
 test-full: test mutants

@@ -1,11 +1,13 @@
 //! Random schedules on every core, and their summary.
 //!
-//! CI runs a share; `make sim SEEDS=1000000` runs so many. What fails is made small and printed;
+//! CI runs a share; `make sim SEEDS=1000000` runs so many, `FROM=N` those from number N on, so that
+//! many can be run piece by piece. What fails is made small and printed;
 //! `SOVNET_SIM_SEED=CLASS:SEED` plays one again, `SOVNET_SIM_WITHOUT=RULE` switches a rule off,
 //! `SOVNET_SIM_CLASS=CLASS` plays this class alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -133,11 +135,11 @@ fn in_that_world<R>(run: impl FnOnce() -> R) -> R {
     }
 }
 
-fn work(next: &AtomicU64, count: u64, shared: &Mutex<Summary>) {
+fn work(next: &AtomicU64, end: u64, shared: &Mutex<Summary>) {
     let mut mine = Summary::default();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= count || mine.failures.len() >= MOST_FAILURES {
+        if number >= end || mine.failures.len() >= MOST_FAILURES {
             break;
         }
         let at = only().unwrap_or_else(|| class_of(number));
@@ -150,12 +152,16 @@ fn work(next: &AtomicU64, count: u64, shared: &Mutex<Summary>) {
     shared.lock().expect("no thread panics").merge(mine);
 }
 
-fn run(count: u64) -> Summary {
-    let (next, shared) = (AtomicU64::new(0), Mutex::new(Summary::default()));
+/// Runs the schedules of these numbers.
+fn run(numbers: &Range<u64>) -> Summary {
+    let (next, shared) = (
+        AtomicU64::new(numbers.start),
+        Mutex::new(Summary::default()),
+    );
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _core in 0..cores {
-            scope.spawn(|| in_that_world(|| work(&next, count, &shared)));
+            scope.spawn(|| in_that_world(|| work(&next, numbers.end, &shared)));
         }
     });
     shared.into_inner().expect("no thread panics")
@@ -186,9 +192,13 @@ fn random_schedules_end_well_and_every_rule_decides() {
         assert!(result.is_ok(), "{}", explain(class, seed));
         return;
     }
-    let wanted = std::env::var("SOVNET_SIM_SEEDS").ok();
-    let count = wanted.map_or(SHARE, |text| text.parse().expect("a number of schedules"));
-    let summary = run(count);
+    let number = |name| {
+        let text: Option<String> = std::env::var(name).ok().filter(|text| !text.is_empty());
+        text.map(|text| text.parse::<u64>().expect("a number of schedules"))
+    };
+    let from = number("SOVNET_SIM_FROM").unwrap_or(0);
+    let count = number("SOVNET_SIM_SEEDS").unwrap_or(SHARE);
+    let summary = run(&(from..from + count));
     println!("{}", summary.text());
     for (class, seed) in summary.failures.iter().take(MOST_FAILURES) {
         println!("{}", in_that_world(|| explain(*class, *seed)));
