@@ -2,7 +2,7 @@
 //!
 //! What every benchmark shares is here: samples and their statistics, the order of the rounds, what
 //! is said of the machine, the programs beside sovnet, the table and the files. What is measured is
-//! a module of its own: [`failover`], [`announce`] and [`quiet`]. Nothing here judges the figures
+//! a module of its own: [`failover`], [`announce`], [`kubernetes`] and [`quiet`]. Nothing here judges the figures
 //! except [`targets`], which only says so.
 
 pub mod announce;
@@ -11,6 +11,7 @@ mod asker;
 pub mod conditions;
 pub mod failover;
 pub mod join;
+pub mod kubernetes;
 pub mod peer;
 pub mod quiet;
 mod ratios;

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod balancer;
+mod bulk;
 pub mod kubelet;
 pub mod metallb;
 pub mod objects;
@@ -89,6 +90,14 @@ impl Cluster {
     /// # Errors
     /// The step that failed, with the last lines of the program's log.
     pub fn start(lan: &Lan, programs: &Path) -> anyhow::Result<Cluster> {
+        Cluster::start_with(lan, programs, &NODES)
+    }
+
+    /// The same with kube-proxy on these nodes only.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_with(lan: &Lan, programs: &Path, proxies: &[&str]) -> anyhow::Result<Cluster> {
         let mut plane = Plane::start(lan.node(PLANE.0), programs, Settings::default())?;
         let mut kubelets = Vec::new();
         for name in NODES {
@@ -96,8 +105,9 @@ impl Cluster {
             kubelets.push(Kubelet::start(lan.node(name), &plane)?);
         }
         plane.start_manager()?;
-        let proxies = NODES.map(|name| Proxy::start(lan.node(name), programs));
-        let mut proxies = proxies.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+        let proxies = proxies.iter();
+        let proxies = proxies.map(|name| Proxy::start(lan.node(name), programs));
+        let mut proxies = proxies.collect::<anyhow::Result<Vec<_>>>()?;
         for proxy in &mut proxies {
             proxy.wait_ready()?;
         }

@@ -7,7 +7,6 @@
 mod cases;
 mod field;
 mod flood;
-mod services;
 mod sweep;
 
 use std::path::PathBuf;
@@ -20,7 +19,7 @@ use super::conditions::{self, machine, show_conditions};
 use super::peer::Who;
 use super::ratios::ratios;
 use super::report::Report;
-use super::samples::{Sample, turns};
+use super::samples::{Sample, in_short, of_case, turns};
 use super::targets::{Comparison, Figure, Target, compared, verdicts};
 use crate::clock::now;
 use crate::lab::show;
@@ -31,13 +30,12 @@ use field::{Field, Size};
 mod tests;
 
 /// What sovnet is to reach, with the default sizes.
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 5] = [
     Target::of_sovnet("storm", "process-cpu-per-100k", Figure::Max, 20.0),
     Target::of_sovnet("memory-11", "resident", Figure::Max, 12.0),
     Target::of_sovnet("memory-1000", "resident", Figure::Max, 20.0),
     Target::of_sovnet("rest-10x1000", "process-cpu", Figure::P50, 10.0),
     Target::of_sovnet("take-over-500", "all-answered", Figure::Max, 1000.0),
-    Target::of_sovnet("service", "first-announced", Figure::P50, 100.0),
 ];
 
 /// What sovnet is to reach beside others, with the default sizes.
@@ -74,8 +72,6 @@ pub enum Work {
     Storm,
     /// The cable of the node with the most addresses is taken out.
     TakeOver,
-    /// Services are created in Kubernetes; on a ground of its own.
-    Service,
 }
 
 /// What a run needs.
@@ -99,8 +95,6 @@ pub struct Settings {
     pub nodes: Vec<usize>,
     /// How many addresses they have in all.
     pub rest_addresses: usize,
-    /// How many Services are created in Kubernetes, one after the other.
-    pub services: usize,
     /// How long floods, storms and rest are measured, in seconds.
     pub seconds: u64,
 }
@@ -112,14 +106,6 @@ impl Settings {
         }
         let is_wanted = |who: &Who| self.peers.contains(who);
         Who::ALL.into_iter().filter(is_wanted).collect()
-    }
-
-    /// Who has Services created for it: those that follow Kubernetes.
-    fn whos_with_services(&self) -> Vec<Who> {
-        let is_wanted = self.works.is_empty() || self.works.contains(&Work::Service);
-        let mut whos = self.whos();
-        whos.retain(|who| is_wanted && [Who::Sovnet, Who::Metallb].contains(who));
-        whos
     }
 
     /// What is built, and what is measured there: each size once.
@@ -241,24 +227,6 @@ fn measure(plan: &Plan, settings: &Settings) -> (Vec<Sample>, Vec<String>) {
                 failed.extend(measured.1);
             }
         }
-        for who in turns(&settings.whos_with_services(), round) {
-            let (services, rounds) = (settings.services, settings.rounds);
-            let (round, name) = (round + 1, who.name());
-            show::line(&format!(
-                "round {round}/{rounds} {name}, {services} Services"
-            ));
-            match services::measure(plan, who, services) {
-                Ok(figures) => {
-                    let measured = cases::samples(who, services::NAME, figures);
-                    show::line(&format!("    {}", in_short(&measured)));
-                    samples.extend(measured.into_iter().map(|one| Sample { round, ..one }));
-                }
-                Err(error) => {
-                    show::line(&format!("    {} FAILED: {error:#}", services::NAME));
-                    failed.push(format!("{name} {}", services::NAME));
-                }
-            }
-        }
     }
     (samples, failed)
 }
@@ -282,7 +250,7 @@ fn one_scene(
                 let name = cases::name(*work, size);
                 match cases::measure(*work, &field, settings) {
                     Ok(figures) => {
-                        let measured = cases::samples(who, &name, figures);
+                        let measured = of_case(who.name(), &name, figures);
                         show::line(&format!("    {}", in_short(&measured)));
                         samples.extend(measured);
                     }
@@ -298,17 +266,6 @@ fn one_scene(
     (samples, failed)
 }
 
-fn in_short(measured: &[Sample]) -> String {
-    const SHOWN: usize = 8;
-    let case = measured.first().map_or("", |one| one.case);
-    let figures = measured.iter().take(SHOWN).map(|one| {
-        let metric = one.metric;
-        format!("{} {} {}", metric.metric, one.value, metric.unit)
-    });
-    let more = if measured.len() > SHOWN { " ..." } else { "" };
-    format!("[{case}] {}{more}", figures.collect::<Vec<_>>().join(" "))
-}
-
 fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Value>> {
     let whos = settings.whos();
     let mut conditions = machine();
@@ -321,10 +278,6 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
             let metrics: Vec<&str> = metrics.map(|one| one.metric).collect();
             works.insert(cases::name(*work, *size), json!(metrics));
         }
-    }
-    if !settings.whos_with_services().is_empty() {
-        let metrics = services::METRICS.map(|one| one.metric);
-        works.insert(services::NAME.to_owned(), json!(metrics));
     }
     let own = json!({
         "rounds": settings.rounds,

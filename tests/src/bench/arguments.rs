@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::announce::Work;
+use super::kubernetes::Case;
 use super::peer::Who;
 use crate::lan::holder::Machine;
 use crate::lan::page::Page;
@@ -30,13 +31,15 @@ pub enum What {
     Announce(Announce),
     /// Whether an address moves although nobody failed, with all processors busy.
     Quiet(Quiet),
+    /// What a load balancer of Kubernetes takes for Services, moving pods and large clusters.
+    Kube(Kube),
     /// The raw samples of several runs of one benchmark as one table.
     Join {
         /// Their files, such as failover.raw.json.
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Which benchmark they are of.
-        #[arg(long = "of", default_value = "failover", value_parser = ["failover", "announce", "quiet"])]
+        #[arg(long = "of", default_value = "failover", value_parser = ["failover", "announce", "quiet", "kube"])]
         name: String,
     },
     /// Holds the namespaces of one machine (the benchmark starts this itself).
@@ -94,12 +97,35 @@ pub struct Announce {
     /// How many addresses they have in all.
     #[arg(long, default_value_t = 1000)]
     pub rest_addresses: usize,
-    /// How many Services are created in Kubernetes, one after the other.
-    #[arg(long, default_value_t = 20)]
-    pub services: usize,
     /// How long floods, storms and rest are measured.
     #[arg(long, default_value_t = 20)]
     pub seconds: u64,
+}
+
+/// Options of this benchmark.
+#[derive(Debug, Args)]
+pub struct Kube {
+    /// How often everything is measured.
+    #[arg(long, default_value_t = 1)]
+    pub runs: usize,
+    /// Measure only this program; can be given several times.
+    #[arg(long = "peer", value_enum)]
+    pub peers: Vec<Who>,
+    /// Measure only this; can be given several times.
+    #[arg(long = "case", value_enum)]
+    pub cases: Vec<Case>,
+    /// How many Services are created, one after the other.
+    #[arg(long, default_value_t = 100)]
+    pub services: usize,
+    /// How often an endpoint moves.
+    #[arg(long, default_value_t = 30)]
+    pub moves: usize,
+    /// How many Services the large cluster has, each with an EndpointSlice.
+    #[arg(long, default_value_t = 10_000)]
+    pub large_services: usize,
+    /// How many of them are of type LoadBalancer.
+    #[arg(long, default_value_t = 5_000)]
+    pub large_addresses: usize,
 }
 
 /// Options of this benchmark.

@@ -96,6 +96,20 @@ pub(super) fn distinct<T, V: PartialEq>(of: &[T], value: impl Fn(&T) -> V) -> Ve
     found
 }
 
+/// A program's samples of one case; the round is filled in by who counts rounds.
+pub(super) fn of_case(who: &'static str, case: &str, figures: Vec<(Metric, f64)>) -> Vec<Sample> {
+    // A few dozen names, in a program that ends when it has shown them.
+    let case: &'static str = case.to_owned().leak();
+    let sample = |(metric, value)| Sample {
+        round: 0,
+        case,
+        who,
+        metric,
+        value: tenths(value),
+    };
+    figures.into_iter().map(sample).collect()
+}
+
 /// A figure to a tenth: more digits would be noise.
 pub fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
@@ -117,4 +131,16 @@ pub fn phase(period: Duration, round: usize) -> Duration {
     // Thousandths of the golden section: the multiples of no other number keep further apart.
     let thousandths = (round % 1000) * 618 % 1000;
     period * u32::try_from(thousandths).unwrap_or_default() / 1000
+}
+
+/// Figures of one case, of one program, in one line.
+pub(super) fn in_short(measured: &[Sample]) -> String {
+    const SHOWN: usize = 8;
+    let case = measured.first().map_or("", |one| one.case);
+    let figures = measured.iter().take(SHOWN).map(|one| {
+        let metric = one.metric;
+        format!("{} {} {}", metric.metric, one.value, metric.unit)
+    });
+    let more = if measured.len() > SHOWN { " ..." } else { "" };
+    format!("[{case}] {}{more}", figures.collect::<Vec<_>>().join(" "))
 }

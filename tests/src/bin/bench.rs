@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
-use sovnet_tests::bench::arguments::{Announce, Arguments, Failover, Quiet, What};
+use sovnet_tests::bench::arguments::{Announce, Arguments, Failover, Kube, Quiet, What};
 use sovnet_tests::bench::join::join;
-use sovnet_tests::bench::{announce, failover, quiet};
+use sovnet_tests::bench::{announce, failover, kubernetes, quiet};
 use sovnet_tests::lan::{control, holder, page};
 use sovnet_tests::tidy::workspace::{self, Workspace};
 
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         What::Failover(asked) => failover(asked),
         What::Announce(asked) => announce(asked),
         What::Quiet(asked) => quiet(asked),
+        What::Kube(asked) => measure_kubernetes(asked),
         What::Join { files, name } => joined(&name, &files),
         What::Hold(machine) => holder::hold(&machine).map(|()| true),
         What::Page(page) => page::serve(&page).map(|()| true),
@@ -38,6 +39,7 @@ fn joined(name: &str, files: &[PathBuf]) -> anyhow::Result<bool> {
         "failover" => ("failover", failover::show),
         "announce" => ("announce", announce::show),
         "quiet" => ("quiet", quiet::show),
+        "kube" => ("kube", kubernetes::show),
         _ => bail!("there is no benchmark {name}"),
     };
     let report = join(name, files)?;
@@ -79,8 +81,21 @@ fn announce(asked: Announce) -> anyhow::Result<bool> {
         take_over: asked.take_over,
         nodes: asked.nodes,
         rest_addresses: asked.rest_addresses,
-        services: asked.services,
         seconds: asked.seconds,
+    })
+}
+
+fn measure_kubernetes(asked: Kube) -> anyhow::Result<bool> {
+    kubernetes::run(&kubernetes::Settings {
+        holder: this()?,
+        dir: dir()?,
+        rounds: asked.runs,
+        peers: asked.peers,
+        cases: asked.cases,
+        services: asked.services,
+        moves: asked.moves,
+        large_services: asked.large_services,
+        large_addresses: asked.large_addresses,
     })
 }
 

@@ -52,6 +52,26 @@ impl Api {
         }
     }
 
+    /// The machine that it is asked from.
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Where it is.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// What says to curl who asks.
+    pub(super) fn identity_options(&self) -> [(&'static str, String); 3] {
+        let identity = &self.identity;
+        [
+            ("cacert", self.authority.clone()),
+            ("cert", format!("{identity}.crt")),
+            ("key", format!("{identity}.key")),
+        ]
+    }
+
     /// Whether the API server says that it is ready.
     pub fn is_ready(&self) -> bool {
         let answer = self.send("GET", "/readyz", Body::Nothing);

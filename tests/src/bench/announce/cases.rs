@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::field::{Field, Size};
 use super::flood::{Flood, flood};
 use super::sweep::new_answers;
-use super::{Settings, Work, services};
-use crate::bench::peer::Who;
-use crate::bench::samples::{Metric, Sample, tenths};
+use super::{Settings, Work};
+use crate::bench::samples::Metric;
 use crate::bench::usage::{per_second, processor_time, resident_mb, sent_bytes, softirq_time};
 use crate::clock::{now, wait_for, wait_until};
 use crate::lan::arp::{Mac, link_mac};
@@ -62,7 +61,6 @@ pub(super) fn metrics(work: Work) -> Vec<Metric> {
         Work::Storm => vec![PER_STORM, PROCESS, SOFTIRQ, SENT],
         Work::Memory => vec![RESIDENT],
         Work::Rest => vec![PROCESS, TRAFFIC, RESIDENT],
-        Work::Service => services::METRICS.to_vec(),
         Work::TakeOver => vec![TAKEN, FIRST_ANSWER, ALL_ANSWERED, ALL_ANNOUNCED, UNANSWERED],
     }
 }
@@ -75,10 +73,6 @@ pub(super) fn explained() -> Value {
         "memory-N": "one node with N addresses, all announced",
         "rest-MxN": "M nodes with N addresses in all, nobody asks; a figure for each node",
         "take-over-N": "the cable of the node with the most of N addresses is taken out",
-        "service": "Services of Kubernetes are created one after the other, with ready endpoints on both nodes",
-        "status-written": "from the answer to the request that creates a Service, or from when a \
-            watch shows it if that is earlier, until a watch shows an address in its status",
-        "first-announced": "from the same moment to the first announcement of that address at the switch",
         "process-cpu": "user and system time of all threads of the node's processes",
         "process-cpu-per-100k": "the same for 100,000 requests of the storm, however long they took",
         "softirq": "time of the whole machine in softirqs, which is also what the harness and the switch cause",
@@ -105,22 +99,7 @@ pub(super) fn measure(
         Work::Memory => memory(field),
         Work::Rest => rest(field, time),
         Work::TakeOver => take_over(field),
-        Work::Service => bail!("Services have a ground of their own"),
     }
-}
-
-/// A work's samples; the case is named by what was on the field.
-pub(super) fn samples(who: Who, case: &str, figures: Vec<(Metric, f64)>) -> Vec<Sample> {
-    // A few dozen names, in a program that ends when it has shown them.
-    let case: &'static str = case.to_owned().leak();
-    let sample = |(metric, value)| Sample {
-        round: 0,
-        case,
-        who: who.name(),
-        metric,
-        value: tenths(value),
-    };
-    figures.into_iter().map(sample).collect()
 }
 
 /// The name of a case in the table.
@@ -132,7 +111,6 @@ pub(super) fn name(work: Work, size: Size) -> String {
         Work::Memory => format!("memory-{addresses}"),
         Work::Rest => format!("rest-{nodes}x{addresses}"),
         Work::TakeOver => format!("take-over-{addresses}"),
-        Work::Service => services::NAME.to_owned(),
     }
 }
 

@@ -135,7 +135,7 @@ fn hosts(plan: &Plan, count: usize) -> anyhow::Result<Ground> {
 /// is no load for the others.
 fn metallb(plan: &Plan, addresses: &[Ipv4Addr]) -> anyhow::Result<Ground> {
     let wanted = Addresses::These(addresses.to_vec(), BITS);
-    let site = Arc::new(Site::start(plan, &wanted)?);
+    let site = Arc::new(Site::start(plan, &wanted, &NODES)?);
     let lan = site.clean_lan()?;
     Ok(Ground {
         plan: plan.clone(),

@@ -14,7 +14,6 @@ fn settings() -> Settings {
         take_over: 500,
         nodes: vec![2, 10],
         rest_addresses: 1000,
-        services: 20,
         seconds: 10,
     }
 }
@@ -52,28 +51,12 @@ fn only_what_is_asked_for_is_built() {
 }
 
 #[test]
-fn services_are_created_for_those_that_follow_kubernetes_where_it_is_asked_for() {
-    assert_eq!(settings().whos_with_services(), [Who::Sovnet, Who::Metallb]);
-    let only_storms = Settings {
-        works: vec![Work::Storm],
-        ..settings()
-    };
-    assert!(only_storms.whos_with_services().is_empty());
-    let only_services = Settings {
-        works: vec![Work::Service],
-        ..settings()
-    };
-    assert!(only_services.scenes().is_empty());
-}
-
-#[test]
 fn every_target_is_of_a_case_and_a_metric_that_are_measured() {
     let scenes = settings().scenes();
     for target in TARGETS {
         let mut works = scenes
             .iter()
-            .flat_map(|(size, works)| works.iter().map(|work| (name(*work, *size), *work)))
-            .chain([(services::NAME.to_owned(), Work::Service)]);
+            .flat_map(|(size, works)| works.iter().map(|work| (name(*work, *size), *work)));
         let (_, work) = works.find(|(case, _)| case == target.case).unwrap();
         let mut known = metrics(work).into_iter();
         assert!(known.any(|one| one.metric == target.metric), "{target:?}");

@@ -74,7 +74,7 @@ impl Grounds {
             return Ok(Arc::clone(site));
         }
         show::line("starting a Kubernetes for MetalLB");
-        let site = Arc::new(Site::start(&self.plan, &Addresses::Shipped)?);
+        let site = Arc::new(Site::start(&self.plan, &Addresses::Shipped, &NODES)?);
         let lan = site.clean_lan()?;
         for name in NODES {
             let rules = ANSWER_PINGS.replace("@ADDRESS@", &ADDRESS.to_string());

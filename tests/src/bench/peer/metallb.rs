@@ -45,14 +45,20 @@ pub(in crate::bench) struct Site {
     programs: PathBuf,
     kubeconfig: String,
     // In this order: the LAN ends what is left.
-    _controller: Running,
+    controller: Running,
     kubernetes: Kubernetes,
     lan: Arc<Lan>,
 }
 
 impl Site {
     /// Starts all of it.
-    pub(in crate::bench) fn start(plan: &Plan, wanted: &Addresses) -> anyhow::Result<Site> {
+    ///
+    /// kube-proxy is on these nodes.
+    pub(in crate::bench) fn start(
+        plan: &Plan,
+        wanted: &Addresses,
+        proxies: &[&str],
+    ) -> anyhow::Result<Site> {
         let kubernetes_dir = cluster::programs()?;
         let plan = Plan {
             kubernetes: Some(kubernetes_dir.clone()),
@@ -60,7 +66,7 @@ impl Site {
         };
         let programs = programs()?;
         let lan = Lan::build(&plan).context("failed to build the LAN with Kubernetes")?;
-        let kubernetes = Kubernetes::start(&lan, &kubernetes_dir)?;
+        let kubernetes = Kubernetes::start_with(&lan, &kubernetes_dir, proxies)?;
         let admin = kubernetes.plane.pki().client("metallb", "system:masters")?;
         let mut kubeconfig = String::new();
         for machine in NODES.into_iter().chain([PLANE.0]) {
@@ -83,7 +89,7 @@ impl Site {
         Ok(Site {
             programs,
             kubeconfig,
-            _controller: controller,
+            controller,
             kubernetes,
             lan: Arc::new(lan),
         })
@@ -96,6 +102,11 @@ impl Site {
             self.exclude(name, false)?;
         }
         Ok(Arc::clone(&self.lan))
+    }
+
+    /// The processes of its controller, as the host counts.
+    pub(in crate::bench) fn controller(&self) -> Vec<i32> {
+        self.controller.pids()
     }
 
     /// The API as its administrator sees it.

@@ -187,10 +187,12 @@ pub(super) fn with_addresses(config: &str, addresses: &[Ipv4Addr]) -> String {
 /// The same with a pool for Services, and credentials at [`CREDENTIALS`].
 pub(super) fn with_pool(config: &str, addresses: &[Ipv4Addr]) -> String {
     let mut text = announcing_as(config);
-    let addresses: Vec<String> = addresses.iter().map(|one| format!("\"{one}\"")).collect();
-    let addresses = addresses.join(", ");
+    let ends = addresses.first().zip(addresses.last());
+    let range = ends
+        .map(|(first, last)| format!("\"{first}-{last}\""))
+        .unwrap_or_default();
     text.push_str(&format!(
-        "[[pool]]\nname = \"bench\"\naddresses = [{addresses}]\n\
+        "[[pool]]\nname = \"bench\"\naddresses = [{range}]\n\
          [kubernetes]\nkubeconfig = \"{CREDENTIALS}/own.kubeconfig\"\n"
     ));
     text

@@ -5,8 +5,6 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::ensure;
-
 use crate::bench::peer::metallb::Site;
 use crate::bench::peer::sovnet::CREDENTIALS;
 use crate::bench::peer::{Addresses, Cluster, Ground, Wanted, Who};
@@ -16,11 +14,14 @@ use crate::cluster::{self, Cluster as Kubernetes};
 use crate::lan::{Lan, NODES, Plan, control};
 use crate::tidy::workspace::root;
 
-/// The first address of the pool, in the LAN's network of 24 bits.
-const FIRST: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 110);
+/// The first address of a pool in the LAN's network of 24 bits.
+const SMALL: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 110);
 
 /// No more, so that no machine of the LAN has one of them.
-const MOST: usize = 100;
+const SMALL_MOST: usize = 101;
+
+/// The first address of any larger pool, in the network of 16 bits around that one.
+const LARGE: Ipv4Addr = Ipv4Addr::new(192, 168, 32, 1);
 
 /// How long a program may take until it follows the cluster and may write to it.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -39,25 +40,34 @@ enum Plane {
 }
 
 impl ServiceGround {
-    /// Builds it with a pool for `count` Services and one more, and waits until it is settled.
-    pub(super) fn build(plan: &Plan, who: Who, count: usize) -> anyhow::Result<ServiceGround> {
-        ensure!(
-            (1..MOST).contains(&count),
-            "1 to {} Services are possible, not {count}",
-            MOST - 1
-        );
-        let numbers = (u32::from(FIRST)..).take(count + 1);
+    /// Builds it with a pool of that many addresses and with kube-proxy on these nodes, and waits
+    /// until it is settled.
+    pub(super) fn build(
+        plan: &Plan,
+        who: Who,
+        pool: usize,
+        proxies: &[&str],
+    ) -> anyhow::Result<ServiceGround> {
+        let is_small = pool <= SMALL_MOST;
+        let first = if is_small { SMALL } else { LARGE };
+        let numbers = (u32::from(first)..).take(pool);
         let wanted = Wanted {
             addresses: Addresses::Pool(numbers.map(Ipv4Addr::from).collect()),
             fails_back: false,
         };
         let (plane, lan) = if who == Who::Metallb {
-            let site = Arc::new(Site::start(plan, &wanted.addresses)?);
+            let site = Arc::new(Site::start(plan, &wanted.addresses, proxies)?);
             let lan = site.clean_lan()?;
             (Plane::Metallb(site), lan)
         } else {
-            bare(plan)?
+            bare(plan, proxies)?
         };
+        if !is_small {
+            for (name, number) in NODES.into_iter().zip(1..) {
+                let own = format!("ip addr add 192.168.16.{number}/16 dev eth0");
+                lan.node(name).must(&own)?;
+            }
+        }
         let site = match &plane {
             Plane::Metallb(site) => Some(Arc::clone(site)),
             Plane::Bare(_) => None,
@@ -86,6 +96,14 @@ impl ServiceGround {
         }
     }
 
+    /// The processes of a controller beside what runs on the nodes.
+    pub(super) fn controller(&self) -> Vec<i32> {
+        match &self.plane {
+            Plane::Bare(_) => Vec::new(),
+            Plane::Metallb(site) => site.controller(),
+        }
+    }
+
     fn wait_ready(&self) -> anyhow::Result<()> {
         wait_for("all nodes to agree", READY_WITHIN, || {
             self.cluster.is_ready().then_some(())
@@ -106,14 +124,14 @@ impl ServiceGround {
 }
 
 /// A control plane with sovnet's rights, and credentials on the nodes.
-fn bare(plan: &Plan) -> anyhow::Result<(Plane, Arc<Lan>)> {
+fn bare(plan: &Plan, proxies: &[&str]) -> anyhow::Result<(Plane, Arc<Lan>)> {
     let programs = cluster::programs()?;
     let plan = Plan {
         kubernetes: Some(programs.clone()),
         ..plan.clone()
     };
     let lan = Lan::build(&plan)?;
-    let kubernetes = Kubernetes::start(&lan, &programs)?;
+    let kubernetes = Kubernetes::start_with(&lan, &programs, proxies)?;
     let manifests = root().join("packaging/kubernetes");
     kubernetes.api().kubectl_apply(&manifests)?;
     for name in NODES {

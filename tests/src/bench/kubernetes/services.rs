@@ -3,15 +3,13 @@
 //! One by one, on a cluster that is settled: what the first Service of a cluster waits for besides
 //! (a Lease, a first connection) is over, since one Service comes and goes before any is measured.
 
-mod ground;
-
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::Value;
 
-use self::ground::ServiceGround;
+use super::ground::ServiceGround;
 use crate::bench::peer::Who;
 use crate::bench::samples::{Metric, phase};
 use crate::clock::{now, wait_for, wait_until};
@@ -36,7 +34,7 @@ const ANNOUNCED: Metric = Metric {
 pub(super) const METRICS: [Metric; 2] = [WRITTEN, ANNOUNCED];
 
 /// The namespace of the Services.
-const NAMESPACE: &str = "default";
+pub(super) const NAMESPACE: &str = "default";
 
 /// How long one of them may take.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -47,26 +45,15 @@ const CALM: Duration = Duration::from_millis(500);
 /// See [`CALM`].
 const BEAT: Duration = Duration::from_secs(2);
 
-/// Creates so many Services, one after the other: both figures of each.
+/// Creates so many Services, one after the other: all figures of each.
 pub(super) fn measure(plan: &Plan, who: Who, count: usize) -> anyhow::Result<Vec<(Metric, f64)>> {
-    let ground = ServiceGround::build(plan, who, count)?;
-    let told = |error: anyhow::Error| {
-        let log = ground.cluster.log().join("\n");
-        anyhow::anyhow!("{error:#}\n{log}")
-    };
-    let ear = Sniffer::start(&ground.lan)?;
-    let path = format!("/api/v1/namespaces/{NAMESPACE}/services");
-    let watch = ground.api().watch(&path)?;
-    let scene = Scene {
-        ground: &ground,
-        ear,
-        watch,
-    };
-    scene.one("first").map_err(told)?;
+    let ground = ServiceGround::build(plan, who, count + 1, &NODES)?;
+    let scene = Scene::set(&ground)?;
+    scene.one("first")?;
     let mut figures = Vec::new();
     for number in 0..count {
         wait_until(now() + CALM + phase(BEAT, number));
-        let took = scene.one(&format!("made-{number}")).map_err(told)?;
+        let took = scene.one(&format!("made-{number}"))?;
         figures.push((WRITTEN, took.written.as_secs_f64() * 1000.0));
         figures.push((ANNOUNCED, took.announced.as_secs_f64() * 1000.0));
     }
@@ -74,20 +61,37 @@ pub(super) fn measure(plan: &Plan, who: Who, count: usize) -> anyhow::Result<Vec
 }
 
 /// Who looks on.
-struct Scene<'a> {
+pub(super) struct Scene<'a> {
     ground: &'a ServiceGround,
     ear: Sniffer,
     watch: Watch,
 }
 
 /// How long one Service took.
-struct Took {
-    written: Duration,
-    announced: Duration,
+pub(super) struct Took {
+    pub(super) written: Duration,
+    pub(super) announced: Duration,
 }
 
 impl Scene<'_> {
-    fn one(&self, name: &str) -> anyhow::Result<Took> {
+    pub(super) fn set(ground: &ServiceGround) -> anyhow::Result<Scene<'_>> {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/services");
+        Ok(Scene {
+            ground,
+            ear: Sniffer::start(&ground.lan)?,
+            watch: ground.api().watch(&path)?,
+        })
+    }
+
+    /// Creates one, and waits until it is announced.
+    pub(super) fn one(&self, name: &str) -> anyhow::Result<Took> {
+        self.create(name).map_err(|error| {
+            let log = self.ground.cluster.log().join("\n");
+            anyhow::anyhow!("{error:#}\n{log}")
+        })
+    }
+
+    fn create(&self, name: &str) -> anyhow::Result<Took> {
         let service = Service::new(NAMESPACE, name);
         let api = self.ground.api();
         // First, so that nobody has to wait for them.
