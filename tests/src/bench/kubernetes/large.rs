@@ -110,7 +110,8 @@ pub(super) fn measure(plan: &Plan, who: Who, size: Size) -> anyhow::Result<Vec<(
 fn service(number: usize, size: Size) -> Service {
     let service = Service::new(NAMESPACE, &format!("large-{number:05}"));
     if number < size.addresses {
-        service
+        // There are fewer node ports than that.
+        service.with("allocateLoadBalancerNodePorts", false)
     } else {
         service.with("type", "ClusterIP")
     }
