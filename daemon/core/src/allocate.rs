@@ -301,7 +301,7 @@ impl<'a> Allocation<'a> {
         });
         let leaves = has.iter().any(|at| self.is_to_leave(service, *at));
         filled.map_err(|why| match leaves {
-            true => format!("{why}, so it keeps {}", list(has)),
+            true => format!("{why}, so it keeps {}", shown(has)),
             false => why,
         })
     }
@@ -339,7 +339,7 @@ impl<'a> Allocation<'a> {
 }
 
 /// Addresses as a sentence shows them.
-fn list(addresses: &[IpAddr]) -> String {
+pub fn shown(addresses: &[IpAddr]) -> String {
     let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     texts.join(" and ")
 }

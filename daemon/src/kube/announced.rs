@@ -53,9 +53,7 @@ impl Kube {
             return;
         }
         for (name, service) in &facts.services {
-            // A status that another controller changes is no news of what is announced.
-            let taken = self.contests.taken(name);
-            let assigned = taken.unwrap_or(&service.assigned).iter();
+            let assigned = service.assigned.iter();
             let has: Vec<IpAddr> = assigned.filter(|at| held.contains(at)).copied().collect();
             if has.is_empty() || !service.is_ours(&self.wires.config) {
                 self.announced.services.remove(name);

@@ -155,12 +155,6 @@ impl Contests {
         known.win(now);
     }
 
-    /// What sovnet gave a Service and another controller has taken out of its status.
-    pub(super) fn taken(&self, name: &ServiceName) -> Option<&[IpAddr]> {
-        let known = self.known.get(name)?;
-        (known.differs && !known.given.is_empty()).then_some(known.given.as_slice())
-    }
-
     /// When the status of a Service may be put right; none if that is not needed.
     pub(super) fn repair_at(&self, name: &ServiceName) -> Option<Moment> {
         match self.known.get(name)?.contest.as_ref()?.state {

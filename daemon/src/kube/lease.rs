@@ -20,8 +20,6 @@ pub(super) const NAMESPACE: &str = "sovnet-system";
 const NAME: &str = "sovnet";
 /// Who sovnet is to the API.
 pub(super) const MANAGER: &str = "sovnet";
-/// The field manager of what stands in Services.
-pub(super) const STATUS_MANAGER: &str = "sovnet-lb";
 
 /// What a look at the Lease showed.
 #[derive(Debug)]

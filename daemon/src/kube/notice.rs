@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use sovnet_core::allocate::Verdict;
+use sovnet_core::allocate::{Verdict, shown};
 use sovnet_core::facts::cluster;
 use sovnet_core::names::ServiceName;
 
 use super::contest::who;
-use super::status::{Attempts, Writer, shown};
+use super::status::{Attempts, Writer};
 use super::tell::Reason;
 use crate::clock;
 

@@ -11,9 +11,9 @@ use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use sovnet_core::allocate::Verdict;
+use sovnet_core::allocate::{Verdict, shown};
 use sovnet_core::config::Config;
-use sovnet_core::facts::cluster::{self, ClusterFacts, StatusBy};
+use sovnet_core::facts::cluster::{self, ClusterFacts, STATUS_MANAGER, StatusBy};
 use sovnet_core::facts::request::FROM_POOL_ANNOTATION;
 use sovnet_core::lease::{Lease, REQUEST_MAX};
 use sovnet_core::names::ServiceName;
@@ -21,7 +21,7 @@ use sovnet_core::time::Moment;
 
 use super::conflict::Told;
 use super::contest::{Contests, remedy, who};
-use super::lease::{STATUS_MANAGER, no_answer_within};
+use super::lease::no_answer_within;
 use super::notice::Notices;
 use super::tell::Teller;
 use super::translate;
@@ -469,12 +469,6 @@ fn failure(error: &kube::Error) -> Failure {
         (401 | 403, _) => Failure::Forbidden(status.message.clone()),
         _ => Failure::Other(status.message.clone()),
     }
-}
-
-/// Addresses as a sentence shows them.
-pub(super) fn shown(addresses: &[IpAddr]) -> String {
-    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    texts.join(" and ")
 }
 
 fn report(name: &ServiceName, wanted: &Wanted, failure: Option<&Failure>) {

@@ -8,13 +8,10 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sovnet_core::facts::cluster::{
-    Backend, Bar, Families, Family, FamilyPolicy, LABELS_MAX, Port, Service, StatusBy,
-    TrafficPolicy,
+    Backend, Bar, Families, LABELS_MAX, STATUS_MANAGER, Service, StatusBy, TrafficPolicy, ingress,
 };
 use sovnet_core::facts::request::{FROM_POOL_ANNOTATION, Request};
 use sovnet_core::names::{NodeName, ServiceName};
-
-use super::lease::STATUS_MANAGER;
 
 /// The most addresses of a status, and of a node, that are looked at.
 const ADDRESSES_MAX: usize = 16;
@@ -40,10 +37,6 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
     if is_former && noted_pool.is_none() {
         return None;
     }
-    let policy = match spec.external_traffic_policy.as_deref() {
-        Some("Local") => TrafficPolicy::Local,
-        Some(_) | None => TrafficPolicy::Cluster,
-    };
     let request = Request::read(annotation, spec.load_balancer_ip.as_deref());
     let created = metadata.creation_timestamp.as_ref();
     let labels = metadata.labels.iter().flatten().take(LABELS_MAX);
@@ -51,7 +44,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         uid: metadata.uid.clone().unwrap_or_default(),
         created_secs: created.map_or(i64::MAX, |time| time.0.as_second()),
         class: spec.load_balancer_class.clone(),
-        policy,
+        policy: TrafficPolicy::read(spec.external_traffic_policy.as_deref()),
         labels: labels
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
@@ -115,51 +108,25 @@ fn status_by(metadata: &ObjectMeta) -> StatusBy {
 fn families(spec: &core::ServiceSpec) -> Families {
     let single = spec.cluster_ip.as_slice();
     let texts = spec.cluster_ips.as_deref().unwrap_or(single);
-    let mut of = Vec::new();
-    for address in texts.iter().filter_map(|text| text.parse::<IpAddr>().ok()) {
-        let family = Family::of(address);
-        if !of.contains(&family) {
-            of.push(family);
-        }
-    }
-    let policy = match spec.ip_family_policy.as_deref() {
-        Some("RequireDualStack") => FamilyPolicy::RequireDualStack,
-        Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
-        Some(_) | None => FamilyPolicy::SingleStack,
-    };
-    Families { policy, of }
+    Families::read(spec.ip_family_policy.as_deref(), texts)
 }
 
 /// Which packets a Service takes, and where they go.
 fn backend(spec: &core::ServiceSpec) -> Backend {
-    let ports = spec.ports.iter().flatten().filter_map(|port| {
-        let number = u16::try_from(port.port).ok()?;
-        let protocol = port.protocol.as_deref().unwrap_or("TCP").to_owned();
-        Some(Port { number, protocol })
-    });
-    let selector = spec.selector.iter().flatten();
-    let selector: Vec<String> = selector
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    Backend {
-        ports: ports.collect(),
-        selector: selector.join(","),
-    }
+    let ports = spec.ports.iter().flatten();
+    let ports = ports.map(|port| (port.port, port.protocol.as_deref()));
+    Backend::read(ports, spec.selector.iter().flatten())
 }
 
 /// The addresses of a Service's status, and whether something else stands there, too.
 fn assigned(object: &core::Service) -> (Vec<IpAddr>, bool) {
     let status = object.status.as_ref();
     let balancer = status.and_then(|status| status.load_balancer.as_ref());
-    let ingress = balancer.and_then(|balancer| balancer.ingress.as_ref());
-    let entries = ingress.map_or(&[][..], Vec::as_slice);
-    let addresses = entries.iter().take(ADDRESSES_MAX).filter_map(|entry| {
-        let address = entry.ip.as_deref()?.parse::<IpAddr>().ok()?;
-        Some(address.to_canonical())
-    });
-    let addresses: Vec<IpAddr> = addresses.collect();
-    let is_more = addresses.len() < entries.len();
-    (addresses, is_more)
+    let entries = balancer.and_then(|balancer| balancer.ingress.as_deref());
+    let entries = entries.unwrap_or_default();
+    let ips = entries.iter().take(ADDRESSES_MAX);
+    let (addresses, has_other) = ingress(ips.map(|entry| entry.ip.as_deref()));
+    (addresses, has_other || entries.len() > ADDRESSES_MAX)
 }
 
 /// Where the endpoints of a slice are.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use serde_json::Value;
-use sovnet_core::allocate::{Verdict, allocate};
+use sovnet_core::allocate::{Verdict, allocate, shown};
 use sovnet_core::config::Config;
 use sovnet_core::facts::cluster::{ClusterFacts, permit};
 use sovnet_core::names::ServiceName;
@@ -158,12 +158,6 @@ fn lost_for(
 ) -> Option<String> {
     let service = cluster.services.get(&found.name)?;
     permit::refusal(config, &found.name, service, address)
-}
-
-/// Addresses as a sentence shows them.
-pub(super) fn shown(addresses: &[IpAddr]) -> String {
-    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    texts.join(" and ")
 }
 
 /// What has to be decided about Services.

@@ -6,13 +6,11 @@
 //! with everything in it as it was; no address is written by that.
 
 use serde_json::{Value, json};
+use sovnet_core::facts::cluster::STATUS_MANAGER;
 
 use super::Plan;
 use super::fate::{Fate, Line};
 use super::json::{list, text};
-
-/// The field manager of what sovnet applies.
-const OWN_MANAGER: &str = "sovnet-lb";
 
 /// The JSON patch (RFC 6902) that makes sovnet the only owner of the addresses in a Service's
 /// status, if the Service is as it was read; none if nobody else is one.
@@ -34,7 +32,7 @@ pub(super) fn handover(object: &Value) -> Option<Value> {
     let removed = rest.iter().rev();
     patch.extend(removed.map(|index| json!({ "op": "remove", "path": at(*index) })));
     if own.is_empty() {
-        for (field, value) in [("manager", OWN_MANAGER), ("operation", "Apply")] {
+        for (field, value) in [("manager", STATUS_MANAGER), ("operation", "Apply")] {
             let path = format!("{}/{field}", at(*first));
             patch.push(json!({ "op": "replace", "path": path, "value": value }));
         }
@@ -50,7 +48,7 @@ fn owns_addresses(entry: &Value) -> bool {
 }
 
 fn is_own(entry: &Value) -> bool {
-    text(entry, "/manager") == Some(OWN_MANAGER) && text(entry, "/operation") == Some("Apply")
+    text(entry, "/manager") == Some(STATUS_MANAGER) && text(entry, "/operation") == Some("Apply")
 }
 
 /// The Services whose addresses stay and get another owner, with how.

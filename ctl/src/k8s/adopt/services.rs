@@ -5,9 +5,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
-use sovnet_core::facts::cluster::{
-    Backend, Families, Family, FamilyPolicy, LABELS_MAX, Port, Service, TrafficPolicy,
-};
+use sovnet_core::facts::cluster::{Backend, Families, LABELS_MAX, Service, TrafficPolicy, ingress};
 use sovnet_core::facts::request::Request;
 use sovnet_core::names::{NodeName, ServiceName};
 
@@ -58,17 +56,13 @@ fn one(object: &Value) -> Option<Found> {
     };
     let request = Request::read(annotation, spec.load_balancer_ip.as_deref());
     let (assigned, has_foreign_status) = assigned(&object);
-    let policy = match spec.external_traffic_policy.as_deref() {
-        Some("Local") => TrafficPolicy::Local,
-        Some(_) | None => TrafficPolicy::Cluster,
-    };
     let created = metadata.creation_timestamp.as_ref();
     let labels = metadata.labels.iter().flatten().take(LABELS_MAX);
     let service = Service {
         uid: metadata.uid.clone().unwrap_or_default(),
         created_secs: created.map_or(i64::MAX, |time| time.0.as_second()),
         class: spec.load_balancer_class.clone(),
-        policy,
+        policy: TrafficPolicy::read(spec.external_traffic_policy.as_deref()),
         labels: labels
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
@@ -89,23 +83,9 @@ fn one(object: &Value) -> Option<Found> {
 
 /// The families of a Service's cluster IPs.
 fn families(spec: &core::ServiceSpec) -> Families {
-    let texts = spec
-        .cluster_ips
-        .as_deref()
-        .unwrap_or(spec.cluster_ip.as_slice());
-    let mut of = Vec::new();
-    for address in texts.iter().filter_map(|text| text.parse::<IpAddr>().ok()) {
-        let family = Family::of(address);
-        if !of.contains(&family) {
-            of.push(family);
-        }
-    }
-    let policy = match spec.ip_family_policy.as_deref() {
-        Some("RequireDualStack") => FamilyPolicy::RequireDualStack,
-        Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
-        Some(_) | None => FamilyPolicy::SingleStack,
-    };
-    Families { policy, of }
+    let single = spec.cluster_ip.as_slice();
+    let texts = spec.cluster_ips.as_deref().unwrap_or(single);
+    Families::read(spec.ip_family_policy.as_deref(), texts)
 }
 
 /// Which packets a Service that would share takes, and where they go.
@@ -113,17 +93,9 @@ fn backend(spec: &core::ServiceSpec, request: &Request) -> Backend {
     if request.sharing.is_none() {
         return Backend::default();
     }
-    let ports = spec.ports.iter().flatten().filter_map(|port| {
-        let protocol = port.protocol.as_deref().unwrap_or("TCP").to_owned();
-        let number = u16::try_from(port.port).ok()?;
-        Some(Port { number, protocol })
-    });
-    let selector = spec.selector.iter().flatten();
-    let selector = selector.map(|(key, value)| format!("{key}={value}"));
-    Backend {
-        ports: ports.collect(),
-        selector: selector.collect::<Vec<_>>().join(","),
-    }
+    let ports = spec.ports.iter().flatten();
+    let ports = ports.map(|port| (port.port, port.protocol.as_deref()));
+    Backend::read(ports, spec.selector.iter().flatten())
 }
 
 /// The addresses of a Service's status, and whether something else stands there, too.
@@ -132,13 +104,7 @@ fn assigned(object: &core::Service) -> (Vec<IpAddr>, bool) {
     let balancer = status.and_then(|status| status.load_balancer.as_ref());
     let entries = balancer.and_then(|balancer| balancer.ingress.as_deref());
     let entries = entries.unwrap_or_default();
-    let addresses = entries.iter().filter_map(|entry| {
-        let address = entry.ip.as_deref()?.parse::<IpAddr>().ok()?;
-        Some(address.to_canonical())
-    });
-    let addresses: Vec<IpAddr> = addresses.collect();
-    let is_more = addresses.len() < entries.len();
-    (addresses, is_more)
+    ingress(entries.iter().map(|entry| entry.ip.as_deref()))
 }
 
 /// The labels of each object, by its name.

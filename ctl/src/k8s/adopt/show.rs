@@ -1,6 +1,8 @@
 //! The plan as text.
 
-use super::fate::{Fate, Line, shown};
+use sovnet_core::allocate::shown;
+
+use super::fate::{Fate, Line};
 use super::steps::{self, Step};
 use super::{Plan, Problem};
 use crate::cli::Adopt;

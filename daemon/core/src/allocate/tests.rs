@@ -101,7 +101,7 @@ pub(super) fn show(verdicts: &BTreeMap<ServiceName, Verdict>) -> String {
                 reason,
                 complaint,
             } => {
-                let addresses = list(addresses);
+                let addresses = shown(addresses);
                 let pool = pool.as_deref().unwrap_or("no pool");
                 write!(text, "{addresses} of {pool}, {reason}").unwrap();
                 if let Some(complaint) = complaint {

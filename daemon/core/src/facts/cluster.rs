@@ -19,12 +19,17 @@ use crate::names::{NodeName, ServiceName};
 mod bar;
 mod families;
 pub mod permit;
+mod read;
 
 pub use bar::Bar;
 pub use families::{Families, Family, FamilyPolicy};
+pub use read::ingress;
 
 /// The `spec.loadBalancerClass` of Services that are served, if the config says nothing.
 pub const OWN_CLASS: &str = "sovnet.internal/l2";
+
+/// The field manager of what sovnet writes into Services.
+pub const STATUS_MANAGER: &str = "sovnet-lb";
 
 /// The most Services of type LoadBalancer that are looked at; the first by name are.
 pub const SERVICES_MAX: usize = 10_000;

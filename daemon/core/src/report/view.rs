@@ -2,11 +2,10 @@
 //! cluster's Services are written out only when somebody asks for the status.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{KubernetesReport, ServiceReport, ServiceState};
-use crate::allocate::Verdict;
+use crate::allocate::{Verdict, shown};
 use crate::facts::cluster::{ClusterFacts, Service};
 use crate::names::{NodeName, ServiceName};
 
@@ -94,10 +93,4 @@ fn service(
         }
     }
     report
-}
-
-/// Addresses as a sentence shows them.
-fn shown(addresses: &[IpAddr]) -> String {
-    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    texts.join(" and ")
 }

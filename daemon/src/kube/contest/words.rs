@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use sovnet_core::allocate::shown;
 use sovnet_core::names::ServiceName;
 use sovnet_core::report::{Problem, Severity};
 
-use super::super::status::shown;
 use super::{Contest, PAUSE_MAX, REMEMBERED, State, pause};
 
 impl Contest {

@@ -1,6 +1,7 @@
 //! Objects as the API sends them, and what is kept of them.
 
 use serde_json::{Value, json};
+use sovnet_core::facts::cluster::{Family, FamilyPolicy};
 
 use super::*;
 
