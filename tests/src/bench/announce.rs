@@ -11,11 +11,11 @@ mod sweep;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use super::conditions::{self, machine, show_conditions};
+use super::conditions::{self, show_conditions};
 use super::peer::Who;
 use super::ratios::ratios;
 use super::report::Report;
@@ -268,8 +268,6 @@ fn one_scene(
 
 fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Value>> {
     let whos = settings.whos();
-    let mut conditions = machine();
-    conditions.extend(conditions::programs(&plan.programs.join("sovnetd"), &whos)?);
     let scenes = settings.scenes();
     let mut works = Map::new();
     for (size, works_of_size) in &scenes {
@@ -291,10 +289,5 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
         "seconds": settings.seconds,
         "cases": cases::explained(),
     });
-    conditions.extend(
-        own.as_object()
-            .cloned()
-            .context("conditions are an object")?,
-    );
-    Ok(conditions)
+    conditions::whole(&plan.programs.join("sovnetd"), &whos, own)
 }

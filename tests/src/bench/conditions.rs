@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use anyhow::bail;
 use serde_json::{Map, Value, json};
 
 use super::peer::{Who, metallb};
@@ -83,6 +84,20 @@ pub fn programs(sovnetd: &Path, whos: &[Who]) -> anyhow::Result<Map<String, Valu
         "configs": configs,
     });
     Ok(facts.as_object().cloned().unwrap_or_default())
+}
+
+/// All of them: the machine's, the programs', and the benchmark's own.
+///
+/// # Errors
+/// If a config cannot be read.
+pub fn whole(sovnetd: &Path, whos: &[Who], own: Value) -> anyhow::Result<Map<String, Value>> {
+    let mut conditions = machine();
+    conditions.extend(programs(sovnetd, whos)?);
+    let Value::Object(own) = own else {
+        bail!("conditions are an object");
+    };
+    conditions.extend(own);
+    Ok(conditions)
 }
 
 /// A config without its comments and empty lines.

@@ -12,10 +12,10 @@ mod stage;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::{Map, Value, json};
 
-use super::conditions::{self, machine, show_conditions};
+use super::conditions::{self, show_conditions};
 use super::peer::Who;
 use super::report::Report;
 use super::samples::{Sample, turns};
@@ -319,8 +319,6 @@ fn missing(
 
 fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Value>> {
     let whos = settings.whos();
-    let mut conditions = machine();
-    conditions.extend(conditions::programs(&plan.programs.join("sovnetd"), &whos)?);
     let cases: Vec<&str> = all_cases().filter(|case| settings.wants(case)).collect();
     let own = json!({
         "rounds": settings.rounds,
@@ -336,10 +334,5 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
         "cases": cases::explained(),
         "metrics": stage::explained(),
     });
-    conditions.extend(
-        own.as_object()
-            .cloned()
-            .context("conditions are an object")?,
-    );
-    Ok(conditions)
+    conditions::whole(&plan.programs.join("sovnetd"), &whos, own)
 }

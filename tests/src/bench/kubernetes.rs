@@ -12,12 +12,12 @@ mod services;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use self::large::Size;
-use super::conditions::{self, machine, show_conditions};
+use super::conditions::{self, show_conditions};
 use super::peer::Who;
 use super::ratios::ratios;
 use super::report::Report;
@@ -241,8 +241,6 @@ fn measure(plan: &Plan, settings: &Settings) -> (Vec<Sample>, Vec<String>) {
 
 fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Value>> {
     let whos = settings.whos();
-    let mut conditions = machine();
-    conditions.extend(conditions::programs(&plan.programs.join("sovnetd"), &whos)?);
     let cases = settings.cases().into_iter().map(|case| {
         let metrics = case.metrics().into_iter().map(|one| one.metric);
         (case.name().to_owned(), json!(metrics.collect::<Vec<_>>()))
@@ -259,10 +257,5 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
         "moves": settings.moves,
         "large": { "services": settings.large_services, "addresses": settings.large_addresses },
     });
-    conditions.extend(
-        own.as_object()
-            .cloned()
-            .context("conditions are an object")?,
-    );
-    Ok(conditions)
+    conditions::whole(&plan.programs.join("sovnetd"), &whos, own)
 }

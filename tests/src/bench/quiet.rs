@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
 
 use super::asker::{Asker, Verdict};
-use super::conditions::{self, machine, show_conditions};
+use super::conditions::{self, show_conditions};
 use super::peer::{Addresses, Cluster, Ground, Wanted, Who};
 use super::report::Report;
 use super::samples::{Metric, Sample, tenths};
@@ -40,13 +40,9 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long one node must have answered alone before the load begins.
 const CALM: Duration = Duration::from_secs(2);
 
-const MOVES: Metric = metric("moves", "moves");
-const NONE: Metric = metric("no-answer", "ms");
-const BOTH: Metric = metric("both-answer", "ms");
-
-const fn metric(metric: &'static str, unit: &'static str) -> Metric {
-    Metric { metric, unit }
-}
+const MOVES: Metric = Metric::new("moves", "moves");
+const NONE: Metric = Metric::new("no-answer", "ms");
+const BOTH: Metric = Metric::new("both-answer", "ms");
 
 /// What a run needs.
 #[derive(Debug, Clone)]
@@ -225,8 +221,6 @@ impl Drop for Load {
 
 fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Value>> {
     let whos = settings.whos();
-    let mut conditions = machine();
-    conditions.extend(conditions::programs(&plan.programs.join("sovnetd"), &whos)?);
     let own = json!({
         "minutes": settings.minutes,
         "order": "side by side, each on a LAN of its own",
@@ -239,10 +233,5 @@ fn conditions(plan: &Plan, settings: &Settings) -> anyhow::Result<Map<String, Va
             "both-answer": "the time in which two nodes answered, in total",
         },
     });
-    conditions.extend(
-        own.as_object()
-            .cloned()
-            .context("conditions are an object")?,
-    );
-    Ok(conditions)
+    conditions::whole(&plan.programs.join("sovnetd"), &whos, own)
 }

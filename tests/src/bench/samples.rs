@@ -18,6 +18,13 @@ pub struct Metric {
     pub unit: &'static str,
 }
 
+impl Metric {
+    /// With that name and unit.
+    pub const fn new(metric: &'static str, unit: &'static str) -> Metric {
+        Metric { metric, unit }
+    }
+}
+
 /// One measured figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Sample {

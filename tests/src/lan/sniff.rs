@@ -83,6 +83,18 @@ impl Sniffer {
         self.heard().iter().filter(is_asked).cloned().collect()
     }
 
+    /// When `machine` announced an address first, from `since`.
+    pub fn first_announcement(
+        &self,
+        machine: &str,
+        address: Ipv4Addr,
+        since: Instant,
+    ) -> Option<Instant> {
+        let frames = self.from_machine(machine, address, since).into_iter();
+        let own = frames.filter(|heard| heard.arp.target == address);
+        own.map(|heard| heard.at).min()
+    }
+
     /// All frames heard so far.
     pub fn heard(&self) -> Vec<Heard> {
         self.heard

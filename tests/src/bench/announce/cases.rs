@@ -36,23 +36,19 @@ const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
 /// How often is looked whether it has come.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-const fn metric(metric: &'static str, unit: &'static str) -> Metric {
-    Metric { metric, unit }
-}
-
-const PROCESS: Metric = metric("process-cpu", "ms/s");
-const SOFTIRQ: Metric = metric("softirq", "ms/s");
-const ANSWERED: Metric = metric("answered", "per s");
-const PER_CPU: Metric = metric("answered-per-cpu-second", "answers");
-const SENT: Metric = metric("sent", "per s");
-const PER_STORM: Metric = metric("process-cpu-per-100k", "ms");
-const RESIDENT: Metric = metric("resident", "MB");
-const TRAFFIC: Metric = metric("traffic", "bytes/s");
-const TAKEN: Metric = metric("taken-over", "addresses");
-const UNANSWERED: Metric = metric("unanswered", "addresses");
-const FIRST_ANSWER: Metric = metric("first-answer", "ms");
-const ALL_ANSWERED: Metric = metric("all-answered", "ms");
-const ALL_ANNOUNCED: Metric = metric("all-announced", "ms");
+const PROCESS: Metric = Metric::new("process-cpu", "ms/s");
+const SOFTIRQ: Metric = Metric::new("softirq", "ms/s");
+const ANSWERED: Metric = Metric::new("answered", "per s");
+const PER_CPU: Metric = Metric::new("answered-per-cpu-second", "answers");
+const SENT: Metric = Metric::new("sent", "per s");
+const PER_STORM: Metric = Metric::new("process-cpu-per-100k", "ms");
+const RESIDENT: Metric = Metric::new("resident", "MB");
+const TRAFFIC: Metric = Metric::new("traffic", "bytes/s");
+const TAKEN: Metric = Metric::new("taken-over", "addresses");
+const UNANSWERED: Metric = Metric::new("unanswered", "addresses");
+const FIRST_ANSWER: Metric = Metric::new("first-answer", "ms");
+const ALL_ANSWERED: Metric = Metric::new("all-answered", "ms");
+const ALL_ANNOUNCED: Metric = Metric::new("all-announced", "ms");
 
 /// What is measured by a work.
 pub(super) fn metrics(work: Work) -> Vec<Metric> {

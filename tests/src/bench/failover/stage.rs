@@ -40,26 +40,22 @@ const CALM: Duration = Duration::from_secs(1);
 /// The longest beat of the programs, over which the moments are spread at which something is done.
 const BEAT: Duration = Duration::from_secs(1);
 
-const GAP: Metric = metric("longest-gap", "ms");
-const LOST: Metric = metric("lost", "probes");
-const NONE: Metric = metric("no-answer", "ms");
-const BOTH: Metric = metric("both-answer", "ms");
+const GAP: Metric = Metric::new("longest-gap", "ms");
+const LOST: Metric = Metric::new("lost", "probes");
+const NONE: Metric = Metric::new("no-answer", "ms");
+const BOTH: Metric = Metric::new("both-answer", "ms");
 
 /// What is measured in every case.
 pub(super) const METRICS: [Metric; 4] = [GAP, LOST, NONE, BOTH];
 
 /// In a case where a daemon was killed.
-pub(super) const LEFT: Metric = metric("address-left", "ms");
+pub(super) const LEFT: Metric = Metric::new("address-left", "ms");
 
 /// In a case where another host takes the address.
-pub(super) const DEFENDED: Metric = metric("defended", "ms");
+pub(super) const DEFENDED: Metric = Metric::new("defended", "ms");
 
 /// In a case where a node returns.
-pub(super) const MOVED: Metric = metric("moved", "addresses");
-
-const fn metric(metric: &'static str, unit: &'static str) -> Metric {
-    Metric { metric, unit }
-}
+pub(super) const MOVED: Metric = Metric::new("moved", "addresses");
 
 /// What the metrics mean.
 pub(super) fn explained() -> Value {

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::ground::ServiceGround;
-use super::services::{NAMESPACE, Scene};
+use super::services::{ANNOUNCED, NAMESPACE, Scene, WRITTEN};
 use crate::bench::peer::Who;
 use crate::bench::samples::Metric;
 use crate::bench::usage::{per_second, processor_time, resident_mb};
@@ -18,17 +18,11 @@ use crate::lan::{NODES, Plan, control};
 /// The case in the table.
 pub(super) const NAME: &str = "ten-thousand-services";
 
-const SYNC: Metric = metric("initial-sync", "ms");
-const RESIDENT: Metric = metric("resident", "MB");
-const CONTROLLER: Metric = metric("resident-controller", "MB");
-const REST: Metric = metric("process-cpu", "ms/s");
-const CHANGE: Metric = metric("process-cpu-per-change", "ms");
-const WRITTEN: Metric = metric("status-written", "ms");
-const ANNOUNCED: Metric = metric("first-announced", "ms");
-
-const fn metric(metric: &'static str, unit: &'static str) -> Metric {
-    Metric { metric, unit }
-}
+const SYNC: Metric = Metric::new("initial-sync", "ms");
+const RESIDENT: Metric = Metric::new("resident", "MB");
+const CONTROLLER: Metric = Metric::new("resident-controller", "MB");
+const REST: Metric = Metric::new("process-cpu", "ms/s");
+const CHANGE: Metric = Metric::new("process-cpu-per-change", "ms");
 
 /// What is measured.
 pub(super) const METRICS: [Metric; 7] =

@@ -3,7 +3,7 @@
 //! later. A client fetches the page all the time, each time over a new connection.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -21,13 +21,9 @@ use crate::lan::{NODES, Plan};
 /// The case in the table.
 pub(super) const NAME: &str = "local-endpoint-moves";
 
-const ANNOUNCED: Metric = metric("announced-there", "ms");
-const LOST: Metric = metric("lost", "fetches");
-const GAP: Metric = metric("longest-gap", "ms");
-
-const fn metric(metric: &'static str, unit: &'static str) -> Metric {
-    Metric { metric, unit }
-}
+const ANNOUNCED: Metric = Metric::new("announced-there", "ms");
+const LOST: Metric = Metric::new("lost", "fetches");
+const GAP: Metric = Metric::new("longest-gap", "ms");
 
 /// What is measured.
 pub(super) const METRICS: [Metric; 3] = [ANNOUNCED, LOST, GAP];
@@ -76,7 +72,7 @@ pub(super) fn measure(plan: &Plan, who: Who, count: usize) -> anyhow::Result<Vec
             .apply(&service.ending_endpoints(&[to], &[from]))?;
         let moved_at = now();
         let announced = wait_for("the other node to announce", WITHIN, || {
-            announced(&ear, to, address, begun_at)
+            ear.first_announcement(to, address, begun_at)
         });
         let announced = announced.map_err(|error| {
             let log = ground.cluster.log().join("\n");
@@ -93,11 +89,4 @@ pub(super) fn measure(plan: &Plan, who: Who, count: usize) -> anyhow::Result<Vec
         figures.push((GAP, outcome.longest_gap.as_secs_f64() * 1000.0));
     }
     Ok(figures)
-}
-
-/// When a node announced the address first.
-fn announced(ear: &Sniffer, node: &str, address: Ipv4Addr, since: Instant) -> Option<Instant> {
-    let frames = ear.from_machine(node, address, since).into_iter();
-    let own = frames.filter(|heard| heard.arp.target == address);
-    own.map(|heard| heard.at).min()
 }

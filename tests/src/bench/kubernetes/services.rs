@@ -21,14 +21,8 @@ use crate::lan::{NODES, Plan};
 /// The case in the table.
 pub(super) const NAME: &str = "service";
 
-const WRITTEN: Metric = Metric {
-    metric: "status-written",
-    unit: "ms",
-};
-const ANNOUNCED: Metric = Metric {
-    metric: "first-announced",
-    unit: "ms",
-};
+pub(super) const WRITTEN: Metric = Metric::new("status-written", "ms");
+pub(super) const ANNOUNCED: Metric = Metric::new("first-announced", "ms");
 
 /// What is measured.
 pub(super) const METRICS: [Metric; 2] = [WRITTEN, ANNOUNCED];
@@ -123,10 +117,8 @@ impl Scene<'_> {
 
     /// When a node announced it first.
     fn announced(&self, address: Ipv4Addr, since: Instant) -> Option<Instant> {
-        let frames = NODES.map(|node| self.ear.from_machine(node, address, since));
-        let frames = frames.into_iter().flatten();
-        let own = frames.filter(|heard| heard.arp.target == address);
-        own.map(|heard| heard.at).min()
+        let of = |node| self.ear.first_announcement(node, address, since);
+        NODES.into_iter().filter_map(of).min()
     }
 }
 
