@@ -35,7 +35,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// The addresses.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    map: BTreeMap<IpAddr, Own>,
+    /// Each in a box: the rules take one out while they look at the others, several times a turn.
+    map: BTreeMap<IpAddr, Box<Own>>,
     by_key: BTreeMap<AddressKey, IpAddr>,
     touched: BTreeSet<IpAddr>,
     is_all_touched: bool,
@@ -118,7 +119,7 @@ impl Neighbour {
 }
 
 impl Deref for Addresses {
-    type Target = BTreeMap<IpAddr, Own>;
+    type Target = BTreeMap<IpAddr, Box<Own>>;
 
     fn deref(&self) -> &Self::Target {
         &self.map
@@ -134,14 +135,18 @@ impl DerefMut for Addresses {
 }
 
 impl Addresses {
+    pub(super) fn get(&self, address: &IpAddr) -> Option<&Own> {
+        self.map.get(address).map(AsRef::as_ref)
+    }
+
     /// Takes one out, and marks it.
-    pub(super) fn remove(&mut self, address: &IpAddr) -> Option<Own> {
+    pub(super) fn remove(&mut self, address: &IpAddr) -> Option<Box<Own>> {
         self.touched.insert(*address);
         self.map.remove(address)
     }
 
     /// Puts one in or back, and marks it.
-    pub(super) fn insert(&mut self, address: IpAddr, own: Own) {
+    pub(super) fn insert(&mut self, address: IpAddr, own: Box<Own>) {
         self.touched.insert(address);
         self.map.insert(address, own);
     }
@@ -152,7 +157,7 @@ impl Addresses {
     }
 
     /// Without marking: for the decisions themselves, which know what they look at.
-    pub(super) fn quiet(&mut self) -> &mut BTreeMap<IpAddr, Own> {
+    pub(super) fn quiet(&mut self) -> &mut BTreeMap<IpAddr, Box<Own>> {
         &mut self.map
     }
 
@@ -228,19 +233,15 @@ impl Addresses {
     /// Those that a rival announces.
     pub(super) fn rivalled(&mut self) -> impl Iterator<Item = &Own> {
         let map = &self.map;
-        let has_rival = |own: &&Own| own.rival.is_some();
+        let has_rival = |own: &Box<Own>| own.rival.is_some();
         self.rivalled
-            .retain(|address| map.get(address).filter(has_rival).is_some());
-        self.rivalled
-            .iter()
-            .filter_map(|address| self.map.get(address))
+            .retain(|address| map.get(address).is_some_and(has_rival));
+        self.rivalled.iter().filter_map(|address| self.get(address))
     }
 
     /// Those that are not at rest.
     pub(super) fn restless(&self) -> impl Iterator<Item = &Own> {
-        self.restless
-            .iter()
-            .filter_map(|address| self.map.get(address))
+        self.restless.iter().filter_map(|address| self.get(address))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Member;
 use super::Output;
-use super::own::{Claim, Own};
+use super::own::Claim;
 use super::peer::Peer;
 use super::rules::{self, Rule};
 use crate::report::{Liveness, NodeState};
@@ -38,7 +38,7 @@ impl Member {
             .peers
             .values()
             .any(|peer| peer.liveness == Liveness::Alive);
-        let is_empty = !self.addresses.values().any(Own::is_active);
+        let is_empty = !self.addresses.values().any(|own| own.is_active());
         let is_over = now.since(started) >= self.timers.stop;
         if !(is_empty || is_over || !has_company) && rules::applies(Rule::R17Stop) {
             return false;

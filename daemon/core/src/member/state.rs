@@ -142,7 +142,7 @@ impl Member {
                     true => Claim::Active(highest),
                     false => Claim::None,
                 };
-                let mut own = Own::new(*address, me, (claim, highest), now);
+                let mut own = Box::new(Own::new(*address, me, (claim, highest), now));
                 own.patience = patience;
                 own.free_until = free_until(*address);
                 if let Some(lease) = remembered.moved.get(address).filter(|_| was_held) {

@@ -17,9 +17,9 @@ use crate::clock::{now, wait_for, wait_until};
 use crate::lan::arp::{Mac, link_mac};
 use crate::lan::sniff::Sniffer;
 
-/// Requests per second in the case that counts answers. More than any LAN has, and less than would
-/// fill a queue.
-pub(super) const ANSWER_RATE: u32 = 20_000;
+/// Requests per second in the case that counts answers: more than any LAN has, and less than would
+/// fill a queue or reach the limit of what sovnet answers on a segment (10,000 per second).
+pub(super) const ANSWER_RATE: u32 = 8_000;
 
 /// Requests per second of a storm that concerns nobody.
 pub(super) const STORM_RATE: u32 = 100_000;
