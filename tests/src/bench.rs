@@ -8,6 +8,7 @@
 pub mod announce;
 pub mod arguments;
 mod asker;
+pub mod conclusion;
 pub mod conditions;
 pub mod failover;
 pub mod join;

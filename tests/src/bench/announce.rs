@@ -15,12 +15,12 @@ use anyhow::ensure;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
+use super::conclusion::Conclusion;
 use super::conditions::{self, show_conditions};
 use super::peer::Who;
-use super::ratios::ratios;
 use super::report::Report;
 use super::samples::{Sample, in_short, of_case, turns};
-use super::targets::{Comparison, Figure, Target, compared, verdicts};
+use super::targets::{Comparison, Figure, Target};
 use crate::clock::now;
 use crate::lab::show;
 use crate::lan::Plan;
@@ -30,7 +30,7 @@ use field::{Field, Size};
 mod tests;
 
 /// What sovnet is to reach, with the default sizes.
-const TARGETS: [Target; 5] = [
+const TARGETS: &[Target] = &[
     Target::of_sovnet("storm", "process-cpu-per-100k", Figure::Max, 20.0),
     Target::of_sovnet("memory-11", "resident", Figure::Max, 12.0),
     Target::of_sovnet("memory-1000", "resident", Figure::Max, 20.0),
@@ -39,13 +39,20 @@ const TARGETS: [Target; 5] = [
 ];
 
 /// What sovnet is to reach beside others, with the default sizes.
-const COMPARISONS: [Comparison; 1] = [Comparison {
+const COMPARISONS: &[Comparison] = &[Comparison {
     case: "rest-2x11",
     metric: "process-cpu",
     who: "sovnet-fast",
     beside: "keepalived-0.01s",
     at_most: 0.5,
 }];
+
+/// How it ends.
+pub const CONCLUSION: Conclusion = Conclusion {
+    targets: TARGETS,
+    comparisons: COMPARISONS,
+    has_ratios: true,
+};
 
 /// Who is measured unless others are named.
 const WHOS: [Who; 5] = [
@@ -174,33 +181,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         conditions,
         samples,
     };
-    report.write(&settings.dir)?;
-    show(&report);
-    for what in &failed {
-        show::line(&format!("not measured: {what}"));
-    }
-    let took = now().duration_since(started_at).as_secs();
-    let dir = settings.dir.display();
-    let rounds = settings.rounds;
-    show::line(&format!(
-        "\n{rounds} rounds in {} min {} s; {dir}/announce.json, .raw.json and .md",
-        took / 60,
-        took % 60
-    ));
-    Ok(failed.is_empty())
-}
-
-/// Prints the table, the factors between the programs, and what became of the targets.
-pub fn show(report: &Report) {
-    show::line(&format!("\n{}", report.table()));
-    let rows = report.rows();
-    for line in ratios(&rows, Who::Sovnet.name()) {
-        show::line(&format!("beside sovnet: {line}"));
-    }
-    let told = verdicts(&TARGETS, &rows).into_iter();
-    for verdict in told.chain(compared(&COMPARISONS, &rows)) {
-        show::line(&format!("target: {verdict}"));
-    }
+    CONCLUSION.conclude(&report, &settings.dir, started_at, &failed)
 }
 
 /// All rounds, and what failed. A field that fails leaves a gap; the others go on.

@@ -15,11 +15,12 @@ use std::time::Duration;
 use anyhow::ensure;
 use serde_json::{Map, Value, json};
 
+use super::conclusion::Conclusion;
 use super::conditions::{self, show_conditions};
 use super::peer::Who;
 use super::report::Report;
 use super::samples::{Sample, turns};
-use super::targets::{Comparison, Figure, Target, compared, verdicts};
+use super::targets::{Comparison, Figure, Target};
 use crate::clock::{now, wait_for};
 use crate::lab::show;
 use crate::lan::Plan;
@@ -31,7 +32,7 @@ use stage::Stage;
 mod tests;
 
 /// What sovnet is to reach.
-const TARGETS: [Target; 16] = [
+const TARGETS: &[Target] = &[
     Target::of_sovnet("cable-cut", "longest-gap", Figure::P50, 100.0),
     Target::of_sovnet("cable-cut", "longest-gap", Figure::P99, 200.0),
     Target::of_sovnet("daemon-kill", "no-answer", Figure::P50, 100.0),
@@ -51,13 +52,20 @@ const TARGETS: [Target; 16] = [
 ];
 
 /// What sovnet is to reach beside others.
-const COMPARISONS: [Comparison; 1] = [Comparison {
+const COMPARISONS: &[Comparison] = &[Comparison {
     case: "cable-cut",
     metric: "longest-gap",
     who: "sovnet-fast",
     beside: "keepalived-0.01s",
     at_most: 1.0,
 }];
+
+/// How it ends.
+pub const CONCLUSION: Conclusion = Conclusion {
+    targets: TARGETS,
+    comparisons: COMPARISONS,
+    has_ratios: false,
+};
 
 /// How long a prepared run waits for the others.
 const BEGIN_LIMIT: Duration = Duration::from_secs(3600);
@@ -127,21 +135,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         conditions,
         samples: std::mem::take(&mut run.samples),
     };
-    report.write(&settings.dir)?;
-    show(&report);
     let missing = missing(settings, &report.samples, &run.skipped);
-    for what in &missing {
-        show::line(&format!("not measured: {what}"));
-    }
-    let took = now().duration_since(started_at).as_secs();
-    let dir = settings.dir.display();
-    show::line(&format!(
-        "\n{} rounds in {} min {} s; {dir}/failover.json, .raw.json and .md",
-        settings.rounds,
-        took / 60,
-        took % 60
-    ));
-    Ok(missing.is_empty())
+    CONCLUSION.conclude(&report, &settings.dir, started_at, &missing)
 }
 
 fn wait_to_begin(file: &Path) -> anyhow::Result<()> {
@@ -168,16 +163,6 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
         "this benchmark makes network namespaces and needs root: sudo make bench-failover"
     );
     Ok(())
-}
-
-/// Prints the table, and what became of the targets.
-pub fn show(report: &Report) {
-    show::line(&format!("\n{}", report.table()));
-    let rows = report.rows();
-    let told = verdicts(&TARGETS, &rows).into_iter();
-    for verdict in told.chain(compared(&COMPARISONS, &rows)) {
-        show::line(&format!("target: {verdict}"));
-    }
 }
 
 /// A run, as far as it has got.

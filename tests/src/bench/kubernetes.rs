@@ -17,12 +17,12 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use self::large::Size;
+use super::conclusion::Conclusion;
 use super::conditions::{self, show_conditions};
 use super::peer::Who;
-use super::ratios::ratios;
 use super::report::Report;
 use super::samples::{Metric, Sample, in_short, of_case, turns};
-use super::targets::{Comparison, Figure, Target, compared, verdicts};
+use super::targets::{Comparison, Figure, Target};
 use crate::clock::now;
 use crate::lab::show;
 use crate::lan::Plan;
@@ -31,7 +31,7 @@ use crate::lan::Plan;
 mod tests;
 
 /// What sovnet is to reach.
-const TARGETS: [Target; 7] = [
+const TARGETS: &[Target] = &[
     Target::of_sovnet("service", "first-announced", Figure::P50, 100.0),
     Target::of_sovnet(
         "local-endpoint-moves",
@@ -52,10 +52,17 @@ const TARGETS: [Target; 7] = [
 ];
 
 /// What sovnet is to reach beside MetalLB.
-const COMPARISONS: [Comparison; 2] = [
+const COMPARISONS: &[Comparison] = &[
     beside_metallb("service", "status-written"),
     beside_metallb("service", "first-announced"),
 ];
+
+/// How it ends.
+pub const CONCLUSION: Conclusion = Conclusion {
+    targets: TARGETS,
+    comparisons: COMPARISONS,
+    has_ratios: true,
+};
 
 const fn beside_metallb(case: &'static str, metric: &'static str) -> Comparison {
     Comparison {
@@ -180,33 +187,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         conditions,
         samples,
     };
-    report.write(&settings.dir)?;
-    show(&report);
-    for what in &failed {
-        show::line(&format!("not measured: {what}"));
-    }
-    let took = now().duration_since(started_at).as_secs();
-    let dir = settings.dir.display();
-    let rounds = settings.rounds;
-    show::line(&format!(
-        "\n{rounds} rounds in {} min {} s; {dir}/kube.json, .raw.json and .md",
-        took / 60,
-        took % 60
-    ));
-    Ok(failed.is_empty())
-}
-
-/// Prints the table, the factors between the programs, and what became of the targets.
-pub fn show(report: &Report) {
-    show::line(&format!("\n{}", report.table()));
-    let rows = report.rows();
-    for line in ratios(&rows, Who::Sovnet.name()) {
-        show::line(&format!("beside sovnet: {line}"));
-    }
-    let told = verdicts(&TARGETS, &rows).into_iter();
-    for verdict in told.chain(compared(&COMPARISONS, &rows)) {
-        show::line(&format!("target: {verdict}"));
-    }
+    CONCLUSION.conclude(&report, &settings.dir, started_at, &failed)
 }
 
 /// All rounds, and what failed. What fails leaves a gap; the others go on.

@@ -13,17 +13,25 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
 
 use super::asker::{Asker, Verdict};
+use super::conclusion::Conclusion;
 use super::conditions::{self, show_conditions};
 use super::peer::{Addresses, Cluster, Ground, Wanted, Who};
 use super::report::Report;
 use super::samples::{Metric, Sample, tenths};
-use super::targets::{Figure, Target, verdicts};
+use super::targets::{Figure, Target};
 use crate::clock::{now, wait_for};
 use crate::lab::show;
 use crate::lan::{Lan, NODES, Plan};
 
 /// What sovnet is to reach.
-const TARGETS: [Target; 1] = [Target::of_sovnet("busy", "moves", Figure::Max, 0.0)];
+const TARGETS: &[Target] = &[Target::of_sovnet("busy", "moves", Figure::Max, 0.0)];
+
+/// How it ends.
+pub const CONCLUSION: Conclusion = Conclusion {
+    targets: TARGETS,
+    comparisons: &[],
+    has_ratios: false,
+};
 
 /// Who is measured unless others are named.
 const WHOS: [Who; 3] = [Who::Sovnet, Who::SovnetFast, Who::KeepalivedHundredth];
@@ -96,6 +104,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
     let plan = Plan::bare(settings.holder.clone())?;
     let conditions = conditions(&plan, settings)?;
     show_conditions(&conditions);
+    let started_at = now();
     let scenes = whos.iter().map(|who| Scene::set(&plan, *who));
     let scenes = scenes.collect::<anyhow::Result<Vec<Scene>>>()?;
     let samples = watch(&scenes, settings.minutes)?;
@@ -105,17 +114,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<bool> {
         conditions,
         samples,
     };
-    report.write(&settings.dir)?;
-    show(&report);
-    Ok(true)
-}
-
-/// Prints the table, and what became of the target.
-pub fn show(report: &Report) {
-    show::line(&format!("\n{}", report.table()));
-    for verdict in verdicts(&TARGETS, &report.rows()) {
-        show::line(&format!("target: {verdict}"));
-    }
+    CONCLUSION.conclude(&report, &settings.dir, started_at, &[])
 }
 
 /// Puts the processors under load for that time, and looks on.

@@ -35,16 +35,16 @@ fn main() -> ExitCode {
 }
 
 fn joined(name: &str, files: &[PathBuf]) -> anyhow::Result<bool> {
-    let (name, show): (_, fn(&_)) = match name {
-        "failover" => ("failover", failover::show),
-        "announce" => ("announce", announce::show),
-        "quiet" => ("quiet", quiet::show),
-        "kube" => ("kube", kubernetes::show),
+    let (name, conclusion) = match name {
+        "failover" => ("failover", failover::CONCLUSION),
+        "announce" => ("announce", announce::CONCLUSION),
+        "quiet" => ("quiet", quiet::CONCLUSION),
+        "kube" => ("kube", kubernetes::CONCLUSION),
         _ => bail!("there is no benchmark {name}"),
     };
     let report = join(name, files)?;
     report.write(&dir()?)?;
-    show(&report);
+    conclusion.show(&report);
     Ok(true)
 }
 

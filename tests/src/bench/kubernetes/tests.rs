@@ -31,9 +31,9 @@ fn every_case_is_measured_for_both_programs_unless_less_is_asked_for() {
 
 #[test]
 fn every_target_is_of_a_case_and_a_metric_that_are_measured() {
-    let compared = COMPARISONS.map(|one| (one.case, one.metric));
-    let targets = TARGETS.map(|one| (one.case, one.metric));
-    for (case, metric) in targets.into_iter().chain(compared) {
+    let compared = COMPARISONS.iter().map(|one| (one.case, one.metric));
+    let targets = TARGETS.iter().map(|one| (one.case, one.metric));
+    for (case, metric) in targets.chain(compared) {
         let mut cases = Case::value_variants().iter();
         let known = cases.find(|known| known.name() == case).unwrap();
         let metrics = known.metrics();
