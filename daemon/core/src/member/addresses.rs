@@ -233,9 +233,8 @@ impl Addresses {
     /// Those that a rival announces.
     pub(super) fn rivalled(&mut self) -> impl Iterator<Item = &Own> {
         let map = &self.map;
-        let has_rival = |own: &Box<Own>| own.rival.is_some();
-        self.rivalled
-            .retain(|address| map.get(address).is_some_and(has_rival));
+        let has_rival = |address: &IpAddr| map.get(address).is_some_and(|own| own.rival.is_some());
+        self.rivalled.retain(has_rival);
         self.rivalled.iter().filter_map(|address| self.get(address))
     }
 
