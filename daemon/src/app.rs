@@ -3,7 +3,7 @@
 //! ```text
 //!  main thread                                       latency thread
 //!  kube ◄─── links ───────────────────────────────── link ◄── wish ──┐
-//!    │ cluster                                          │            │
+//!    │ cluster, proxy                                   │            │
 //!    ▼                                                  │            │
 //!  brain ◄── links ─────────────────────────────────────┘            │
 //!    ├────── decision ─────────────────────────────► announce ───────┘
@@ -210,6 +210,7 @@ fn sources(start: &Start, board: &Board, asked: mpsc::Sender<AskRequest>) -> Sou
             board.store_problems.subscribe(),
             board.former_problems.subscribe(),
             board.cluster_store_problems.subscribe(),
+            board.proxy_store_problems.subscribe(),
             notes.subscribe(),
         ],
     }
@@ -222,6 +223,8 @@ fn spawn_answering(tasks: &mut TaskSet, start: &Start, board: &Board) {
         node: start.info.name.clone(),
         links: board.links.subscribe(),
         cluster: board.cluster.subscribe(),
+        proxy: board.proxy.subscribe(),
+        held: board.held.subscribe(),
         services: board.services.clone(),
         decision: board.decision.clone(),
         problems: board.brain_problems.clone(),

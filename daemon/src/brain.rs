@@ -1,12 +1,16 @@
-//! Calls `decide` whenever the facts of the kernel or of the cluster change, and publishes the result. Owns nothing else.
+//! Calls `decide` whenever the facts of the kernel, of the cluster or of kube-proxy change, and
+//! publishes the result. Owns nothing else.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use sovnet_core::config::Config;
 use sovnet_core::decide::{Decision, Known, decide};
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::facts::cluster::{ClusterFacts, Service};
+use sovnet_core::facts::proxy::{ProxyFacts, ProxyState};
 use sovnet_core::names::NodeName;
 use sovnet_core::report::Problem;
 use sovnet_core::zones::ServiceAddresses;
@@ -15,10 +19,30 @@ use tokio_util::sync::CancellationToken;
 
 /// Whether nothing follows from what has changed in the cluster: most of the time a pod that came
 /// or went, of a Service that any node can take packets for.
-fn is_same(known: &ClusterFacts, now: &ClusterFacts) -> bool {
+fn is_same_cluster(known: &ClusterFacts, now: &ClusterFacts) -> bool {
     known.nodes == now.nodes
         && known.barred == now.barred
         && known.has_same_services(now, Service::is_same_to_announce)
+}
+
+/// What was decided on.
+struct Seen {
+    links: Arc<LinkFacts>,
+    cluster: Arc<ClusterFacts>,
+    proxy: Arc<ProxyFacts>,
+    held: Arc<BTreeSet<IpAddr>>,
+}
+
+impl Seen {
+    /// Whether nothing follows from what is seen now.
+    fn is_same(&self, now: &Seen) -> bool {
+        // What is held matters to a node without kube-proxy alone.
+        let is_held_nothing = now.proxy.state != ProxyState::Gone;
+        Arc::ptr_eq(&self.links, &now.links)
+            && Arc::ptr_eq(&self.proxy, &now.proxy)
+            && (is_held_nothing || Arc::ptr_eq(&self.held, &now.held))
+            && is_same_cluster(&self.cluster, &now.cluster)
+    }
 }
 
 /// The caller of `decide`.
@@ -31,6 +55,10 @@ pub(crate) struct Brain {
     pub(crate) links: watch::Receiver<Arc<LinkFacts>>,
     /// What the cluster says.
     pub(crate) cluster: watch::Receiver<Arc<ClusterFacts>>,
+    /// The node's kube-proxy.
+    pub(crate) proxy: watch::Receiver<Arc<ProxyFacts>>,
+    /// Addresses that this node announces.
+    pub(crate) held: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     /// Services with the addresses that the LAN reaches them by.
     pub(crate) services: watch::Sender<Arc<ServiceAddresses>>,
     /// What follows from all of it.
@@ -47,23 +75,26 @@ impl Brain {
     /// # Errors
     /// Never: `decide` is total.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
-        let mut known: Option<(Arc<LinkFacts>, Arc<ClusterFacts>)> = None;
+        let mut known: Option<Seen> = None;
         loop {
-            let links = Arc::clone(&self.links.borrow_and_update());
-            let cluster = Arc::clone(&self.cluster.borrow_and_update());
-            let is_known = known.as_ref().is_some_and(|(known_links, known)| {
-                Arc::ptr_eq(known_links, &links) && is_same(known, &cluster)
-            });
-            if !is_known {
-                self.name_services(&cluster);
-                self.think(&links, &cluster);
+            let seen = Seen {
+                links: Arc::clone(&self.links.borrow_and_update()),
+                cluster: Arc::clone(&self.cluster.borrow_and_update()),
+                proxy: Arc::clone(&self.proxy.borrow_and_update()),
+                held: Arc::clone(&self.held.borrow_and_update()),
+            };
+            if !known.is_some_and(|known| known.is_same(&seen)) {
+                self.name_services(&seen.cluster);
+                self.think(&seen);
             }
-            known = Some((links, cluster));
+            known = Some(seen);
             // Cancel-safe: a change that is not waited for is found at the next look.
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 changed = self.links.changed() => if changed.is_err() { return Ok(()) },
                 changed = self.cluster.changed() => if changed.is_err() { return Ok(()) },
+                changed = self.proxy.changed() => if changed.is_err() { return Ok(()) },
+                changed = self.held.changed() => if changed.is_err() { return Ok(()) },
             }
         }
     }
@@ -84,16 +115,18 @@ impl Brain {
         });
     }
 
-    fn think(&self, links: &LinkFacts, cluster: &ClusterFacts) {
-        if links.links.is_empty() {
+    fn think(&self, seen: &Seen) {
+        if seen.links.links.is_empty() {
             // Not read yet: every namespace has a loopback link.
             return;
         }
         let mut decision = decide(&Known {
             config: &self.config,
             node: &self.node,
-            links,
-            cluster,
+            links: &seen.links,
+            cluster: &seen.cluster,
+            proxy: &seen.proxy,
+            held: &seen.held,
         });
         if let Some(obstacle) = &self.obstacle {
             decision.segments.clear();

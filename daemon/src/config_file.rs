@@ -9,6 +9,7 @@ mod key;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,6 +19,7 @@ use sovnet_core::config::{self, Config, ConfigProblem, TEXT_BYTES_MAX};
 use sovnet_core::decide::{Decision, Known, decide};
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::facts::cluster::ClusterFacts;
+use sovnet_core::facts::proxy::ProxyFacts;
 use sovnet_core::report::Severity;
 use thiserror::Error;
 
@@ -214,6 +216,8 @@ fn check_here(config: &Config, links: &LinkFacts, lines: &mut Lines) -> bool {
         node,
         links,
         cluster: &nobody,
+        proxy: &ProxyFacts::default(),
+        held: &BTreeSet::new(),
     });
     for (index, plan) in &segments {
         let name = links

@@ -14,6 +14,7 @@ mod contest;
 mod lease;
 mod notice;
 mod places;
+pub(crate) mod proxy;
 mod session;
 mod show;
 mod status;

@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use self::former::Formers;
 use self::keeper::{Keeper, Told};
 use self::kernel::{Kernel, KernelError};
+pub(crate) use self::sysctls::boot;
 
 /// A third of the addresses' lifetime.
 const RENEW_EVERY: Duration = Duration::from_secs(2);

@@ -1,5 +1,5 @@
 //! Last known state on disk: claims, terms, peers (never believed as claims, only as wishes), what
-//! the cluster said, and what links had before they were made quiet.
+//! the cluster said, what links had before they were made quiet, and when kube-proxy was well.
 //!
 //! Owns one file of the state directory for each [`Format`]. Written after each change, off the critical path and by
 //! atomic replacement; a file that is damaged or foreign is set aside and reported, never believed,
@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sovnet_core::facts::cluster::ClusterFacts;
 use sovnet_core::facts::former::{self, Former};
+use sovnet_core::facts::proxy::{self, ProxyMemory};
 use sovnet_core::member::memory::{self, MAX_FILE_LENGTH, Memories};
 use sovnet_core::report::{Problem, Severity};
 use tokio::sync::watch;
@@ -61,6 +62,14 @@ pub(crate) const LINKS: Format<Former> = Format {
     max_length: former::MAX_LENGTH,
     to_text: former::to_text,
     from_text: former::from_text,
+};
+
+/// In which boot of the machine kube-proxy was well last.
+pub(crate) const PROXY: Format<ProxyMemory> = Format {
+    file: "proxy.state",
+    max_length: proxy::MAX_LENGTH,
+    to_text: proxy::to_text,
+    from_text: proxy::from_text,
 };
 
 /// The version of the cluster's file.

@@ -20,13 +20,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
 
 use crate::facts::cluster::OWN_CLASS;
+use crate::facts::proxy::HEALTH_PORT;
 use links::LinkPattern;
 
 pub use pool::Pool;
@@ -188,6 +189,8 @@ pub struct Kubernetes {
     pub class: String,
     /// Whether Services without a class are served, too.
     pub serves_classless: bool,
+    /// Where the node's kube-proxy says how it is; none if there is nobody to ask.
+    pub kube_proxy: Option<SocketAddr>,
 }
 
 impl Default for Kubernetes {
@@ -196,6 +199,7 @@ impl Default for Kubernetes {
             kubeconfig: None,
             class: OWN_CLASS.to_owned(),
             serves_classless: true,
+            kube_proxy: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, HEALTH_PORT))),
         }
     }
 }

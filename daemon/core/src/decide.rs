@@ -17,7 +17,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::links::is_chosen;
 use crate::config::{ADDRESSES_MAX, Config, PEERS_MAX};
-use crate::facts::cluster::{Bar, ClusterFacts, Delivery};
+use crate::facts::cluster::{ClusterFacts, Delivery};
+use crate::facts::proxy::ProxyFacts;
 use crate::facts::{Link, LinkAddress, LinkFacts};
 use crate::names::{LinkIndex, LinkName, Mac, NodeName, ServiceName, Subnet};
 use crate::report::Problem;
@@ -128,6 +129,10 @@ pub struct Known<'a> {
     pub links: &'a LinkFacts,
     /// The cluster, as it was last seen; empty without Kubernetes.
     pub cluster: &'a ClusterFacts,
+    /// The node's kube-proxy.
+    pub proxy: &'a ProxyFacts,
+    /// Addresses that this node speaks for.
+    pub held: &'a BTreeSet<IpAddr>,
 }
 
 /// An address that somebody wants to be announced, or a pool whose segment must be ready for one.
@@ -160,6 +165,7 @@ pub fn decide(known: &Known<'_>) -> Decision {
     let mut decision = Decision::default();
     findings::about_names(config, links, &mut decision.problems);
     findings::about_services(known, &mut decision.problems);
+    findings::about_proxy(known, &mut decision.problems);
     let wanted = wanted(known, &mut decision.problems);
     for (index, addresses) in placed(known, &wanted, &mut decision.problems) {
         let Some(link) = links.links.get(&index) else {
@@ -325,10 +331,9 @@ fn plan(
         nodes: BTreeSet::new(),
         watched: Watched::default(),
     };
-    let bar = known.cluster.barred.get(known.node).copied();
     for entry in addresses.iter().filter(|entry| entry.kind != Kind::Pool) {
         let ability = match link.is_up {
-            true => ability(entry.kind, bar),
+            true => ability(known, entry),
             false => Ability::Cannot,
         };
         let address = entry.address;
@@ -356,14 +361,18 @@ fn plan(
     Some(plan)
 }
 
-/// How able this node is to serve such an address while the link is up.
-fn ability(kind: Kind, bar: Option<Bar>) -> Ability {
-    let is_barred = |bar: Bar| bar.is_for_all() || matches!(kind, Kind::Service(_));
-    let at_best = match bar.is_some_and(is_barred) {
+/// How able this node is to serve an address while the link is up.
+fn ability(known: &Known<'_>, entry: &Wanted) -> Ability {
+    let is_of_service = matches!(entry.kind, Kind::Service(_));
+    let bar = known.cluster.barred.get(known.node);
+    let is_barred = bar.is_some_and(|bar| bar.is_for_all() || is_of_service);
+    let is_held = known.held.contains(&entry.address);
+    let lacks_rules = is_of_service && known.proxy.bars(is_held);
+    let at_best = match is_barred || lacks_rules {
         true => Ability::LastResort,
         false => Ability::Serves,
     };
-    let by_endpoints = match kind {
+    let by_endpoints = match entry.kind {
         Kind::Service(Delivery::No) => Ability::Cannot,
         Kind::Service(Delivery::Ending) => Ability::Going,
         Kind::Service(Delivery::Yes) | Kind::Static | Kind::Pool => Ability::Serves,

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod former;
 pub mod occupants;
+pub mod proxy;
 pub mod request;
 pub mod settings;
 

@@ -8,6 +8,7 @@ use sovnet_core::decide::Decision;
 use sovnet_core::facts::cluster::ClusterFacts;
 use sovnet_core::facts::former::Former;
 use sovnet_core::facts::occupants::Occupants;
+use sovnet_core::facts::proxy::{ProxyFacts, ProxyMemory};
 use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
@@ -44,6 +45,11 @@ pub(super) struct Board {
     pub(super) services: Shared<ServiceAddresses>,
     pub(super) kubernetes: Shared<KubernetesView>,
     pub(super) cluster_store_problems: Shared<Vec<Problem>>,
+    /// How it stands with the node's kube-proxy.
+    pub(super) proxy: Shared<ProxyFacts>,
+    /// When it was well; at start what the disk remembers.
+    pub(super) proxy_memory: Shared<ProxyMemory>,
+    pub(super) proxy_store_problems: Shared<Vec<Problem>>,
     /// Hosts that are no nodes and use addresses of ours.
     pub(super) occupants: Shared<Occupants>,
     /// Addresses that this node announces.
@@ -80,6 +86,9 @@ impl Board {
             services: Shared::default(),
             kubernetes: Shared::default(),
             cluster_store_problems: Shared::default(),
+            proxy: Shared::default(),
+            proxy_memory: Shared::default(),
+            proxy_store_problems: Shared::default(),
             occupants: Shared::default(),
             held: Shared::default(),
             gone: Shared::default(),

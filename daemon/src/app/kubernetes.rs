@@ -1,11 +1,14 @@
-//! Wires the Kubernetes side: what the disk remembers, the shell, and the file that it is kept in.
+//! Wires the Kubernetes side: what the disk remembers, the shells, and the files that it is kept in.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::board::Board;
 use super::start::Start;
 use crate::Options;
+use crate::kube::proxy::ProxyShell;
 use crate::kube::{Kube, Wires};
+use crate::link;
 use crate::store::{self, Store};
 use crate::tasks::TaskSet;
 
@@ -34,6 +37,7 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
         troubles,
     );
     tasks.spawn("cluster-store", store.run(tasks.stop()));
+    follow_proxy(tasks, options, kubernetes.kube_proxy, board);
     let joined = options.state_dir.join(JOINED);
     let wires = Wires {
         config: Arc::clone(config),
@@ -50,4 +54,22 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
         view: board.kubernetes.clone(),
     };
     tasks.spawn("kube", Kube::new(wires).run(tasks.stop()));
+}
+
+/// Asks the node's kube-proxy, if there is one.
+fn follow_proxy(tasks: &mut TaskSet, options: &Options, at: Option<SocketAddr>, board: &Board) {
+    let Some(at) = at else { return };
+    let (memory, troubles) = store::load(&options.state_dir, &store::PROXY);
+    board.proxy_memory.send_replace(Arc::new(memory));
+    let store = Store::new(
+        &options.state_dir,
+        &store::PROXY,
+        board.proxy_memory.subscribe(),
+        board.proxy_store_problems.clone(),
+        troubles,
+    );
+    tasks.spawn("proxy-store", store.run(tasks.stop()));
+    let (facts, memory) = (board.proxy.clone(), board.proxy_memory.clone());
+    let shell = ProxyShell::new(at, link::boot(), facts, memory);
+    tasks.spawn("proxy", shell.run(tasks.stop()));
 }

@@ -28,7 +28,7 @@ pub(super) fn conf_for_all() -> Option<Conf> {
 }
 
 /// How this boot of the kernel names itself; empty if it does not.
-pub(super) fn boot() -> String {
+pub(crate) fn boot() -> String {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     text.unwrap_or_default().trim().to_owned()
 }

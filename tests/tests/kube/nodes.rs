@@ -11,23 +11,6 @@ use crate::stage::{HOUSE, PAGE};
 
 const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
-/// Labels a node, or takes the label off.
-fn label(scene: &Scene, name: &str, key: &str, value: Option<&str>) {
-    let labels = json!({ "metadata": { "labels": { key: value } } });
-    let path = format!("/api/v1/nodes/{name}");
-    scene.api().merge(&path, &labels).unwrap();
-}
-
-/// Fetches the page until the holder has changed to that node; every fetch must succeed.
-fn fetched_until_held_by(scene: &Scene, holder: &str) {
-    let mut is_over = false;
-    while !is_over {
-        is_over = scene.holder(PAGE).as_deref() == Some(holder);
-        let page = scene.page(PAGE);
-        assert!(page.is_some(), "the page was away during the move");
-    }
-}
-
 /// Waits until kube-proxy on that node passes packets for the Service on to its own endpoint: it says
 /// so at the port for health checks, after its rules are in force.
 fn wait_delivered_by(scene: &Scene, service: &Service, name: &str) {
@@ -49,8 +32,8 @@ fn a_node_that_load_balancers_leave_out_is_a_last_resort_and_drained_without_a_g
     for (key, value) in [(EXCLUDED, ""), ("sovnet.internal/drain", "true")] {
         let first = scene.wait_holder(PAGE);
         let second = other(&first);
-        label(&scene, &first, key, Some(value));
-        fetched_until_held_by(&scene, second);
+        scene.label(&first, key, Some(value));
+        scene.fetched_until_held_by(PAGE, second);
         scene.wait_status("the reason", &first, |status| {
             let mut problems = status.problems.iter();
             problems.any(|one| {
@@ -60,7 +43,7 @@ fn a_node_that_load_balancers_leave_out_is_a_last_resort_and_drained_without_a_g
             })
         });
         // Nobody else is left: then it is served all the same.
-        label(&scene, second, key, Some(value));
+        scene.label(second, key, Some(value));
         scene.wait_status("the reason", second, |status| {
             let mut problems = status.problems.iter();
             problems.any(|one| one.code == "node-barred-by-kubernetes")
@@ -68,7 +51,7 @@ fn a_node_that_load_balancers_leave_out_is_a_last_resort_and_drained_without_a_g
         let holder = scene.wait_holder(PAGE);
         assert_eq!(scene.answers(PAGE), [scene.mac(&holder)]);
         for name in NODES {
-            label(&scene, name, key, None);
+            scene.label(name, key, None);
         }
     }
 }
@@ -106,7 +89,7 @@ fn with_the_local_policy_an_endpoint_that_ends_serves_until_another_node_has_the
     scene.endpoints(&service, &NODES);
     wait_delivered_by(&scene, &service, "civil");
     scene.hand_over(&service, &["civil"], &["box-01"]);
-    fetched_until_held_by(&scene, "civil");
+    scene.fetched_until_held_by(PAGE, "civil");
     scene.wait_page(PAGE, |page| page.starts_with("web-civil"));
     // The last endpoint of all serves until it is gone.
     scene.hand_over(&service, &[], &["civil"]);

@@ -7,11 +7,12 @@ use std::sync::{MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sovnet_control::status::{Kubernetes, Service as Line, Status};
 use sovnet_tests::clock::{now, wait_for};
 use sovnet_tests::cluster::api::Api;
 use sovnet_tests::cluster::objects::{self, Service};
+use sovnet_tests::cluster::proxy::Proxy;
 use sovnet_tests::lan::arp::{Ask, Mac, ask, link_mac};
 use sovnet_tests::lan::daemon::{CONFIG, Daemon, Start};
 use sovnet_tests::lan::{Lan, NODES, control};
@@ -96,6 +97,11 @@ impl Scene {
 
     pub(crate) fn lan(&self) -> &Lan {
         &self.house.lan
+    }
+
+    /// kube-proxy of a node.
+    pub(crate) fn proxy(&mut self, name: &str) -> &mut Proxy {
+        self.house.cluster.proxy(name).expect("each node has one")
     }
 
     pub(crate) fn api(&self) -> &Api {
@@ -187,7 +193,7 @@ impl Scene {
     pub(crate) fn wait_rules(&mut self, address: Ipv4Addr) {
         for name in NODES {
             let what = format!("kube-proxy of {name} to know {address}");
-            let proxy = self.house.cluster.proxy(name).unwrap();
+            let proxy = self.proxy(name);
             wait_for(&what, SOON, || {
                 let addresses = proxy.addresses().ok()?;
                 addresses.contains(&address.to_string()).then_some(())
@@ -288,6 +294,24 @@ impl Scene {
         }
     }
 
+    /// Fetches the page at `address` until the holder has changed to that node; every fetch must
+    /// succeed.
+    pub(crate) fn fetched_until_held_by(&self, address: Ipv4Addr, holder: &str) {
+        let mut is_over = false;
+        while !is_over {
+            is_over = self.holder(address).as_deref() == Some(holder);
+            let page = self.page(address);
+            assert!(page.is_some(), "the page was away during the move");
+        }
+    }
+
+    /// Labels a node, or takes the label off.
+    pub(crate) fn label(&self, name: &str, key: &str, value: Option<&str>) {
+        let labels = json!({ "metadata": { "labels": { key: value } } });
+        let path = format!("/api/v1/nodes/{name}");
+        self.api().merge(&path, &labels).unwrap();
+    }
+
     /// The node that writes to the cluster, as both see it.
     pub(crate) fn writer(&self) -> String {
         wait_for("one writer", SOON, || {
@@ -309,6 +333,15 @@ impl Scene {
     pub(crate) fn answers(&self, address: Ipv4Addr) -> Vec<Mac> {
         let laptop = self.lan().node("laptop");
         ask(laptop, address, Ask::Broadcast, Duration::from_millis(150)).unwrap()
+    }
+
+    /// Waits until this one alone answers for `address`.
+    pub(crate) fn wait_answers(&self, address: Ipv4Addr, mac: Mac) {
+        let what = format!("{mac} to answer for {address}");
+        wait_for(&what, SOON, || {
+            (self.answers(address) == [mac]).then_some(())
+        })
+        .unwrap();
     }
 
     /// Waits until nobody answers for `address` any more.

@@ -8,6 +8,7 @@ use std::sync::{Mutex, OnceLock};
 use serde_json::json;
 use sovnet_tests::clock::wait_for;
 use sovnet_tests::cluster::objects::{self, LEASE};
+use sovnet_tests::cluster::proxy::Mode;
 use sovnet_tests::cluster::{self, Cluster};
 use sovnet_tests::lan::daemon::CONFIG;
 use sovnet_tests::lan::sniff::Sniffer;
@@ -106,6 +107,11 @@ impl House {
             drop(fs::remove_file(self.lan.node(name).path(CONFIG)));
         }
         self.cluster.plane.ensure_api().unwrap();
+        for name in NODES {
+            let proxy = self.cluster.proxy(name).unwrap();
+            proxy.resume().unwrap();
+            proxy.set_mode(Mode::Nftables).unwrap();
+        }
         let api = self.cluster.api();
         for namespace in CLEANED {
             for kind in [

@@ -18,7 +18,8 @@ use super::reference::{Key, Section};
 use super::selector::LabelSelector;
 use super::tree::{Entries, Field, FromToml, Value, field, refuse_unknown, section, table_of};
 use super::values::{
-    ClassName, Component, DayTime, Endpoint, Label, Mail, Namespace, ObjectName, Source, Upstream,
+    ClassName, Component, DayTime, Endpoint, Label, Mail, Namespace, ObjectName, ProxyPlace,
+    Source, Upstream,
 };
 use super::{Conflict, Detection, FailBack, Purpose};
 use crate::names::{DnsName, NodeName, ServiceName, Subnet};
@@ -253,6 +254,10 @@ section! {
         "class" class: ClassName,
         /// Whether Services without a class are served, too. Default: true.
         "classless" classless: bool,
+        /// Where the node's kube-proxy says how it is, `healthz-bind-address` of its own config, or
+        /// `"none"`: then nobody asks it, and a node takes addresses of Services without knowing
+        /// that its rules are in force. Default: `"127.0.0.1:10256"`.
+        "kube-proxy" kube_proxy: ProxyPlace,
     }
 }
 

@@ -223,6 +223,25 @@ impl FromText for DayTime {
     }
 }
 
+/// Where kube-proxy is asked, if it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProxyPlace(pub(super) Option<SocketAddr>);
+
+impl FromText for ProxyPlace {
+    fn from_text(text: &str) -> Result<ProxyPlace, Wrong> {
+        if text == "none" {
+            return Ok(ProxyPlace(None));
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(place) if place.port() != 0 => Ok(ProxyPlace(Some(place))),
+            Ok(_) | Err(_) => {
+                let wrong = Wrong::new(format!("{} is no address with a port", quote(text)));
+                Err(wrong.hint("write \"127.0.0.1:10256\", or \"none\" if there is no kube-proxy"))
+            }
+        }
+    }
+}
+
 /// An address with a port; the port is 53 if it is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Endpoint(pub(super) SocketAddr);

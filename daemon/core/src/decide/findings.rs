@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::{Known, SegmentPlan, announcing, can_announce, own_addresses};
 use crate::config::links::LinkPattern;
 use crate::config::{ADDRESSES_MAX, Config};
+use crate::facts::proxy::{ProxyFacts, ProxyState};
 use crate::facts::{Link, LinkFacts};
 use crate::names::{LinkIndex, ServiceName, Subnet};
 use crate::report::{Problem, Severity};
@@ -116,6 +117,34 @@ pub(super) fn pool_without_link(config: &Config, links: &LinkFacts, address: IpA
     problem.code = "pool-without-link";
     problem.what = format!("[[pool]] {name}: {}", problem.what);
     problem
+}
+
+/// The node's kube-proxy is not ready for packets of Services.
+pub(super) fn about_proxy(known: &Known<'_>, problems: &mut Vec<Problem>) {
+    let ProxyFacts { state, reason } = known.proxy;
+    let what = match state {
+        ProxyState::Unknown | ProxyState::Ready => return,
+        ProxyState::Awaited => format!(
+            "kube-proxy is not ready since this machine started ({reason}): this node serves \
+             addresses of Services only if no other node can"
+        ),
+        ProxyState::Gone => format!(
+            "kube-proxy does not say any more that it is well ({reason}): addresses of Services \
+             stay here, and others come only if no other node can take them"
+        ),
+        ProxyState::Stale => format!(
+            "kube-proxy has not said for a minute that it is well ({reason}), and its rules get \
+             old: this node serves addresses of Services only if no other node can"
+        ),
+    };
+    problems.push(Problem {
+        severity: Severity::Degraded,
+        code: "kube-proxy-not-ready",
+        what,
+        remedy: "find out why it does not run here (with k3s: `journalctl -u k3s -u k3s-agent`); \
+                 if this cluster does without it: [kubernetes] kube-proxy = \"none\""
+            .to_owned(),
+    });
 }
 
 /// What the cluster says that does not fit to the config.

@@ -102,6 +102,8 @@ fn decide_alone(config: &Config, links: &LinkFacts) -> Decision {
         node: &"ada".parse().unwrap(),
         links,
         cluster: &ClusterFacts::default(),
+        proxy: &ProxyFacts::default(),
+        held: &BTreeSet::new(),
     })
 }
 

@@ -207,6 +207,10 @@ impl Checker<'_, '_> {
                 .value()
                 .copied()
                 .unwrap_or(default.serves_classless),
+            kube_proxy: match spec.kube_proxy.value() {
+                Some(place) => place.0,
+                None => default.kube_proxy,
+            },
         }
     }
 }

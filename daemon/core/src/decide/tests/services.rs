@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::cluster::{Bar, Service, TrafficPolicy};
+use crate::facts::proxy::{ProxyFacts, ProxyState};
 
 const CONFIG: &str = r#"
 [kubernetes]
@@ -46,23 +47,31 @@ fn decided(config: &Config, links: &[&str], services: &[&str]) -> Decision {
 
 /// The same with what Kubernetes has against the node ada.
 fn decided_with(config: &Config, links: &[&str], services: &[&str], bar: Option<Bar>) -> Decision {
-    let node = |name: &str| (name.parse().unwrap(), Vec::new());
-    decide(&Known {
+    let known = Known {
         config,
         node: &"ada".parse().unwrap(),
         links: &facts(links),
-        cluster: &ClusterFacts {
-            services: (services.iter().map(|words| service(words)))
-                .map(|(name, service)| (name, service.into()))
-                .collect(),
-            nodes: BTreeMap::from([node("ada"), node("bob")]),
-            barred: bar
-                .map(|bar| ("ada".parse().unwrap(), bar))
-                .into_iter()
-                .collect(),
-            uid: None,
-        },
-    })
+        cluster: &cluster(services, bar),
+        proxy: &ProxyFacts::default(),
+        held: &BTreeSet::new(),
+    };
+    decide(&known)
+}
+
+fn cluster(services: &[&str], bar: Option<Bar>) -> ClusterFacts {
+    let node = |name: &str| (name.parse().unwrap(), Vec::new());
+    let services = services.iter().map(|words| service(words));
+    ClusterFacts {
+        services: services
+            .map(|(name, service)| (name, service.into()))
+            .collect(),
+        nodes: BTreeMap::from([node("ada"), node("bob")]),
+        barred: bar
+            .map(|bar| ("ada".parse().unwrap(), bar))
+            .into_iter()
+            .collect(),
+        uid: None,
+    }
 }
 
 fn check_services(top: &str, links: &[&str], services: &[&str], expected: Expect) {
@@ -234,6 +243,56 @@ fn a_service_never_has_an_address_of_the_config() {
 }
 
 #[test]
+fn a_node_without_the_rules_of_kube_proxy_is_a_last_resort_but_for_what_it_speaks_for_a_while() {
+    let top = format!("{CONFIG}[[address]]\naddress = \"192.168.8.2\"\n");
+    let config = config_of(&top, &[]);
+    let of = |state, reason: &str| {
+        let decision = decide(&Known {
+            config: &config,
+            node: &"ada".parse().unwrap(),
+            links: &facts(&[ETH]),
+            cluster: &cluster(&["held 192.168.8.240", "free 192.168.8.241"], None),
+            proxy: &ProxyFacts {
+                state,
+                reason: reason.to_owned(),
+            },
+            held: &BTreeSet::from(["192.168.8.240".parse().unwrap()]),
+        });
+        show(&decision)
+    };
+    let calm = of(ProxyState::Unknown, "");
+    assert!(!calm.contains("LastResort"), "{calm}");
+    assert_eq!(calm, of(ProxyState::Ready, ""));
+    expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+          192.168.8.2 Serves
+          192.168.8.240 LastResort forwarded
+          192.168.8.241 LastResort forwarded
+        Degraded kube-proxy-not-ready: kube-proxy is not ready since this machine started (connection refused): this node serves addresses of Services only if no other node can
+          -> find out why it does not run here (with k3s: `journalctl -u k3s -u k3s-agent`); if this cluster does without it: [kubernetes] kube-proxy = "none"
+    "#]]
+    .assert_eq(&of(ProxyState::Awaited, "connection refused"));
+    expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+          192.168.8.2 Serves
+          192.168.8.240 Serves forwarded
+          192.168.8.241 LastResort forwarded
+        Degraded kube-proxy-not-ready: kube-proxy does not say any more that it is well (connection refused): addresses of Services stay here, and others come only if no other node can take them
+          -> find out why it does not run here (with k3s: `journalctl -u k3s -u k3s-agent`); if this cluster does without it: [kubernetes] kube-proxy = "none"
+    "#]]
+    .assert_eq(&of(ProxyState::Gone, "connection refused"));
+    expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+          192.168.8.2 Serves
+          192.168.8.240 LastResort forwarded
+          192.168.8.241 LastResort forwarded
+        Degraded kube-proxy-not-ready: kube-proxy has not said for a minute that it is well (it answers 503 Service Unavailable), and its rules get old: this node serves addresses of Services only if no other node can
+          -> find out why it does not run here (with k3s: `journalctl -u k3s -u k3s-agent`); if this cluster does without it: [kubernetes] kube-proxy = "none"
+    "#]]
+    .assert_eq(&of(ProxyState::Stale, "it answers 503 Service Unavailable"));
+}
+
+#[test]
 fn a_node_that_kubernetes_does_not_know_says_so() {
     let config = config_of(CONFIG, &[]);
     let of = |names: &[&str]| {
@@ -246,6 +305,8 @@ fn a_node_that_kubernetes_does_not_know_says_so() {
                 nodes: nodes.collect(),
                 ..ClusterFacts::default()
             },
+            proxy: &ProxyFacts::default(),
+            held: &BTreeSet::new(),
         });
         show(&decision)
     };
