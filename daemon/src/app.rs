@@ -224,6 +224,7 @@ fn spawn_answering(tasks: &mut TaskSet, start: &Start, board: &Board) {
         links: board.links.subscribe(),
         cluster: board.cluster.subscribe(),
         proxy: board.proxy.subscribe(),
+        delivered: board.delivered.subscribe(),
         held: board.held.subscribe(),
         services: board.services.clone(),
         decision: board.decision.clone(),

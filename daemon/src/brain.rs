@@ -11,7 +11,7 @@ use sovnet_core::decide::{Decision, Known, decide};
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::facts::cluster::{ClusterFacts, Service};
 use sovnet_core::facts::proxy::{ProxyFacts, ProxyState};
-use sovnet_core::names::NodeName;
+use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::report::Problem;
 use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
@@ -30,17 +30,20 @@ struct Seen {
     links: Arc<LinkFacts>,
     cluster: Arc<ClusterFacts>,
     proxy: Arc<ProxyFacts>,
-    held: Arc<BTreeSet<IpAddr>>,
+    delivered: Arc<BTreeSet<ServiceName>>,
+    /// What this node speaks for since kube-proxy was well.
+    kept: BTreeSet<IpAddr>,
 }
 
 impl Seen {
     /// Whether nothing follows from what is seen now.
     fn is_same(&self, now: &Seen) -> bool {
-        // What is held matters to a node without kube-proxy alone.
-        let is_held_nothing = now.proxy.state != ProxyState::Gone;
+        // What is kept matters to a node without kube-proxy alone.
+        let is_kept_nothing = now.proxy.state != ProxyState::Gone;
         Arc::ptr_eq(&self.links, &now.links)
             && Arc::ptr_eq(&self.proxy, &now.proxy)
-            && (is_held_nothing || Arc::ptr_eq(&self.held, &now.held))
+            && Arc::ptr_eq(&self.delivered, &now.delivered)
+            && (is_kept_nothing || self.kept == now.kept)
             && is_same_cluster(&self.cluster, &now.cluster)
     }
 }
@@ -57,6 +60,8 @@ pub(crate) struct Brain {
     pub(crate) cluster: watch::Receiver<Arc<ClusterFacts>>,
     /// The node's kube-proxy.
     pub(crate) proxy: watch::Receiver<Arc<ProxyFacts>>,
+    /// Services of the policy `Local` that kube-proxy delivers to endpoints here.
+    pub(crate) delivered: watch::Receiver<Arc<BTreeSet<ServiceName>>>,
     /// Addresses that this node announces.
     pub(crate) held: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     /// Services with the addresses that the LAN reaches them by.
@@ -77,11 +82,16 @@ impl Brain {
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         let mut known: Option<Seen> = None;
         loop {
+            let proxy = Arc::clone(&self.proxy.borrow_and_update());
+            let held = Arc::clone(&self.held.borrow_and_update());
+            let before = known.as_ref().map_or(&*held, |known| &known.kept);
+            let kept = proxy.kept(before, &held);
             let seen = Seen {
                 links: Arc::clone(&self.links.borrow_and_update()),
                 cluster: Arc::clone(&self.cluster.borrow_and_update()),
-                proxy: Arc::clone(&self.proxy.borrow_and_update()),
-                held: Arc::clone(&self.held.borrow_and_update()),
+                proxy,
+                delivered: Arc::clone(&self.delivered.borrow_and_update()),
+                kept,
             };
             if !known.is_some_and(|known| known.is_same(&seen)) {
                 self.name_services(&seen.cluster);
@@ -94,6 +104,7 @@ impl Brain {
                 changed = self.links.changed() => if changed.is_err() { return Ok(()) },
                 changed = self.cluster.changed() => if changed.is_err() { return Ok(()) },
                 changed = self.proxy.changed() => if changed.is_err() { return Ok(()) },
+                changed = self.delivered.changed() => if changed.is_err() { return Ok(()) },
                 changed = self.held.changed() => if changed.is_err() { return Ok(()) },
             }
         }
@@ -126,7 +137,8 @@ impl Brain {
             links: &seen.links,
             cluster: &seen.cluster,
             proxy: &seen.proxy,
-            held: &seen.held,
+            delivered: &seen.delivered,
+            kept: &seen.kept,
         });
         if let Some(obstacle) = &self.obstacle {
             decision.segments.clear();

@@ -217,7 +217,8 @@ fn check_here(config: &Config, links: &LinkFacts, lines: &mut Lines) -> bool {
         links,
         cluster: &nobody,
         proxy: &ProxyFacts::default(),
-        held: &BTreeSet::new(),
+        delivered: &BTreeSet::new(),
+        kept: &BTreeSet::new(),
     });
     for (index, plan) in &segments {
         let name = links

@@ -11,6 +11,7 @@ mod announced;
 mod certificate;
 mod conflict;
 mod contest;
+pub(crate) mod delivery;
 mod lease;
 mod notice;
 mod places;

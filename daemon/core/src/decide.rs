@@ -17,8 +17,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::links::is_chosen;
 use crate::config::{ADDRESSES_MAX, Config, PEERS_MAX};
-use crate::facts::cluster::{ClusterFacts, Delivery};
-use crate::facts::proxy::ProxyFacts;
+use crate::facts::cluster::{ClusterFacts, Delivery, TrafficPolicy};
+use crate::facts::proxy::{ProxyFacts, ProxyState};
 use crate::facts::{Link, LinkAddress, LinkFacts};
 use crate::names::{LinkIndex, LinkName, Mac, NodeName, ServiceName, Subnet};
 use crate::report::Problem;
@@ -30,7 +30,7 @@ pub enum Ability {
     /// Cannot: link down, isolated, mute.
     #[default]
     Cannot,
-    /// Going: stopping, or the last endpoint here ends.
+    /// Going: stopping, or the last endpoint here ends. Coming: the first one has just become ready.
     Going,
     /// Last resort: draining, gateway lost, barred by Kubernetes.
     LastResort,
@@ -131,8 +131,10 @@ pub struct Known<'a> {
     pub cluster: &'a ClusterFacts,
     /// The node's kube-proxy.
     pub proxy: &'a ProxyFacts,
-    /// Addresses that this node speaks for.
-    pub held: &'a BTreeSet<IpAddr>,
+    /// Services of the policy `Local` that kube-proxy delivers to endpoints here.
+    pub delivered: &'a BTreeSet<ServiceName>,
+    /// Addresses that this node speaks for since kube-proxy was well.
+    pub kept: &'a BTreeSet<IpAddr>,
 }
 
 /// An address that somebody wants to be announced, or a pool whose segment must be ready for one.
@@ -219,7 +221,19 @@ fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
 
 fn delivery(known: &Known<'_>, name: &ServiceName) -> Delivery {
     let service = known.cluster.services.get(name);
-    service.map_or(Delivery::No, |service| service.delivery_by(known.node))
+    let Some(service) = service else {
+        return Delivery::No;
+    };
+    let delivery = service.delivery_by(known.node);
+    let is_asked_for = service.policy == TrafficPolicy::Local && service.health_port.is_some();
+    // Without a kube-proxy there is nobody to say so.
+    let is_coming =
+        is_asked_for && known.proxy.state == ProxyState::Ready && !known.delivered.contains(name);
+    if is_coming {
+        delivery.min(Delivery::Coming)
+    } else {
+        delivery
+    }
 }
 
 /// Links that may announce: able to, and chosen by `[announce] links`.
@@ -366,15 +380,16 @@ fn ability(known: &Known<'_>, entry: &Wanted) -> Ability {
     let is_of_service = matches!(entry.kind, Kind::Service(_));
     let bar = known.cluster.barred.get(known.node);
     let is_barred = bar.is_some_and(|bar| bar.is_for_all() || is_of_service);
-    let is_held = known.held.contains(&entry.address);
-    let lacks_rules = is_of_service && known.proxy.bars(is_held);
+    let is_kept = known.kept.contains(&entry.address);
+    let lacks_rules = is_of_service && known.proxy.bars(is_kept);
     let at_best = match is_barred || lacks_rules {
         true => Ability::LastResort,
         false => Ability::Serves,
     };
     let by_endpoints = match entry.kind {
         Kind::Service(Delivery::No) => Ability::Cannot,
-        Kind::Service(Delivery::Ending) => Ability::Going,
+        // Whose endpoint ends keeps the address while another one's is coming.
+        Kind::Service(Delivery::Ending | Delivery::Coming) => Ability::Going,
         Kind::Service(Delivery::Yes) | Kind::Static | Kind::Pool => Ability::Serves,
     };
     at_best.min(by_endpoints)

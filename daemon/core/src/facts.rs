@@ -1,6 +1,7 @@
 //! What is known of the world outside: facts as plain values, gathered by the shells.
 
 pub mod cluster;
+pub mod delivery;
 pub mod former;
 pub mod occupants;
 pub mod proxy;

@@ -12,7 +12,7 @@ use sovnet_core::facts::proxy::{ProxyFacts, ProxyMemory};
 use sovnet_core::facts::{KernelWish, LinkFacts, LocalAddresses};
 use sovnet_core::member::keys::KeyRing;
 use sovnet_core::member::memory::Memories;
-use sovnet_core::names::{Mac, NodeName};
+use sovnet_core::names::{Mac, NodeName, ServiceName};
 use sovnet_core::report::{DnsReport, KubernetesView, LanReport, Problem, Vendors};
 use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
@@ -50,6 +50,8 @@ pub(super) struct Board {
     /// When it was well; at start what the disk remembers.
     pub(super) proxy_memory: Shared<ProxyMemory>,
     pub(super) proxy_store_problems: Shared<Vec<Problem>>,
+    /// Services of the policy `Local` that kube-proxy delivers to endpoints here.
+    pub(super) delivered: Shared<BTreeSet<ServiceName>>,
     /// Hosts that are no nodes and use addresses of ours.
     pub(super) occupants: Shared<Occupants>,
     /// Addresses that this node announces.
@@ -89,6 +91,7 @@ impl Board {
             proxy: Shared::default(),
             proxy_memory: Shared::default(),
             proxy_store_problems: Shared::default(),
+            delivered: Shared::default(),
             occupants: Shared::default(),
             held: Shared::default(),
             gone: Shared::default(),

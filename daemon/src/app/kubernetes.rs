@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::board::Board;
 use super::start::Start;
 use crate::Options;
+use crate::kube::delivery::DeliveryShell;
 use crate::kube::proxy::ProxyShell;
 use crate::kube::{Kube, Wires};
 use crate::link;
@@ -37,7 +38,12 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
         troubles,
     );
     tasks.spawn("cluster-store", store.run(tasks.stop()));
-    follow_proxy(tasks, options, kubernetes.kube_proxy, board);
+    if let Some(at) = kubernetes.kube_proxy {
+        follow_proxy(tasks, options, at, board);
+        let (cluster, delivered) = (board.cluster.subscribe(), board.delivered.clone());
+        let shell = DeliveryShell::new(start.info.name.clone(), cluster, delivered);
+        tasks.spawn("delivery", shell.run(tasks.stop()));
+    }
     let joined = options.state_dir.join(JOINED);
     let wires = Wires {
         config: Arc::clone(config),
@@ -56,9 +62,8 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
     tasks.spawn("kube", Kube::new(wires).run(tasks.stop()));
 }
 
-/// Asks the node's kube-proxy, if there is one.
-fn follow_proxy(tasks: &mut TaskSet, options: &Options, at: Option<SocketAddr>, board: &Board) {
-    let Some(at) = at else { return };
+/// Asks the node's kube-proxy how it is.
+fn follow_proxy(tasks: &mut TaskSet, options: &Options, at: SocketAddr, board: &Board) {
     let (memory, troubles) = store::load(&options.state_dir, &store::PROXY);
     board.proxy_memory.send_replace(Arc::new(memory));
     let store = Store::new(

@@ -60,7 +60,7 @@ impl ProxyShell {
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         let asking = async {
             loop {
-                let answer = tokio::time::timeout(PATIENCE, ask(self.at)).await;
+                let answer = tokio::time::timeout(PATIENCE, is_well(self.at, "/healthz")).await;
                 let answer = match answer {
                     Ok(answer) => answer,
                     Err(_late) => Err(format!("{} did not answer within a second", self.at)),
@@ -114,9 +114,9 @@ fn tell(facts: &ProxyFacts) {
     }
 }
 
-/// Whether it says that it is well; else why not, one clause.
-async fn ask(at: SocketAddr) -> Result<(), String> {
-    let line = status_line(at).await;
+/// Whether who listens there says that all is well; else why not, one clause.
+pub(super) async fn is_well(at: SocketAddr, path: &str) -> Result<(), String> {
+    let line = status_line(at, path).await;
     let line = line.map_err(|error| format!("{at}: {error}"))?;
     // `HTTP/1.1 200 OK`
     let status = line.split_once(' ').map(|(_version, status)| status.trim());
@@ -127,9 +127,9 @@ async fn ask(at: SocketAddr) -> Result<(), String> {
     }
 }
 
-async fn status_line(at: SocketAddr) -> io::Result<String> {
+async fn status_line(at: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(at).await?;
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(LINE_MAX).read_to_end(&mut answer).await?;

@@ -45,6 +45,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         created_secs: created.map_or(i64::MAX, |time| time.0.as_second()),
         class: spec.load_balancer_class.clone(),
         policy: TrafficPolicy::read(spec.external_traffic_policy.as_deref()),
+        health_port: health_port(spec),
         labels: labels
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
@@ -109,6 +110,12 @@ fn families(spec: &core::ServiceSpec) -> Families {
     let single = spec.cluster_ip.as_slice();
     let texts = spec.cluster_ips.as_deref().unwrap_or(single);
     Families::read(spec.ip_family_policy.as_deref(), texts)
+}
+
+/// Where kube-proxy says whether it delivers to its own node's endpoints; 0 stands for nowhere.
+fn health_port(spec: &core::ServiceSpec) -> Option<u16> {
+    let port = spec.health_check_node_port?;
+    u16::try_from(port).ok().filter(|port| *port != 0)
 }
 
 /// Which packets a Service takes, and where they go.

@@ -1,6 +1,8 @@
 //! kube-proxy is stopped, has not come back since the machine started, or makes its rules with
 //! iptables.
 
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 use sovnet_tests::clock::wait_for;
 use sovnet_tests::cluster::objects::Service;
@@ -72,6 +74,24 @@ fn after_a_boot_a_node_takes_addresses_of_services_once_kube_proxy_is_back_or_no
         (!kept.contains("another")).then_some(())
     })
     .unwrap();
+}
+
+#[test]
+fn an_endpoint_that_has_just_become_ready_is_announced_once_kube_proxy_delivers_to_it() {
+    let mut scene = Scene::up();
+    let service = Service::new("kube-system", "traefik").local();
+    scene.apply(&service, &["box-01"]);
+    scene.wait_gets(&service, &PAGE.to_string());
+    scene.wait_held_by(PAGE, "box-01");
+    scene.wait_page(PAGE, |page| page.starts_with("web-box-01"));
+    scene.proxy("civil").pause().unwrap();
+    scene.hand_over(&service, &["civil"], &["box-01"]);
+    scene.hold_for("box-01 has it", Duration::from_secs(2), |scene| {
+        scene.holder(PAGE).as_deref() == Some("box-01") && scene.page(PAGE).is_some()
+    });
+    scene.proxy("civil").resume().unwrap();
+    scene.fetched_until_held_by(PAGE, "civil");
+    scene.wait_page(PAGE, |page| page.starts_with("web-civil"));
 }
 
 #[test]

@@ -63,6 +63,8 @@ fn one(object: &Value) -> Option<Found> {
         created_secs: created.map_or(i64::MAX, |time| time.0.as_second()),
         class: spec.load_balancer_class.clone(),
         policy: TrafficPolicy::read(spec.external_traffic_policy.as_deref()),
+        // Nobody asks it for a plan.
+        health_port: None,
         labels: labels
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),

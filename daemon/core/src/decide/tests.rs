@@ -103,7 +103,8 @@ fn decide_alone(config: &Config, links: &LinkFacts) -> Decision {
         links,
         cluster: &ClusterFacts::default(),
         proxy: &ProxyFacts::default(),
-        held: &BTreeSet::new(),
+        delivered: &BTreeSet::new(),
+        kept: &BTreeSet::new(),
     })
 }
 

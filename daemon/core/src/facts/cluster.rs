@@ -65,6 +65,10 @@ pub struct Service {
     pub class: Option<String>,
     /// `spec.externalTrafficPolicy`.
     pub policy: TrafficPolicy,
+    /// `spec.healthCheckNodePort`: where kube-proxy says whether it delivers to endpoints of its own
+    /// node.
+    #[serde(default)]
+    pub health_port: Option<u16>,
     /// `metadata.labels`, at most [`LABELS_MAX`].
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -158,6 +162,8 @@ pub enum Delivery {
     No,
     /// Yes, by endpoints that end, while other nodes have ready ones.
     Ending,
+    /// In a moment: kube-proxy has no rule yet for an endpoint that has just become ready.
+    Coming,
     /// Yes.
     Yes,
 }

@@ -5,6 +5,8 @@
 //! goes on for a while, in which kube-proxy may come back. Owns what follows from its answers; asks
 //! nobody. Fed by the shell that asks.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::time::Moment;
@@ -51,13 +53,23 @@ pub struct ProxyFacts {
 }
 
 impl ProxyFacts {
-    /// Whether another node is better for the address of a Service, which this one speaks for now
-    /// or not.
-    pub fn bars(&self, is_held: bool) -> bool {
+    /// Whether another node is better for the address of a Service, which this one keeps or not.
+    pub fn bars(&self, is_kept: bool) -> bool {
         match self.state {
             ProxyState::Unknown | ProxyState::Ready => false,
             ProxyState::Awaited | ProxyState::Stale => true,
-            ProxyState::Gone => !is_held,
+            ProxyState::Gone => !is_kept,
+        }
+    }
+
+    /// What this node still speaks for of what it spoke for when kube-proxy went, by what was kept
+    /// `before`: what it takes later is no ground to keep it. Everything while kube-proxy is there.
+    pub fn kept(&self, before: &BTreeSet<IpAddr>, held: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+        match self.state {
+            ProxyState::Gone => before.intersection(held).copied().collect(),
+            ProxyState::Unknown | ProxyState::Ready | ProxyState::Awaited | ProxyState::Stale => {
+                held.clone()
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ async fn only_a_good_status_is_a_good_answer() {
     ] {
         let at = answering(text);
         let expected = expected.map_err(|why| format!("{at} {why}"));
-        assert_eq!(ask(at).await, expected, "{text:?}");
+        assert_eq!(is_well(at, "/healthz").await, expected, "{text:?}");
     }
 }
 
@@ -45,7 +45,7 @@ async fn nobody_there_is_named_with_its_place() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     drop(listener);
-    let why = ask(at).await.unwrap_err();
+    let why = is_well(at, "/healthz").await.unwrap_err();
     assert!(
         why.starts_with(&format!("{at}: Connection refused")),
         "{why}"

@@ -14,7 +14,8 @@ address = "192.168.8.9"
 service = "home/tv"
 "#;
 
-/// A Service from words: `web 192.168.8.240 local ready=ada ending=bob class=x ip=192.168.8.9`.
+/// A Service from words: `web 192.168.8.240 local ready=ada ending=bob class=x ip=192.168.8.9
+/// port=30000`.
 fn service(words: &str) -> (ServiceName, Service) {
     let mut words = words.split_whitespace();
     let name = ServiceName::new("home", words.next().unwrap()).unwrap();
@@ -27,6 +28,7 @@ fn service(words: &str) -> (ServiceName, Service) {
             Some(("ending", node)) => {
                 service.ending_on.insert(node.parse().unwrap());
             }
+            Some(("port", port)) => service.health_port = Some(port.parse().unwrap()),
             Some(("class", class)) => service.class = Some(class.to_owned()),
             Some(("ip", address)) => {
                 let asked = (address.parse().unwrap(), "note".to_owned());
@@ -53,7 +55,8 @@ fn decided_with(config: &Config, links: &[&str], services: &[&str], bar: Option<
         links: &facts(links),
         cluster: &cluster(services, bar),
         proxy: &ProxyFacts::default(),
-        held: &BTreeSet::new(),
+        delivered: &BTreeSet::new(),
+        kept: &BTreeSet::new(),
     };
     decide(&known)
 }
@@ -251,12 +254,13 @@ fn a_node_without_the_rules_of_kube_proxy_is_a_last_resort_but_for_what_it_speak
             config: &config,
             node: &"ada".parse().unwrap(),
             links: &facts(&[ETH]),
-            cluster: &cluster(&["held 192.168.8.240", "free 192.168.8.241"], None),
+            cluster: &cluster(&["kept 192.168.8.240", "free 192.168.8.241"], None),
             proxy: &ProxyFacts {
                 state,
                 reason: reason.to_owned(),
             },
-            held: &BTreeSet::from(["192.168.8.240".parse().unwrap()]),
+            delivered: &BTreeSet::new(),
+            kept: &BTreeSet::from(["192.168.8.240".parse().unwrap()]),
         });
         show(&decision)
     };
@@ -293,6 +297,45 @@ fn a_node_without_the_rules_of_kube_proxy_is_a_last_resort_but_for_what_it_speak
 }
 
 #[test]
+fn a_local_endpoint_that_has_just_become_ready_is_coming_until_kube_proxy_delivers() {
+    let config = config_of(CONFIG, &[]);
+    let of = |state, delivered: &[&str]| {
+        let names = delivered.iter().map(|name| ServiceName::new("home", name));
+        let services = [
+            "new 192.168.8.240 local ready=ada port=30000",
+            "old 192.168.8.241 local ready=ada port=30001",
+            "portless 192.168.8.242 local ready=ada",
+            "any 192.168.8.243 port=30002",
+            "elsewhere 192.168.8.244 local ready=bob port=30003",
+        ];
+        let decision = decide(&Known {
+            config: &config,
+            node: &"ada".parse().unwrap(),
+            links: &facts(&[ETH]),
+            cluster: &cluster(&services, None),
+            proxy: &ProxyFacts {
+                state,
+                reason: String::new(),
+            },
+            delivered: &names.map(Result::unwrap).collect(),
+            kept: &BTreeSet::new(),
+        });
+        show(&decision)
+    };
+    expect![[r#"
+        link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+          192.168.8.240 Going forwarded
+          192.168.8.241 Serves forwarded
+          192.168.8.242 Serves forwarded
+          192.168.8.243 Serves forwarded
+          192.168.8.244 Cannot forwarded
+    "#]]
+    .assert_eq(&of(ProxyState::Ready, &["old"]));
+    let without = of(ProxyState::Unknown, &[]);
+    assert_eq!(without, of(ProxyState::Ready, &["old", "new"]));
+}
+
+#[test]
 fn a_node_that_kubernetes_does_not_know_says_so() {
     let config = config_of(CONFIG, &[]);
     let of = |names: &[&str]| {
@@ -306,7 +349,8 @@ fn a_node_that_kubernetes_does_not_know_says_so() {
                 ..ClusterFacts::default()
             },
             proxy: &ProxyFacts::default(),
-            held: &BTreeSet::new(),
+            delivered: &BTreeSet::new(),
+            kept: &BTreeSet::new(),
         });
         show(&decision)
     };

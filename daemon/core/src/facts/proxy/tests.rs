@@ -88,6 +88,21 @@ fn the_rules_of_one_that_stays_away_get_old() {
 }
 
 #[test]
+fn what_is_taken_without_kube_proxy_is_not_kept() {
+    let address = |last: u8| IpAddr::from([192, 168, 8, last]);
+    let set = |lasts: &[u8]| lasts.iter().map(|last| address(*last)).collect();
+    let (one, both): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) = (set(&[240]), set(&[240, 241]));
+    let facts = |state| ProxyFacts {
+        state,
+        reason: String::new(),
+    };
+    assert_eq!(facts(ProxyState::Ready).kept(&one, &both), both);
+    assert_eq!(facts(ProxyState::Gone).kept(&one, &both), one);
+    // What was lost meanwhile comes back as what is taken.
+    assert_eq!(facts(ProxyState::Gone).kept(&set(&[]), &one), set(&[]));
+}
+
+#[test]
 fn a_daemon_that_starts_anew_believes_in_what_was_well_since_the_boot() {
     assert_eq!(state(Seen::SinceBoot, &[]), ProxyState::Ready);
     let watch = after(Seen::SinceBoot, &[(0, refused())]);
