@@ -19,6 +19,7 @@
 //! bounded queue. The latency thread ends when every segment has left; then the rest stops.
 
 mod board;
+mod keep;
 mod kubernetes;
 mod latency;
 mod reload;

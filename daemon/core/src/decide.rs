@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::links::is_chosen;
 use crate::config::{ADDRESSES_MAX, Config, PEERS_MAX};
-use crate::facts::cluster::{ClusterFacts, Delivery, TrafficPolicy};
+use crate::facts::cluster::{ClusterFacts, Delivery};
 use crate::facts::proxy::{ProxyFacts, ProxyState};
 use crate::facts::{Link, LinkAddress, LinkFacts};
 use crate::names::{LinkIndex, LinkName, Mac, NodeName, ServiceName, Subnet};
@@ -225,10 +225,9 @@ fn delivery(known: &Known<'_>, name: &ServiceName) -> Delivery {
         return Delivery::No;
     };
     let delivery = service.delivery_by(known.node);
-    let is_asked_for = service.policy == TrafficPolicy::Local && service.health_port.is_some();
-    // Without a kube-proxy there is nobody to say so.
-    let is_coming =
-        is_asked_for && known.proxy.state == ProxyState::Ready && !known.delivered.contains(name);
+    // Without a kube-proxy there is nobody to ask.
+    let is_asked_for = service.asked_at().is_some() && known.proxy.state == ProxyState::Ready;
+    let is_coming = is_asked_for && !known.delivered.contains(name);
     if is_coming {
         delivery.min(Delivery::Coming)
     } else {

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod delivery;
 pub mod former;
 pub mod occupants;
+mod of_boot;
 pub mod proxy;
 pub mod request;
 pub mod settings;

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::ready::Progress;
 
 /// A snapshot with one writer.
-type Shared<T> = watch::Sender<Arc<T>>;
+pub(super) type Shared<T> = watch::Sender<Arc<T>>;
 
 /// Snapshots that cross from thread to thread.
 pub(super) struct Board {

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::board::Board;
+use super::keep::keep;
 use super::start::Start;
 use crate::Options;
 use crate::kube::delivery::DeliveryShell;
 use crate::kube::proxy::ProxyShell;
 use crate::kube::{Kube, Wires};
 use crate::link;
-use crate::store::{self, Store};
+use crate::store;
 use crate::tasks::TaskSet;
 
 /// Where `sovnetctl k8s join` leaves the credentials, below the state directory.
@@ -28,16 +29,9 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
     let Some(kubernetes) = &config.kubernetes else {
         return;
     };
-    let (cluster, troubles) = store::load(&options.state_dir, &store::CLUSTER);
-    board.cluster.send_replace(Arc::new(cluster));
-    let store = Store::new(
-        &options.state_dir,
-        &store::CLUSTER,
-        board.cluster.subscribe(),
-        board.cluster_store_problems.clone(),
-        troubles,
-    );
-    tasks.spawn("cluster-store", store.run(tasks.stop()));
+    let store = ("cluster-store", &store::CLUSTER);
+    let (cluster, problems) = (&board.cluster, &board.cluster_store_problems);
+    keep(tasks, &options.state_dir, store, cluster, problems);
     if let Some(at) = kubernetes.kube_proxy {
         follow_proxy(tasks, options, at, board);
         let (cluster, delivered) = (board.cluster.subscribe(), board.delivered.clone());
@@ -64,16 +58,9 @@ pub(super) fn spawn(tasks: &mut TaskSet, options: &Options, start: &Start, board
 
 /// Asks the node's kube-proxy how it is.
 fn follow_proxy(tasks: &mut TaskSet, options: &Options, at: SocketAddr, board: &Board) {
-    let (memory, troubles) = store::load(&options.state_dir, &store::PROXY);
-    board.proxy_memory.send_replace(Arc::new(memory));
-    let store = Store::new(
-        &options.state_dir,
-        &store::PROXY,
-        board.proxy_memory.subscribe(),
-        board.proxy_store_problems.clone(),
-        troubles,
-    );
-    tasks.spawn("proxy-store", store.run(tasks.stop()));
+    let store = ("proxy-store", &store::PROXY);
+    let (memory, problems) = (&board.proxy_memory, &board.proxy_store_problems);
+    keep(tasks, &options.state_dir, store, memory, problems);
     let (facts, memory) = (board.proxy.clone(), board.proxy_memory.clone());
     let shell = ProxyShell::new(at, link::boot(), facts, memory);
     tasks.spawn("proxy", shell.run(tasks.stop()));

@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
+use super::keep::keep;
 use super::runtime;
 use crate::announce::{Announce, Wires};
 use crate::control::{AskRequest, CommandRequest};
 use crate::link::Link;
-use crate::store::{self, Store};
+use crate::store;
 use crate::tasks::TaskSet;
 
 /// The latency thread: nothing on it waits for a disk, a query or the Kubernetes API.
@@ -66,16 +67,9 @@ pub(super) fn start(
 
 /// Keeps on disk what links had before. What is there of an earlier life is known from here on.
 pub(super) fn remember_links(tasks: &mut TaskSet, state_dir: &Path, board: &Board) {
-    let (former, troubles) = store::load(state_dir, &store::LINKS);
-    board.former.send_replace(Arc::new(former));
-    let store = Store::new(
-        state_dir,
-        &store::LINKS,
-        board.former.subscribe(),
-        board.former_problems.clone(),
-        troubles,
-    );
-    tasks.spawn("links-store", store.run(tasks.stop()));
+    let store = ("links-store", &store::LINKS);
+    let (former, problems) = (&board.former, &board.former_problems);
+    keep(tasks, state_dir, store, former, problems);
 }
 
 /// Keeps every page in memory once it was touched, so that no turn waits for a disk. `ONFAULT`:

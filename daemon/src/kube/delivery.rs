@@ -56,10 +56,8 @@ impl DeliveryShell {
     /// # Errors
     /// Never: no answer is an answer.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
+        let mut cluster = self.look();
         loop {
-            let cluster = Arc::clone(&self.cluster.borrow_and_update());
-            self.deliveries
-                .handle_facts(&cluster, &self.node, clock::now());
             let _stopped = stop.run_until_cancelled(self.ask(&cluster)).await;
             for name in self.deliveries.give_up(clock::now()) {
                 log::info!(service:% = name; "kube-proxy does not say that it delivers: announced all the same");
@@ -75,10 +73,21 @@ impl DeliveryShell {
             // Cancel-safe: a change that is not waited for is found at the next look.
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                changed = self.cluster.changed() => if changed.is_err() { return Ok(()) },
+                changed = self.cluster.changed() => {
+                    if changed.is_err() { return Ok(()) }
+                    cluster = self.look();
+                }
                 () = next => {}
             }
         }
+    }
+
+    /// The cluster as it is now, and what is awaited by it.
+    fn look(&mut self) -> Arc<ClusterFacts> {
+        let cluster = Arc::clone(&self.cluster.borrow_and_update());
+        self.deliveries
+            .handle_facts(&cluster, &self.node, clock::now());
+        cluster
     }
 
     /// One question for each that is awaited.

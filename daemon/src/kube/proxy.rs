@@ -138,4 +138,4 @@ async fn status_line(at: SocketAddr, path: &str) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

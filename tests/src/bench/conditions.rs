@@ -18,7 +18,7 @@ use crate::tidy::workspace::root;
 const UNKNOWN: &str = "unknown";
 
 /// The machine: system, kernel, processors, memory, and how busy it was when asked.
-pub fn machine() -> Map<String, Value> {
+fn machine() -> Map<String, Value> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, key: &str, sign: char| {
         let value = text.lines().find_map(|line| {
@@ -64,7 +64,7 @@ pub fn package_version(package: &str) -> String {
 ///
 /// # Errors
 /// If a config cannot be read.
-pub fn programs(sovnetd: &Path, whos: &[Who]) -> anyhow::Result<Map<String, Value>> {
+fn programs(sovnetd: &Path, whos: &[Who]) -> anyhow::Result<Map<String, Value>> {
     let mut configs = Map::new();
     for who in whos {
         let config = json!({ "file": who.config_file(), "text": in_force(&who.config()?) });

@@ -61,7 +61,7 @@ fn after_a_boot_a_node_takes_addresses_of_services_once_kube_proxy_is_back_or_no
     scene.apply(&service, &NODES);
     scene.wait_gets(&service, &PAGE.to_string());
     scene.wait_held_by(PAGE, other(late));
-    // The rules that an earlier test's kube-proxy left make it deliver all the same.
+    // A last resort is one.
     scene.daemon(other(late)).signal(Signal::SIGKILL).unwrap();
     scene.daemon(other(late)).wait_end(SOON).unwrap();
     let here = scene.mac(late);

@@ -216,6 +216,13 @@ impl Service {
         }
     }
 
+    /// Where kube-proxy is asked whether it delivers to endpoints of its own node; none if that
+    /// makes no difference or nobody says so.
+    pub fn asked_at(&self) -> Option<u16> {
+        let is_local = self.policy == TrafficPolicy::Local;
+        self.health_port.filter(|_| is_local)
+    }
+
     /// Whether packets for it can be delivered by this node.
     pub fn delivery_by(&self, node: &NodeName) -> Delivery {
         if self.policy == TrafficPolicy::Cluster || self.ready_on.contains(node) {

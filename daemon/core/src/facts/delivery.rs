@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::cluster::{ClusterFacts, TrafficPolicy};
+use super::cluster::ClusterFacts;
 use crate::names::{NodeName, ServiceName};
 use crate::time::Moment;
 
@@ -99,9 +99,8 @@ fn here<'a>(
     node: &'a NodeName,
 ) -> impl Iterator<Item = (&'a ServiceName, u16)> {
     facts.services.iter().filter_map(|(name, service)| {
-        let is_local = service.policy == TrafficPolicy::Local;
-        let is_here = is_local && service.ready_on.contains(node);
-        Some((name, service.health_port.filter(|_| is_here)?))
+        let is_here = service.ready_on.contains(node);
+        Some((name, service.asked_at().filter(|_| is_here)?))
     })
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::of_boot;
 use crate::names::{LinkIndex, LinkName};
 
 /// How a link's kernel speaks ARP (`net.ipv4.conf.LINK`).
@@ -34,7 +35,7 @@ pub struct Former {
 
 /// The text of the file.
 pub fn to_text(former: &Former) -> String {
-    let mut text = format!("{FORM}\nboot {}\n", former.boot);
+    let mut text = of_boot::write(FORM, &former.boot);
     for (index, (name, modes)) in &former.links {
         let ArpModes { ignore, announce } = modes;
         text.push_str(&format!("link {} {ignore} {announce} {name}\n", index.0));
@@ -47,12 +48,7 @@ pub fn to_text(former: &Former) -> String {
 /// # Errors
 /// The line that is none of this form, one clause.
 pub fn from_text(text: &str) -> Result<Former, String> {
-    let mut lines = text.lines();
-    if lines.next() != Some(FORM) {
-        return Err(format!("its first line is not {FORM}"));
-    }
-    let boot = lines.next().and_then(|line| line.strip_prefix("boot "));
-    let boot = boot.ok_or_else(|| "its second line names no boot".to_owned())?;
+    let (boot, lines) = of_boot::read(FORM, text)?;
     let mut former = Former {
         boot: boot.to_owned(),
         links: BTreeMap::new(),

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::of_boot;
 use crate::time::Moment;
 
 /// Where kube-proxy says how it is, if the config says nothing: its own default.
@@ -197,7 +198,7 @@ impl ProxyMemory {
 
 /// The text of the file.
 pub fn to_text(memory: &ProxyMemory) -> String {
-    format!("{FORM}\nboot {}\n", memory.boot)
+    of_boot::write(FORM, &memory.boot)
 }
 
 /// The same read again.
@@ -205,12 +206,7 @@ pub fn to_text(memory: &ProxyMemory) -> String {
 /// # Errors
 /// What is not of this form, one clause.
 pub fn from_text(text: &str) -> Result<ProxyMemory, String> {
-    let mut lines = text.lines();
-    if lines.next() != Some(FORM) {
-        return Err(format!("its first line is not {FORM}"));
-    }
-    let boot = lines.next().and_then(|line| line.strip_prefix("boot "));
-    let boot = boot.ok_or_else(|| "its second line names no boot".to_owned())?;
+    let (boot, _rest) = of_boot::read(FORM, text)?;
     Ok(ProxyMemory {
         boot: boot.to_owned(),
     })

@@ -1,34 +1,22 @@
 //! Questions over a real connection, and what is published of the answers.
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use sovnet_core::facts::cluster::{Service, TrafficPolicy};
 
+use super::super::proxy::tests::answering;
 use super::*;
 
 /// A stand-in for kube-proxy's port of one Service, which has no endpoint here until it is told.
 fn stand_in() -> (u16, Arc<AtomicBool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
     let has_endpoint = Arc::new(AtomicBool::new(false));
-    let answer = Arc::clone(&has_endpoint);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 512];
-            let length = stream.read(&mut request).unwrap();
-            assert!(request[..length].starts_with(b"GET / HTTP/1.1\r\n"));
-            let status = match answer.load(Ordering::SeqCst) {
-                true => "200 OK",
-                false => "503 Service Unavailable",
-            };
-            write!(stream, "HTTP/1.1 {status}\r\n\r\n").unwrap();
-        }
+    let known = Arc::clone(&has_endpoint);
+    let at = answering("/", move || match known.load(Ordering::SeqCst) {
+        true => "HTTP/1.1 200 OK\r\n\r\n",
+        false => "HTTP/1.1 503 Service Unavailable\r\n\r\n",
     });
-    (port, has_endpoint)
+    (at.port(), has_endpoint)
 }
 
 fn facts(names: &[(&ServiceName, u16)]) -> ClusterFacts {

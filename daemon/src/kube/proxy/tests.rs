@@ -6,17 +6,21 @@ use std::thread;
 
 use super::*;
 
-/// Something that answers every request with this text; its place.
-fn answering(text: &'static str) -> SocketAddr {
+/// Something that answers every request for that path with what `answer` gives then; its place.
+pub(in crate::kube) fn answering(
+    path: &'static str,
+    answer: impl Fn() -> &'static str + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     thread::spawn(move || {
+        let begin = format!("GET {path} HTTP/1.1\r\n");
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut request = [0; 512];
             let length = stream.read(&mut request).unwrap();
-            assert!(request[..length].starts_with(b"GET /healthz HTTP/1.1\r\n"));
-            stream.write_all(text.as_bytes()).unwrap();
+            assert!(request[..length].starts_with(begin.as_bytes()));
+            stream.write_all(answer().as_bytes()).unwrap();
         }
     });
     at
@@ -34,7 +38,7 @@ async fn only_a_good_status_is_a_good_answer() {
         ("one 200", Err("does not speak HTTP")),
         ("", Err("does not speak HTTP")),
     ] {
-        let at = answering(text);
+        let at = answering("/healthz", move || text);
         let expected = expected.map_err(|why| format!("{at} {why}"));
         assert_eq!(is_well(at, "/healthz").await, expected, "{text:?}");
     }

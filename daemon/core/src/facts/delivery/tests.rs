@@ -1,7 +1,7 @@
 //! Services come, are asked for, and go.
 
 use super::*;
-use crate::facts::cluster::Service;
+use crate::facts::cluster::{Service, TrafficPolicy};
 
 const PORT: u16 = 30_000;
 
