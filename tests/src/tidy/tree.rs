@@ -155,12 +155,9 @@ pub fn declared_for_tests(text: &str) -> Vec<(String, bool, usize)> {
         if !token.is_word("mod") || code.get(at + 1).is_none_or(|name| name.kind != Kind::Word) {
             continue;
         }
-        let mut before = texts[..at].to_vec();
-        if before.ends_with(&["pub", "(", "crate", ")"]) {
-            before.truncate(before.len() - 4);
-        } else if before.last() == Some(&"pub") {
-            before.pop();
-        }
+        let before = match &texts[..at] {
+            [rest @ .., "pub", "(", _, ")"] | [rest @ .., "pub"] | rest => rest,
+        };
         if before.ends_with(&["#", "[", "cfg", "(", "test", ")", "]"]) {
             let is_inline = texts.get(at + 2) == Some(&"{");
             found.push((texts[at + 1].to_owned(), is_inline, token.line));

@@ -24,15 +24,12 @@ fn a_module_behind_cfg_test_is_test_code_with_all_below_it() {
 
 #[test]
 fn a_module_of_main_lies_beside_it() {
-    let tree = tree(&[
-        ("ctl/src/main.rs", "#[cfg(test)] pub(crate) mod golden;"),
-        ("ctl/src/golden.rs", ""),
-    ]);
-    assert!(
-        tree.file("ctl/src/golden.rs")
-            .expect("it was given")
-            .is_test
-    );
+    for visible in ["", "pub", "pub(crate)", "pub(super)"] {
+        let main = format!("#[cfg(test)] {visible} mod golden;");
+        let tree = tree(&[("ctl/src/main.rs", &main), ("ctl/src/golden.rs", "")]);
+        let golden = tree.file("ctl/src/golden.rs").expect("it was given");
+        assert!(golden.is_test, "{main}");
+    }
 }
 
 #[test]
