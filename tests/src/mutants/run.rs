@@ -40,6 +40,9 @@ impl Verdict {
     }
 }
 
+/// How the core is built for a mutant.
+const CORE: &str = "profile.dev.package.sovnet-core.opt-level=1";
+
 /// The longest that one build or one test may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -51,11 +54,11 @@ pub fn run(
     filter: &str,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let mutants = load(root, filter)?;
+    let bench = Bench::new(root, &target_dir.join("mutants"))?;
+    let mutants = load(&bench.origin, filter)?;
     if mutants.is_empty() {
         bail!("there is no mutant in tests/mutants with \"{filter}\" in its name");
     }
-    let bench = Bench::new(root, &target_dir.join("mutants"))?;
     let mut greens = Vec::new();
     bench.restore()?;
     for (_path, mutant) in &mutants {
@@ -118,10 +121,11 @@ fn table(
     Ok(())
 }
 
-/// A copy of the workspace with a build directory of its own, used for one mutant after another:
-/// only what a patch touches is built again.
+/// Two copies of the workspace as it was at the start, so that people can go on working: one that
+/// stays as it is, and one with a build directory of its own, used for one mutant after another, so
+/// that only what a patch touches is built again.
 struct Bench {
-    root: PathBuf,
+    origin: PathBuf,
     dir: PathBuf,
     tree: PathBuf,
     build: PathBuf,
@@ -130,13 +134,16 @@ struct Bench {
 impl Bench {
     fn new(root: &Path, dir: &Path) -> anyhow::Result<Bench> {
         let bench = Bench {
-            root: root.to_owned(),
+            origin: dir.join("origin"),
             dir: dir.to_owned(),
             tree: dir.join("tree"),
             build: dir.join("build"),
         };
-        fs::create_dir_all(&bench.tree)
-            .with_context(|| format!("failed to create {}", bench.tree.display()))?;
+        for copy in [&bench.origin, &bench.tree] {
+            fs::create_dir_all(copy)
+                .with_context(|| format!("failed to create {}", copy.display()))?;
+        }
+        make_equal(&bench.origin, root, &files_of(root)?)?;
         Ok(bench)
     }
 
@@ -169,20 +176,10 @@ impl Bench {
         })
     }
 
-    /// Makes the copy equal to the workspace. Files that are equal keep their age, so that cargo
-    /// builds nothing for them.
+    /// Takes the patch out of the copy.
     fn restore(&self) -> anyhow::Result<()> {
-        let wanted = files_of(&self.root)?;
-        for path in files_below(&self.tree)? {
-            if !wanted.contains(&path) {
-                fs::remove_file(self.tree.join(&path))
-                    .with_context(|| format!("failed to remove {}", path.display()))?;
-            }
-        }
-        for path in wanted {
-            copy_if_different(&self.root.join(&path), &self.tree.join(&path))?;
-        }
-        Ok(())
+        let wanted = files_below(&self.origin)?;
+        make_equal(&self.tree, &self.origin, &wanted.into_iter().collect())
     }
 
     fn applies(&self, patch: &Path, log: &File) -> anyhow::Result<bool> {
@@ -231,6 +228,8 @@ impl Bench {
     fn cargo(&self) -> Command {
         let mut cargo = Command::new("cargo");
         cargo
+            // One test runs for each build, so a quick build is worth more than a quick test.
+            .args(["--config", CORE])
             .env("CARGO_TARGET_DIR", &self.build)
             .env("SOVNET_BIN_DIR", self.build.join("debug"));
         cargo
@@ -265,6 +264,21 @@ fn files_of(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
         .filter(|name| !name.is_empty())
         .map(PathBuf::from);
     Ok(names.filter(|name| root.join(name).is_file()).collect())
+}
+
+/// Makes a copy equal to these files. Those that are equal keep their age, so that cargo builds
+/// nothing for them.
+fn make_equal(copy: &Path, root: &Path, wanted: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    for path in files_below(copy)? {
+        if !wanted.contains(&path) {
+            fs::remove_file(copy.join(&path))
+                .with_context(|| format!("failed to remove {}", path.display()))?;
+        }
+    }
+    for path in wanted {
+        copy_if_different(&root.join(path), &copy.join(path))?;
+    }
+    Ok(())
 }
 
 fn files_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
