@@ -81,6 +81,14 @@ pub struct Config {
     pub inactive: Vec<String>,
 }
 
+impl Config {
+    /// Whether `[kubernetes] announce-unready` is on.
+    pub fn announces_unready(&self) -> bool {
+        let kubernetes = self.kubernetes.as_ref();
+        kubernetes.is_some_and(|kubernetes| kubernetes.announces_unready)
+    }
+}
+
 /// `[cluster]`: the nodes that announce together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
@@ -189,6 +197,9 @@ pub struct Kubernetes {
     pub class: String,
     /// Whether Services without a class are served, too.
     pub serves_classless: bool,
+    /// Whether the address of a Service that any node could serve is announced while it has no ready
+    /// endpoint.
+    pub announces_unready: bool,
     /// Where the node's kube-proxy says how it is; none if there is nobody to ask.
     pub kube_proxy: Option<SocketAddr>,
 }
@@ -199,6 +210,7 @@ impl Default for Kubernetes {
             kubeconfig: None,
             class: OWN_CLASS.to_owned(),
             serves_classless: true,
+            announces_unready: false,
             kube_proxy: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, HEALTH_PORT))),
         }
     }

@@ -202,8 +202,8 @@ fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
             problems.push(findings::one_too_many(address, &services));
             continue;
         }
-        // Who shares an address has it where all can be served.
-        let deliveries = services.iter().map(|name| delivery(known, name));
+        // Who shares an address has it where all can be served that can be anywhere.
+        let deliveries = services.iter().filter_map(|name| delivery(known, name));
         wanted.push(Wanted {
             address,
             kind: Kind::Service(deliveries.min().unwrap_or_default()),
@@ -219,20 +219,22 @@ fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
     wanted
 }
 
-fn delivery(known: &Known<'_>, name: &ServiceName) -> Delivery {
-    let service = known.cluster.services.get(name);
-    let Some(service) = service else {
-        return Delivery::No;
-    };
-    let delivery = service.delivery_by(known.node);
+/// Whether packets for a Service can be delivered by this node; none if no node can deliver them.
+fn delivery(known: &Known<'_>, name: &ServiceName) -> Option<Delivery> {
+    let service = known.cluster.services.get(name)?;
+    let announces_unready = known.config.announces_unready();
+    if !service.is_announced(announces_unready) {
+        return None;
+    }
+    let delivery = service.delivery_by(known.node, announces_unready);
     // Without a kube-proxy there is nobody to ask.
     let is_asked_for = service.asked_at().is_some() && known.proxy.state == ProxyState::Ready;
     let is_coming = is_asked_for && !known.delivered.contains(name);
-    if is_coming {
+    Some(if is_coming {
         delivery.min(Delivery::Coming)
     } else {
         delivery
-    }
+    })
 }
 
 /// Links that may announce: able to, and chosen by `[announce] links`.

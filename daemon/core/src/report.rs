@@ -370,6 +370,8 @@ pub struct ServiceReport {
     pub is_ready_here: bool,
     /// How many nodes have a ready endpoint.
     pub ready_nodes: usize,
+    /// Whether any node may announce it, as far as endpoints go.
+    pub is_announced: bool,
     /// What it asks for and cannot have, although it has an address.
     pub complaint: Option<String>,
 }

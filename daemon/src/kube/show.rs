@@ -14,6 +14,7 @@ use crate::clock;
 pub(super) fn view(kube: &Kube) -> KubernetesView {
     KubernetesView {
         rest: rest(kube),
+        announces_unready: kube.wires.config.announces_unready(),
         facts: Arc::clone(&kube.wires.facts.borrow()),
         verdicts: Arc::clone(&kube.verdicts),
     }

@@ -65,6 +65,7 @@ pub(super) fn service(object: &core::Service) -> Option<(Service, String)> {
         noted_pool,
         ready_on: BTreeSet::new(),
         ending_on: BTreeSet::new(),
+        is_ready_outside: false,
     };
     Some((
         service,
@@ -143,6 +144,8 @@ pub(super) struct Endpoints {
     pub(super) ready: BTreeSet<NodeName>,
     /// Nodes with one that ends and still serves.
     pub(super) terminating: BTreeSet<NodeName>,
+    /// Whether one that names no node takes packets.
+    pub(super) is_outside: bool,
 }
 
 /// The Service that a slice belongs to, and where its endpoints are; none for a slice of nothing.
@@ -157,7 +160,6 @@ pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, Endpoints)> 
             .node_name
             .as_deref()
             .and_then(|node| node.parse().ok());
-        let Some(node) = node else { continue };
         let conditions = endpoint.conditions.as_ref();
         // "nil should be interpreted as ready" (discovery.k8s.io/v1).
         let is_ready = conditions
@@ -166,10 +168,15 @@ pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, Endpoints)> 
         let is_last = conditions.is_some_and(|conditions| {
             conditions.serving == Some(true) && conditions.terminating == Some(true)
         });
-        if is_ready {
-            found.ready.insert(node);
-        } else if is_last {
-            found.terminating.insert(node);
+        match node {
+            Some(node) if is_ready => {
+                found.ready.insert(node);
+            }
+            Some(node) if is_last => {
+                found.terminating.insert(node);
+            }
+            Some(_) => {}
+            None => found.is_outside |= is_ready || is_last,
         }
     }
     Some((name, found))

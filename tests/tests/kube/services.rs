@@ -187,3 +187,39 @@ fn with_the_local_policy_the_address_follows_the_ready_endpoints() {
     scene.endpoints(&service, &NODES);
     serve(&scene, PAGE);
 }
+
+#[test]
+fn without_a_ready_endpoint_nobody_answers_and_the_address_is_kept() {
+    let scene = Scene::up();
+    let service = Service::new(HOUSE, "web");
+    scene.apply(&service, &["box-01"]);
+    let address = scene.wait_given(&service);
+    serve(&scene, address);
+    let holder = scene.wait_holder(address);
+    // On which node it is does not matter.
+    scene.hand_over(&service, &["civil"], &["box-01"]);
+    scene.wait_page(address, |page| page.starts_with("web-civil"));
+    assert_eq!(scene.holder(address), Some(holder));
+    scene.endpoints(&service, &[]);
+    scene.wait_silence(address);
+    scene.wait_status("a problem without an endpoint", "civil", |status| {
+        let mut problems = status.problems.iter();
+        problems.any(|one| one.code == "service-without-endpoint")
+    });
+    assert_eq!(scene.given(&service), [address.to_string()]);
+    scene.endpoints(&service, &["box-01"]);
+    serve(&scene, address);
+}
+
+#[test]
+fn with_announce_unready_a_service_without_an_endpoint_is_announced() {
+    let mut scene = Scene::bare();
+    let section = "\n[kubernetes]\n";
+    let announcing = format!("{section}announce-unready = true\n");
+    scene.start_all(&crate::scene::config().replace(section, &announcing));
+    let service = Service::new(HOUSE, "web");
+    scene.apply(&service, &[]);
+    let address = scene.wait_given(&service);
+    let holder = scene.wait_holder(address);
+    scene.wait_answers(address, scene.mac(&holder));
+}

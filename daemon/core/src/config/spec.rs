@@ -254,6 +254,10 @@ section! {
         "class" class: ClassName,
         /// Whether Services without a class are served, too. Default: true.
         "classless" classless: bool,
+        /// Whether the address of a Service with `externalTrafficPolicy: Cluster` is announced while
+        /// it has no ready endpoint: then kube-proxy refuses connections, else nobody answers for
+        /// it. Default: false.
+        "announce-unready" announce_unready: bool,
         /// Where the node's kube-proxy says how it is, `healthz-bind-address` of its own config, or
         /// `"none"`: then nobody asks it, and a node takes addresses of Services without knowing
         /// that its rules are in force. Default: `"127.0.0.1:10256"`.

@@ -106,6 +106,10 @@ pub struct Service {
     /// Other nodes on which one ends and still serves.
     #[serde(default)]
     pub ending_on: BTreeSet<NodeName>,
+    /// Whether it has a ready endpoint on no node of the cluster: one that is named by its address
+    /// alone.
+    #[serde(default)]
+    pub is_ready_outside: bool,
 }
 
 /// Who wrote what stands in a Service's status, as the API notes it.
@@ -189,22 +193,30 @@ impl Service {
         let Service {
             ready_on,
             ending_on,
+            is_ready_outside,
             ..
         } = other;
         let mine = Service {
             ready_on: ready_on.clone(),
             ending_on: ending_on.clone(),
+            is_ready_outside: *is_ready_outside,
             ..self.clone()
         };
         mine == *other
     }
 
     /// Whether packets for it go the same ways as for another version of itself: with the policy
-    /// `Cluster`, endpoints are nothing to the nodes that announce it.
+    /// `Cluster`, where the endpoints are is nothing to the nodes that announce it.
     pub fn is_same_to_announce(&self, other: &Service) -> bool {
         let is_any_node = |one: &Service| one.policy == TrafficPolicy::Cluster;
-        let is_free = is_any_node(self) && is_any_node(other);
+        let is_free =
+            is_any_node(self) && is_any_node(other) && self.has_endpoint() == other.has_endpoint();
         *self == *other || is_free && self.is_same_but_for_endpoints(other)
+    }
+
+    /// Whether any endpoint takes packets for it.
+    pub fn has_endpoint(&self) -> bool {
+        self.is_ready_outside || !self.ready_on.is_empty()
     }
 
     /// The Service of that name as far as pools go.
@@ -223,14 +235,27 @@ impl Service {
         self.health_port.filter(|_| is_local)
     }
 
-    /// Whether packets for it can be delivered by this node.
-    pub fn delivery_by(&self, node: &NodeName) -> Delivery {
-        if self.policy == TrafficPolicy::Cluster || self.ready_on.contains(node) {
+    /// Whether packets for it can be delivered by this node; with `announce-unready`, whether they
+    /// can be refused by it.
+    pub fn delivery_by(&self, node: &NodeName, announces_unready: bool) -> Delivery {
+        let is_ready = match self.policy {
+            TrafficPolicy::Cluster => self.is_announced(announces_unready),
+            TrafficPolicy::Local => self.ready_on.contains(node),
+        };
+        if is_ready {
             Delivery::Yes
         } else if self.ending_on.contains(node) {
             Delivery::Ending
         } else {
             Delivery::No
+        }
+    }
+
+    /// Whether any node may announce it, as far as endpoints go.
+    pub fn is_announced(&self, announces_unready: bool) -> bool {
+        match self.policy {
+            TrafficPolicy::Cluster => announces_unready || self.has_endpoint(),
+            TrafficPolicy::Local => !self.ready_on.is_empty(),
         }
     }
 }

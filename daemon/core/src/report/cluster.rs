@@ -87,12 +87,17 @@ pub(super) fn service_problem(service: &ServiceReport) -> Option<Problem> {
             remedy: "change what the Service asks for; until then it keeps the address that it has"
                 .to_owned(),
         }),
-        ServiceState::Assigned if is_without_endpoint(service) => Some(Problem {
+        ServiceState::Assigned if !service.is_announced => Some(Problem {
             severity: Severity::Degraded,
             code: "service-without-endpoint",
             what: format!(
-                "nobody announces the address of the Service {name}: its externalTrafficPolicy is \
-                 Local, and no node has a ready endpoint of it"
+                "nobody announces the address of the Service {name}: it has no ready endpoint{}",
+                match service.policy {
+                    TrafficPolicy::Cluster => "",
+                    TrafficPolicy::Local => {
+                        " on any node, and its externalTrafficPolicy is Local"
+                    }
+                }
             ),
             remedy: format!(
                 "find out why its pods are not ready: kubectl -n {} get endpointslices,pods",
@@ -103,16 +108,11 @@ pub(super) fn service_problem(service: &ServiceReport) -> Option<Problem> {
     }
 }
 
-/// Whether no node may take packets for the Service.
-fn is_without_endpoint(service: &ServiceReport) -> bool {
-    service.policy == TrafficPolicy::Local && service.ready_nodes == 0
-}
-
 /// Whether an address has no holder because its Services have no endpoint, which is said already.
 pub(super) fn is_explained(report: Option<&KubernetesReport>, address: IpAddr) -> bool {
     let services = report.iter().flat_map(|report| &report.services);
     let mut having = services
         .filter(|service| service.addresses.contains(&address))
         .peekable();
-    having.peek().is_some() && having.all(is_without_endpoint)
+    having.peek().is_some() && having.all(|service| !service.is_announced)
 }

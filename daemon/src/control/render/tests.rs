@@ -177,6 +177,7 @@ fn kubernetes() -> KubernetesReport {
             policy: TrafficPolicy::Local,
             is_ready_here: true,
             ready_nodes: 2,
+            is_announced: true,
             complaint: None,
         }],
         problems: Vec::new(),

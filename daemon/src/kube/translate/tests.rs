@@ -151,7 +151,20 @@ fn endpoints_that_are_ready_or_say_nothing_count() {
     };
     assert_eq!(names(&endpoints.ready), ["box-01", "civil"]);
     assert_eq!(names(&endpoints.terminating), ["ending"]);
+    assert!(endpoints.is_outside, "one names no node");
     assert_eq!(slice(&EndpointSlice::default()), None);
+    let unready = json!({ "addresses": ["10.42.3.5"], "conditions": { "ready": false } });
+    let object = json!({
+        "addressType": "IPv4",
+        "metadata": {
+            "namespace": "web",
+            "labels": { "kubernetes.io/service-name": "page" },
+        },
+        "endpoints": [unready],
+    });
+    let object: EndpointSlice = serde_json::from_value(object).unwrap();
+    let (_owner, endpoints) = slice(&object).unwrap();
+    assert!(!endpoints.is_outside);
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn slice_of(ready: &[&str], terminating: &[&str]) -> Slice {
     let endpoints = Endpoints {
         ready: names(ready),
         terminating: names(terminating),
+        is_outside: false,
     };
     ("web/page".parse().unwrap(), endpoints)
 }

@@ -50,6 +50,7 @@ impl Touched {
 struct Places<'a> {
     ready: BTreeSet<&'a NodeName>,
     last: BTreeSet<&'a NodeName>,
+    is_outside: bool,
 }
 
 impl Watches {
@@ -64,12 +65,17 @@ impl Watches {
                 let places = places.entry(owner).or_default();
                 places.ready.extend(&endpoints.ready);
                 places.last.extend(&endpoints.terminating);
+                places.is_outside |= endpoints.is_outside;
             }
         }
         let services = self.services.objects.iter_mut();
         for (name, (service, _)) in services.filter(|(name, _)| touched.has(name)) {
             let service = Arc::make_mut(service);
-            let Places { ready, last } = places.remove(name).unwrap_or_default();
+            let Places {
+                ready,
+                last,
+                is_outside,
+            } = places.remove(name).unwrap_or_default();
             // As kube-proxy does: where nothing is ready, what ends and still serves gets the packets.
             let (ready, ending) = if ready.is_empty() {
                 (last, BTreeSet::new())
@@ -77,6 +83,7 @@ impl Watches {
                 let ending = last.difference(&ready).copied().collect();
                 (ready, ending)
             };
+            service.is_ready_outside = is_outside;
             service.ready_on = ready.into_iter().cloned().collect();
             service.ending_on = ending.into_iter().cloned().collect();
             let namespace = self.namespaces.objects.get(name.namespace());

@@ -207,6 +207,11 @@ impl Checker<'_, '_> {
                 .value()
                 .copied()
                 .unwrap_or(default.serves_classless),
+            announces_unready: spec
+                .announce_unready
+                .value()
+                .copied()
+                .unwrap_or(default.announces_unready),
             kube_proxy: match spec.kube_proxy.value() {
                 Some(place) => place.0,
                 None => default.kube_proxy,

@@ -15,11 +15,12 @@ service = "home/tv"
 "#;
 
 /// A Service from words: `web 192.168.8.240 local ready=ada ending=bob class=x ip=192.168.8.9
-/// port=30000`.
+/// port=30000`. With the policy `Cluster` it has an endpoint on no node, unless it is `unready`.
 fn service(words: &str) -> (ServiceName, Service) {
     let mut words = words.split_whitespace();
     let name = ServiceName::new("home", words.next().unwrap()).unwrap();
     let mut service = Service::default();
+    let mut is_ready = true;
     for word in words {
         match word.split_once('=') {
             Some(("ready", node)) => {
@@ -36,9 +37,11 @@ fn service(words: &str) -> (ServiceName, Service) {
             }
             Some(other) => panic!("no word {other:?}"),
             None if word == "local" => service.policy = TrafficPolicy::Local,
+            None if word == "unready" => is_ready = false,
             None => service.assigned.push(word.parse().unwrap()),
         }
     }
+    service.is_ready_outside = is_ready && service.policy == TrafficPolicy::Cluster;
     (name, service)
 }
 
@@ -95,6 +98,8 @@ fn the_address_of_a_service_is_announced_where_packets_can_be_delivered() {
             "both 192.168.8.244 local ready=ada ready=bob",
             "leaving 192.168.8.245 local ending=ada ready=bob",
             "coming 192.168.8.246 local ready=ada ending=bob",
+            "unready 192.168.8.247 unready",
+            "remote 192.168.8.248 unready ready=bob",
             "none",
         ],
         expect![[r#"
@@ -106,6 +111,41 @@ fn the_address_of_a_service_is_announced_where_packets_can_be_delivered() {
               192.168.8.244 Serves forwarded
               192.168.8.245 Going forwarded
               192.168.8.246 Serves forwarded
+              192.168.8.247 Cannot forwarded
+              192.168.8.248 Serves forwarded
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_without_an_endpoint_is_announced_if_the_config_says_so() {
+    check_services(
+        &CONFIG.replace("[kubernetes]", "[kubernetes]\nannounce-unready = true"),
+        &[ETH],
+        &["any 192.168.8.240 unready", "here 192.168.8.241 local"],
+        expect![[r#"
+            link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+              192.168.8.240 Serves forwarded
+              192.168.8.241 Cannot forwarded
+        "#]],
+    );
+}
+
+#[test]
+fn who_has_no_endpoint_at_all_takes_a_shared_address_from_nobody() {
+    check_services(
+        CONFIG,
+        &[ETH],
+        &[
+            "web 192.168.8.240",
+            "down 192.168.8.240 unready",
+            "here 192.168.8.241 local ready=ada",
+            "nowhere 192.168.8.241 local",
+        ],
+        expect![[r#"
+            link 2: 192.168.8.222 in 192.168.8.0/24, gateway 192.168.8.1
+              192.168.8.240 Serves forwarded
+              192.168.8.241 Serves forwarded
         "#]],
     );
 }

@@ -42,6 +42,13 @@ fn endpoints_count_for_who_announces_only_with_the_policy_local() {
     assert!(!is_same(Local, Local));
     assert!(!is_same(Cluster, Local));
     assert!(service(Local, "a").is_same_to_announce(&service(Local, "a")));
+    // Whether there is any counts for both.
+    assert!(!service(Cluster, "a").is_same_to_announce(&service(Cluster, "")));
+    let outside = Service {
+        is_ready_outside: true,
+        ..service(Cluster, "")
+    };
+    assert!(outside.is_same_to_announce(&service(Cluster, "b")));
 }
 
 #[test]

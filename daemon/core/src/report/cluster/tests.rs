@@ -30,6 +30,7 @@ fn service(state: ServiceState) -> ServiceReport {
         policy: TrafficPolicy::Cluster,
         is_ready_here: false,
         ready_nodes: 0,
+        is_announced: true,
         complaint: None,
     }
 }
@@ -139,13 +140,13 @@ fn what_a_service_misses_is_said_once() {
         change(&mut service);
         write!(text, "{state}: {}", line(service_problem(&service))).unwrap();
     };
-    let local = |service: &mut ServiceReport| service.policy = TrafficPolicy::Local;
+    let unready = |service: &mut ServiceReport| service.is_announced = false;
     add(&|_| {}, ServiceState::Assigned);
-    add(&local, ServiceState::Assigned);
+    add(&unready, ServiceState::Assigned);
     add(
         &|service| {
-            local(service);
-            service.ready_nodes = 1;
+            unready(service);
+            service.policy = TrafficPolicy::Local;
         },
         ServiceState::Assigned,
     );
@@ -154,13 +155,14 @@ fn what_a_service_misses_is_said_once() {
         ServiceState::Assigned,
     );
     add(&|_| {}, ServiceState::Refused);
-    add(&local, ServiceState::Pending);
-    add(&local, ServiceState::Foreign);
+    add(&unready, ServiceState::Pending);
+    add(&unready, ServiceState::Foreign);
     expect![[r#"
         assigned: fine
-        assigned: Degraded service-without-endpoint: nobody announces the address of the Service home/web: its externalTrafficPolicy is Local, and no node has a ready endpoint of it
+        assigned: Degraded service-without-endpoint: nobody announces the address of the Service home/web: it has no ready endpoint
           -> find out why its pods are not ready: kubectl -n home get endpointslices,pods
-        assigned: fine
+        assigned: Degraded service-without-endpoint: nobody announces the address of the Service home/web: it has no ready endpoint on any node, and its externalTrafficPolicy is Local
+          -> find out why its pods are not ready: kubectl -n home get endpointslices,pods
         assigned: Degraded service-request-unmet: the Service home/web does not get what it asks for: 192.168.8.9 is in no pool
           -> change what the Service asks for; until then it keeps the address that it has
         refused: Degraded service-without-address: the Service home/web gets no address: the pool lan has no free address
@@ -173,9 +175,9 @@ fn what_a_service_misses_is_said_once() {
 #[test]
 fn an_address_without_a_holder_is_explained_if_all_its_services_lack_endpoints() {
     let address = "192.168.8.240".parse().unwrap();
-    let is = |policies: &[TrafficPolicy]| {
-        let services = policies.iter().map(|policy| ServiceReport {
-            policy: *policy,
+    let is = |announced: &[bool]| {
+        let services = announced.iter().map(|is_announced| ServiceReport {
+            is_announced: *is_announced,
             ..service(ServiceState::Assigned)
         });
         let report = KubernetesReport {
@@ -184,7 +186,7 @@ fn an_address_without_a_holder_is_explained_if_all_its_services_lack_endpoints()
         };
         is_explained(Some(&report), address)
     };
-    assert!(is(&[TrafficPolicy::Local]));
-    assert!(!is(&[TrafficPolicy::Local, TrafficPolicy::Cluster]));
+    assert!(is(&[false]));
+    assert!(!is(&[false, true]));
     assert!(!is(&[]) && !is_explained(None, address));
 }
