@@ -442,8 +442,7 @@ impl Member {
 
     /// The addresses that this node claims: the speaker speaks for exactly these, at once.
     pub fn speaking(&self) -> BTreeSet<IpAddr> {
-        let claimed = self.addresses.iter().filter(|(_, own)| own.is_active());
-        claimed.map(|(address, _)| *address).collect()
+        self.claimed().collect()
     }
 
     /// Addresses that shall be local on this node: about to be claimed, claimed, or given up and

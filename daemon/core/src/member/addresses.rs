@@ -245,6 +245,12 @@ impl Addresses {
 }
 
 impl Member {
+    /// The addresses that this node claims, in order.
+    pub fn claimed(&self) -> impl Iterator<Item = IpAddr> {
+        let claimed = self.addresses.iter().filter(|(_, own)| own.is_active());
+        claimed.map(|(address, _)| *address)
+    }
+
     /// Which addresses this turn has to look at; their views are renewed.
     pub(super) fn choose_scope(&mut self, now: Moment) -> Vec<IpAddr> {
         let surroundings = self.surroundings(now);

@@ -55,9 +55,10 @@ impl Lan {
     pub(crate) fn observe(&mut self, host: usize) {
         let is_powered = self.hosts[host].is_powered;
         let speaking = self.hosts[host].speaking();
+        let mut speaking = speaking.filter(|_| is_powered).peekable();
         let mut lines = Vec::new();
         for (address, record) in &mut self.records {
-            let speaks = is_powered && speaking.contains(address);
+            let speaks = speaking.next_if_eq(address).is_some();
             if speaks == record.speakers.contains(&host) {
                 continue;
             }
@@ -76,8 +77,13 @@ impl Lan {
                 record.since = self.now;
             }
         }
+        let unknown = speaking.next();
+        drop(speaking);
         for line in lines {
             self.note(host, &line);
+        }
+        if let Some(address) = unknown {
+            self.fail(&format!("speaks for {address}, which is not announced"));
         }
     }
 
@@ -204,21 +210,20 @@ impl Lan {
         self.check_rest();
     }
 
-    /// The same, and looks from time to time whether that is so already; each eighth schedule
-    /// runs the whole time.
+    /// The same, and looks again and again whether that is so already; each eighth schedule runs
+    /// the whole time.
     pub(crate) fn settle_soon(&mut self) {
         if self.setup.seed.is_multiple_of(8) {
             return self.settle();
         }
-        self.run(ms(4_000));
-        for _round in 0..8 {
+        self.run(ms(700));
+        for _round in 0..20 {
             self.mark();
             self.run(ms(700));
             let is_so = play(|| self.check_rest()).is_ok();
             if is_so {
                 return;
             }
-            self.run(ms(700));
         }
         self.settle();
     }

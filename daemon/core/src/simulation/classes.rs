@@ -296,7 +296,7 @@ fn pauses(nodes: usize, length: (u64, u64), random: &mut Random) -> Vec<Step> {
 /// All start within a moment, and come to rest.
 fn started(setup: &Setup) -> Vec<Step> {
     let starts = (0..setup.nodes).map(|node| after(0, Fault::Revive(node)));
-    starts.chain([after(6_000, Fault::Wait)]).collect()
+    starts.chain([after(3_500, Fault::Wait)]).collect()
 }
 
 fn chaos(setup: &Setup, random: &mut Random, most: usize) -> Vec<Step> {

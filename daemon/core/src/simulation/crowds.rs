@@ -20,7 +20,7 @@ fn crowd(seed: u64, loss_per_mille: u64) -> Lan {
 fn a_thousand_addresses_are_shared_evenly_and_taken_over_at_once() {
     let mut lan = crowd(1, 0);
     for node in lan.nodes() {
-        let speaking = lan.hosts[node].speaking().len();
+        let speaking = lan.hosts[node].speaking().count();
         lan.check(speaking == 200, &format!("{speaking} at one of five"));
     }
     let before = lan.speakers();

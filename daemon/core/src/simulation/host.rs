@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::Detection;
@@ -39,7 +40,7 @@ pub(crate) enum Packet {
         /// Receiver, or the broadcast address.
         target: IpAddr,
         /// Payload.
-        bytes: Vec<u8>,
+        bytes: Rc<[u8]>,
     },
     /// ICMP port unreachable from `source`.
     Refused {
@@ -236,12 +237,11 @@ impl Host {
         });
     }
 
-    /// The addresses that this host speaks for at this instant: a paused process speaks for none.
-    pub(crate) fn speaking(&self) -> BTreeSet<IpAddr> {
-        match &self.daemon {
-            Some(daemon) if !daemon.is_paused => daemon.member.speaking(),
-            Some(_) | None => BTreeSet::new(),
-        }
+    /// The addresses that this host speaks for at this instant, in order: a paused process speaks
+    /// for none.
+    pub(crate) fn speaking(&self) -> impl Iterator<Item = IpAddr> {
+        let daemon = self.daemon.iter().filter(|daemon| !daemon.is_paused);
+        daemon.flat_map(|daemon| daemon.member.claimed())
     }
 
     /// What the daemon says of itself.
@@ -438,7 +438,7 @@ impl Daemon {
                 Output::Send { to, bytes } => effects.packets.push(Packet::Datagram {
                     source: own,
                     target: to,
-                    bytes,
+                    bytes: bytes.into(),
                 }),
                 Output::Ask { target, mac } => self.speaker.ask(target, mac),
                 Output::Probe(address) => self.speaker.probe(address),
@@ -466,7 +466,7 @@ impl Daemon {
             return Some("a speaker sent what is no ARP".to_owned());
         };
         let is_own = arp.sender == own || arp.sender.is_unspecified();
-        let is_claimed = is_own || self.member.speaking().contains(&arp.sender);
+        let is_claimed = is_own || self.member.claimed().any(|at| at == arp.sender);
         let is_fine = is_claimed && arp.sender_mac == mac;
         (!is_fine).then(|| format!("a frame speaks without a claim: {arp:?}"))
     }

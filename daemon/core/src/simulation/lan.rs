@@ -2,9 +2,10 @@
 //!
 //! Time goes from event to event. After each one the invariants of [`super::check`] are looked at.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::decide::Ability;
@@ -87,6 +88,27 @@ enum What {
     },
 }
 
+/// Something that is going to happen. The greatest of them is the first.
+#[derive(Debug, PartialEq, Eq)]
+struct Event {
+    at: Moment,
+    /// Which one it is, so that of two at one moment the older one is first.
+    number: u64,
+    what: What,
+}
+
+impl Ord for Event {
+    fn cmp(&self, other: &Event) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Event) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// The LAN.
 #[derive(Debug)]
 pub(crate) struct Lan {
@@ -99,7 +121,7 @@ pub(crate) struct Lan {
     pub(crate) cut: BTreeSet<(usize, usize)>,
     /// Directions in which ARP passes and UDP does not.
     pub(crate) filtered: BTreeSet<(usize, usize)>,
-    pub(crate) recorded: VecDeque<(usize, IpAddr, Vec<u8>)>,
+    pub(crate) recorded: VecDeque<(usize, IpAddr, Rc<[u8]>)>,
     pub(crate) records: BTreeMap<IpAddr, Record>,
     /// Whether lines of the trace are kept.
     pub(crate) is_traced: bool,
@@ -108,8 +130,7 @@ pub(crate) struct Lan {
     /// Hosts that will look soon at what arrived.
     looks: BTreeSet<usize>,
     trace: VecDeque<String>,
-    queue: BinaryHeap<Reverse<(Moment, u64)>>,
-    events: BTreeMap<u64, What>,
+    queue: BinaryHeap<Event>,
     next_event: u64,
 }
 
@@ -150,7 +171,6 @@ impl Lan {
             looks: BTreeSet::new(),
             trace: VecDeque::new(),
             queue: BinaryHeap::new(),
-            events: BTreeMap::new(),
             next_event: 0,
             setup,
         }
@@ -195,15 +215,12 @@ impl Lan {
     /// Lets so much time pass.
     pub(crate) fn run(&mut self, length: Duration) {
         let end = self.now + length;
-        while let Some(Reverse((at, number))) = self.queue.peek().copied() {
-            if at > end {
+        while self.queue.peek().is_some_and(|event| event.at <= end) {
+            let Some(Event { at, what, .. }) = self.queue.pop() else {
                 break;
-            }
-            self.queue.pop();
+            };
             self.now = at;
-            if let Some(what) = self.events.remove(&number) {
-                self.happen(what);
-            }
+            self.happen(what);
         }
         self.now = end;
         self.observe_time();
@@ -233,8 +250,8 @@ impl Lan {
     }
 
     fn at(&mut self, at: Moment, what: What) {
-        self.events.insert(self.next_event, what);
-        self.queue.push(Reverse((at, self.next_event)));
+        let number = self.next_event;
+        self.queue.push(Event { at, number, what });
         self.next_event += 1;
     }
 
@@ -353,7 +370,7 @@ impl Lan {
     }
 
     /// A datagram from nowhere, as an attacker would send it.
-    pub(crate) fn inject(&mut self, host: usize, source: IpAddr, bytes: Vec<u8>) {
+    pub(crate) fn inject(&mut self, host: usize, source: IpAddr, bytes: Rc<[u8]>) {
         let target = self.hosts[host].address;
         let packet = Packet::Datagram {
             source,
@@ -378,7 +395,7 @@ impl Lan {
             for to in self.receivers(from, &packet) {
                 if let Packet::Datagram { source, bytes, .. } = &packet {
                     self.recorded.truncate(RECORDED - 1);
-                    self.recorded.push_front((to, *source, bytes.clone()));
+                    self.recorded.push_front((to, *source, Rc::clone(bytes)));
                 }
                 self.carry(from, to, &packet);
             }

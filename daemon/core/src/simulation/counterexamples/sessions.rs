@@ -1,6 +1,7 @@
 //! Counterexamples of recorded datagrams and of machines with one identity.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::nodes;
 use crate::decide::Ability;
@@ -10,7 +11,7 @@ use crate::simulation::lan::{Lan, Setup, ms};
 use crate::simulation::verdict::counterexample;
 
 /// What `from` sent to `to` lately, oldest first.
-fn recorded(lan: &Lan, from: usize, to: usize) -> Vec<(IpAddr, Vec<u8>)> {
+fn recorded(lan: &Lan, from: usize, to: usize) -> Vec<(IpAddr, Rc<[u8]>)> {
     let source = lan.hosts[from].address;
     let all = lan.recorded.iter().rev();
     all.filter(|(host, sender, _bytes)| *host == to && *sender == source)
@@ -19,7 +20,7 @@ fn recorded(lan: &Lan, from: usize, to: usize) -> Vec<(IpAddr, Vec<u8>)> {
 }
 
 /// Plays datagrams to a host again, one each 20 ms.
-fn replay(lan: &mut Lan, to: usize, datagrams: &[(IpAddr, Vec<u8>)]) {
+fn replay(lan: &mut Lan, to: usize, datagrams: &[(IpAddr, Rc<[u8]>)]) {
     for (source, bytes) in datagrams {
         lan.inject(to, *source, bytes.clone());
         lan.run(ms(20));
