@@ -71,6 +71,10 @@ pub(super) fn measure(plan: &Plan, who: Who, count: usize) -> anyhow::Result<Vec
             .api()
             .apply(&service.ending_endpoints(&[to], &[from]))?;
         let moved_at = now();
+        wait_until(moved_at + GRACE);
+        ground.api().apply(&service.endpoints(&[to]))?;
+        wait_until(now() + AFTER);
+        // Who counts an endpoint that ends like any other goes only once it is gone.
         let announced = wait_for("the other node to announce", WITHIN, || {
             ear.first_announcement(to, address, begun_at)
         });
@@ -78,9 +82,6 @@ pub(super) fn measure(plan: &Plan, who: Who, count: usize) -> anyhow::Result<Vec
             let log = ground.cluster.log().join("\n");
             anyhow::anyhow!("{error:#}\n{log}")
         })?;
-        wait_until(moved_at + GRACE);
-        ground.api().apply(&service.endpoints(&[to]))?;
-        wait_until(now() + AFTER);
         let outcome = fetcher.outcome(begun_at, now());
         let took = announced.saturating_duration_since(moved_at);
         figures.push((ANNOUNCED, took.as_secs_f64() * 1000.0));
