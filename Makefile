@@ -36,7 +36,7 @@ help:
 	@echo "make bench-quiet MINUTES=60"
 	@echo "                 whether an address moves while all processors are busy"
 	@echo "make bench-kube  Services, moving pods and a large cluster, beside MetalLB"
-	@echo "make test-full   test, mutants and both labs"
+	@echo "make test-full   test, mutants, both labs, and kube with the oldest Kubernetes"
 	@echo "make build       the programs as they ship, in $(CARGO_TARGET_DIR)/release"
 	@echo "make packages    the Debian package, in $(CARGO_TARGET_DIR)/packages"
 	@echo "make clean       remove what was built"
@@ -92,6 +92,7 @@ bench-quiet: BENCH_ARGUMENTS = $(if $(MINUTES),--minutes $(MINUTES))
 test-full: test mutants
 	@$(MAKE) --no-print-directory lab </dev/null
 	@$(MAKE) --no-print-directory lab K8S=1 </dev/null
+	@peers=$$(tests/scripts/peers oldest) && SOVNET_PEERS=$$peers $(MAKE) --no-print-directory kube
 
 clean:
 	cargo clean
