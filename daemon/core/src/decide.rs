@@ -222,11 +222,10 @@ fn wanted(known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Wanted> {
 /// Whether packets for a Service can be delivered by this node; none if no node can deliver them.
 fn delivery(known: &Known<'_>, name: &ServiceName) -> Option<Delivery> {
     let service = known.cluster.services.get(name)?;
-    let announces_unready = known.config.announces_unready();
-    if !service.is_announced(announces_unready) {
+    if !service.is_announced(known.config.announces_unready()) {
         return None;
     }
-    let delivery = service.delivery_by(known.node, announces_unready);
+    let delivery = service.delivery_by(known.node);
     // Without a kube-proxy there is nobody to ask.
     let is_asked_for = service.asked_at().is_some() && known.proxy.state == ProxyState::Ready;
     let is_coming = is_asked_for && !known.delivered.contains(name);

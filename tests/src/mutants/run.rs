@@ -178,8 +178,7 @@ impl Bench {
 
     /// Takes the patch out of the copy.
     fn restore(&self) -> anyhow::Result<()> {
-        let wanted = files_below(&self.origin)?;
-        make_equal(&self.tree, &self.origin, &wanted.into_iter().collect())
+        make_equal(&self.tree, &self.origin, &files_below(&self.origin)?)
     }
 
     fn applies(&self, patch: &Path, log: &File) -> anyhow::Result<bool> {
@@ -281,8 +280,8 @@ fn make_equal(copy: &Path, root: &Path, wanted: &BTreeSet<PathBuf>) -> anyhow::R
     Ok(())
 }
 
-fn files_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+fn files_below(dir: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
     let mut open = vec![dir.to_owned()];
     while let Some(next) = open.pop() {
         let entries = next
@@ -295,7 +294,7 @@ fn files_below(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                found.push(path.strip_prefix(dir).unwrap_or(&path).to_owned());
+                found.insert(path.strip_prefix(dir).unwrap_or(&path).to_owned());
             }
         }
     }

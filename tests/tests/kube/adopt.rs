@@ -13,7 +13,7 @@ use sovnet_tests::lan::fetch::Fetcher;
 use sovnet_tests::lan::probe::Watched as _;
 use sovnet_tests::lan::{NODES, control};
 
-use crate::scene::{SOON, Scene, config};
+use crate::scene::{SOON, Scene, config, in_kubernetes};
 use crate::stage::{CREDENTIALS, HOUSE};
 
 /// Between two fetches of the page.
@@ -354,10 +354,7 @@ fn a_cluster_goes_back_to_metallb_by_the_steps_of_the_plan() {
         daemon.wait_end(SOON).unwrap();
     }
     scene.daemons.clear();
-    let kubernetes = "\n[kubernetes]\n";
-    let config = moved
-        .config
-        .replace(kubernetes, "\n[kubernetes]\nclassless = false\n");
+    let config = in_kubernetes(&moved.config, "classless = false");
     scene.start_all(&config);
     for name in NODES {
         scene.wait_line("is foreign", (name, &moved.service), |line| {

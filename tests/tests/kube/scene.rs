@@ -38,11 +38,15 @@ pub(crate) fn shipped() -> String {
 
 /// The shipped example, with `kubeconfig` (a line of its own) in its part about Kubernetes.
 pub(crate) fn config_with(kubeconfig: &str) -> String {
-    let text = shipped();
-    let (before, after) = text
+    in_kubernetes(&shipped(), &format!("kubeconfig = \"{kubeconfig}\""))
+}
+
+/// A config with one more line in its part about Kubernetes.
+pub(crate) fn in_kubernetes(config: &str, line: &str) -> String {
+    let (before, after) = config
         .split_once("\n[kubernetes]\n")
-        .expect("the example has a part about Kubernetes");
-    format!("{before}\n[kubernetes]\nkubeconfig = \"{kubeconfig}\"\n{after}")
+        .expect("the config has a part about Kubernetes");
+    format!("{before}\n[kubernetes]\n{line}\n{after}")
 }
 
 /// The shipped example with the nodes' own credentials.

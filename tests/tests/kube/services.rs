@@ -10,7 +10,8 @@ use sovnet_tests::clock::{now, wait_for};
 use sovnet_tests::cluster::objects::Service;
 use sovnet_tests::lan::NODES;
 
-use crate::scene::{SOON, Scene};
+use crate::outage::problem;
+use crate::scene::{SOON, Scene, config, in_kubernetes};
 use crate::stage::{HOUSE, PAGE};
 
 /// What the DNS of the LAN calls a Service.
@@ -137,7 +138,7 @@ fn an_address_outlives_restarts_of_both_daemons_and_is_free_again_after_the_serv
     scene.wait_gets(&second, "192.168.8.243");
     scene.daemons.clear();
     scene.delete(&first);
-    scene.start_all(&crate::scene::config());
+    scene.start_all(&config());
     let third = Service::new(HOUSE, "third");
     scene.apply(&third, &NODES);
     scene.wait_gets(&third, "192.168.8.242");
@@ -202,10 +203,7 @@ fn without_a_ready_endpoint_nobody_answers_and_the_address_is_kept() {
     assert_eq!(scene.holder(address), Some(holder));
     scene.endpoints(&service, &[]);
     scene.wait_silence(address);
-    scene.wait_status("a problem without an endpoint", "civil", |status| {
-        let mut problems = status.problems.iter();
-        problems.any(|one| one.code == "service-without-endpoint")
-    });
+    problem(&scene, "civil", "service-without-endpoint");
     assert_eq!(scene.given(&service), [address.to_string()]);
     scene.endpoints(&service, &["box-01"]);
     serve(&scene, address);
@@ -214,9 +212,7 @@ fn without_a_ready_endpoint_nobody_answers_and_the_address_is_kept() {
 #[test]
 fn with_announce_unready_a_service_without_an_endpoint_is_announced() {
     let mut scene = Scene::bare();
-    let section = "\n[kubernetes]\n";
-    let announcing = format!("{section}announce-unready = true\n");
-    scene.start_all(&crate::scene::config().replace(section, &announcing));
+    scene.start_all(&in_kubernetes(&config(), "announce-unready = true"));
     let service = Service::new(HOUSE, "web");
     scene.apply(&service, &[]);
     let address = scene.wait_given(&service);

@@ -235,14 +235,9 @@ impl Service {
         self.health_port.filter(|_| is_local)
     }
 
-    /// Whether packets for it can be delivered by this node; with `announce-unready`, whether they
-    /// can be refused by it.
-    pub fn delivery_by(&self, node: &NodeName, announces_unready: bool) -> Delivery {
-        let is_ready = match self.policy {
-            TrafficPolicy::Cluster => self.is_announced(announces_unready),
-            TrafficPolicy::Local => self.ready_on.contains(node),
-        };
-        if is_ready {
+    /// Whether packets for it can be delivered by this node, if it is announced at all.
+    pub fn delivery_by(&self, node: &NodeName) -> Delivery {
+        if self.policy == TrafficPolicy::Cluster || self.ready_on.contains(node) {
             Delivery::Yes
         } else if self.ending_on.contains(node) {
             Delivery::Ending
