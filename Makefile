@@ -76,7 +76,7 @@ lab-enter:
 	@cargo run --quiet --locked -p sovnet-tests --bin lab -- enter $(NODE)
 
 mutants: needs
-	@cargo run --quiet --locked -p sovnet-tests --bin mutants -- $(MUTANT)
+	@cargo run --quiet --locked -p sovnet-tests --bin mutants -- "$(MUTANT)" "$(FROM)"
 
 # A benchmark measures what ships, beside other programs; it prints a table and writes
 # $(CARGO_TARGET_DIR)/bench/NAME.json. BENCH holds further arguments. MetalLB and the Kubernetes that

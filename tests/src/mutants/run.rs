@@ -43,21 +43,33 @@ impl Verdict {
 /// How the core is built for a mutant.
 const CORE: &str = "profile.dev.package.sovnet-core.opt-level=1";
 
-/// The longest that one build or one test may take.
+/// The longest that one build may take, on a machine that does other things as well.
+const BUILD_LIMIT: Duration = Duration::from_secs(1_800);
+/// The longest that one test may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Runs every mutant of the workspace at `root` whose name contains `filter`; true if all of them
-/// were killed.
+/// Which mutants are run.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// What their names contain.
+    pub part: String,
+    /// The first one, in the order of names, to go on with a run that ended.
+    pub from: String,
+}
+
+/// Runs the mutants of the workspace at `root` that are chosen; true if all of them were killed.
 pub fn run(
     root: &Path,
     target_dir: &Path,
-    filter: &str,
+    choice: &Choice,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
     let bench = Bench::new(root, &target_dir.join("mutants"))?;
-    let mutants = load(&bench.origin, filter)?;
+    let mut mutants = load(&bench.origin, &choice.part)?;
+    mutants.retain(|(_path, mutant)| mutant.name >= choice.from);
     if mutants.is_empty() {
-        bail!("there is no mutant in tests/mutants with \"{filter}\" in its name");
+        let Choice { part, from } = choice;
+        bail!("tests/mutants has no mutant with \"{part}\" in its name from \"{from}\" on");
     }
     let mut greens = Vec::new();
     bench.restore()?;
@@ -195,13 +207,26 @@ impl Bench {
         if test.needs_programs() {
             let mut programs = self.cargo();
             programs.args(["build", "--locked", "-p", "sovnetd", "-p", "sovnetctl"]);
-            if self.watch(programs, log)? != Ending::Success {
+            if !self.build(programs, log)? {
                 return Ok(false);
             }
         }
         let mut cargo = self.cargo();
         cargo.args(test.build());
-        Ok(self.watch(cargo, log)? == Ending::Success)
+        self.build(cargo, log)
+    }
+
+    fn build(&self, mut command: Command, log: &File) -> anyhow::Result<bool> {
+        command.current_dir(&self.tree);
+        let limit = BUILD_LIMIT;
+        let is_built = Watch { limit }.run(command, log)? == Ending::Success;
+        let halves = self.build.join("debug/incremental");
+        if !is_built && halves.exists() {
+            // What a build that was ended left there spoils the next one.
+            fs::remove_dir_all(&halves)
+                .with_context(|| format!("failed to remove {}", halves.display()))?;
+        }
+        Ok(is_built)
     }
 
     /// Whether the test is green; none if it did not run at all.
