@@ -9,6 +9,7 @@ mod choose;
 mod demand;
 mod explain;
 pub mod history;
+mod holders;
 mod obstacle;
 mod share;
 mod withheld;
@@ -26,6 +27,7 @@ use crate::names::ServiceName;
 
 use self::choose::Gap;
 use self::demand::{Demand, demand};
+use self::holders::Holders;
 
 pub use self::withheld::withheld;
 
@@ -82,30 +84,23 @@ pub fn allocate(
     cluster: &ClusterFacts,
     elsewhere: &Elsewhere,
 ) -> BTreeMap<ServiceName, Verdict> {
-    let all = cluster.services.iter();
-    let mut ours: Vec<(&ServiceName, &Service)> = all
-        .filter(|(_, service)| service.is_ours(config))
-        .map(|(name, service)| (name, service.as_ref()))
-        .collect();
-    // Of two that want the same, the older one has it.
-    ours.sort_by_key(|(name, service)| (service.created_secs, *name));
+    let ours = in_order(config, cluster);
     let mut allocation = Allocation {
         config,
-        cluster,
         elsewhere,
         foreign: withheld::foreign(config, cluster),
-        holders: BTreeMap::new(),
-        given: BTreeMap::new(),
+        holders: Holders::default(),
+        given: vec![Vec::new(); ours.len()],
+        ours: &ours,
     };
-    let is_settled = |(name, _): &&(&ServiceName, _)| elsewhere.settled.contains(*name);
-    let (settled, others): (Vec<_>, Vec<_>) = ours.iter().partition(is_settled);
-    for (name, service) in settled.into_iter().chain(others) {
-        allocation.keep(name, service);
+    let is_settled = |one: &One<'_>| elsewhere.settled.contains(one.name);
+    let (settled, others): (Vec<_>, Vec<_>) = ours.iter().copied().partition(is_settled);
+    for one in settled.into_iter().chain(others) {
+        allocation.keep(one);
     }
-    let applications = ours.into_iter().map(|(name, service)| Application {
-        name,
-        service,
-        demand: demand(config, name, service),
+    let applications = ours.iter().map(|one| Application {
+        one: *one,
+        demand: demand(config, one.name, one.service),
     });
     // Who needs a certain address comes before who takes any.
     let is_fixed = |one: &Application<'_>| {
@@ -115,39 +110,61 @@ pub fn allocate(
     let (fixed, free): (Vec<_>, Vec<_>) = applications.partition(is_fixed);
     let order: Vec<_> = fixed.into_iter().chain(free).collect();
     allocation.settle(&order);
-    let mut verdicts = BTreeMap::new();
-    for one in order {
-        verdicts.insert(one.name.clone(), allocation.verdict(&one));
-    }
-    for (name, service) in &cluster.services {
-        if service.is_former {
-            verdicts.insert(name.clone(), Verdict::Former);
-        } else if !service.is_ours(config) {
-            let class = service.class.clone();
-            verdicts.insert(name.clone(), Verdict::Foreign { class });
-        }
-    }
-    verdicts
+    let verdicts = order.iter();
+    let verdicts = verdicts.map(|one| (one.one.name.clone(), allocation.verdict(one)));
+    let others = cluster.services.iter().filter_map(|(name, service)| {
+        let verdict = match service.class.clone() {
+            _ if service.is_former => Verdict::Former,
+            class if !service.is_ours(config) => Verdict::Foreign { class },
+            _ => return None,
+        };
+        Some((name.clone(), verdict))
+    });
+    verdicts.chain(others).collect()
+}
+
+/// The Services that are for sovnet. Of two that want the same, the older one has it.
+fn in_order<'a>(config: &Config, cluster: &'a ClusterFacts) -> Vec<One<'a>> {
+    let all = cluster.services.iter();
+    let mut ours: Vec<(&ServiceName, &Service)> = all
+        .filter(|(_, service)| service.is_ours(config))
+        .map(|(name, service)| (name, service.as_ref()))
+        .collect();
+    // Stable: they are in the order of their names.
+    ours.sort_by_key(|(_, service)| service.created_secs);
+    let ours = ours.into_iter().enumerate();
+    let ours = ours.map(|(place, (name, service))| One {
+        place,
+        name,
+        service,
+    });
+    ours.collect()
+}
+
+/// A Service that is for sovnet, with its place among them.
+#[derive(Debug, Clone, Copy)]
+struct One<'a> {
+    place: usize,
+    name: &'a ServiceName,
+    service: &'a Service,
 }
 
 /// A Service with what it is to get; else why it can have nothing, one clause.
 struct Application<'a> {
-    name: &'a ServiceName,
-    service: &'a Service,
+    one: One<'a>,
     demand: Result<Demand, String>,
 }
 
 /// The allocation as it grows.
 struct Allocation<'a> {
     config: &'a Config,
-    cluster: &'a ClusterFacts,
     elsewhere: &'a Elsewhere,
+    ours: &'a [One<'a>],
     /// Addresses in the status of Services that are another controller's.
     foreign: BTreeMap<IpAddr, &'a ServiceName>,
-    /// Who has an address: one Service, or several that share it.
-    holders: BTreeMap<IpAddr, BTreeSet<&'a ServiceName>>,
-    /// What Services have, sorted.
-    given: BTreeMap<&'a ServiceName, Vec<IpAddr>>,
+    holders: Holders,
+    /// What each Service has, sorted.
+    given: Vec<Vec<IpAddr>>,
 }
 
 /// What came of a Service's turn.
@@ -162,17 +179,18 @@ enum Turn {
 }
 
 impl<'a> Allocation<'a> {
-    fn has(&self, name: &ServiceName) -> &[IpAddr] {
-        self.given.get(name).map_or(&[], Vec::as_slice)
+    fn has(&self, one: One<'_>) -> &[IpAddr] {
+        self.given.get(one.place).map_or(&[], Vec::as_slice)
     }
 
     /// What stands in the status stays, one of a family, unless the config forbids it, it is of
     /// a family that the Service is not for, or somebody older has it who does not share it. Where
     /// it is open which families it is for, all of it stays, and nobody else gets any of it.
-    fn keep(&mut self, name: &'a ServiceName, service: &Service) {
+    fn keep(&mut self, one: One<'_>) {
+        let One { name, service, .. } = one;
         let families = &service.families.of;
         if families.is_empty() {
-            return self.give(name, service.assigned.clone());
+            return self.give(one, service.assigned.clone());
         }
         let mut kept: Vec<IpAddr> = Vec::new();
         for address in &service.assigned {
@@ -181,18 +199,18 @@ impl<'a> Allocation<'a> {
             if !is_known
                 && families.contains(&family)
                 && permit::refusal(self.config, name, service, *address).is_none()
-                && self.clash(name, service, *address).is_none()
+                && self.clash(one, *address).is_none()
             {
                 kept.push(*address);
             }
         }
-        self.give(name, kept);
+        self.give(one, kept);
     }
 
     /// Lets everybody take until nobody does any more. Who leaves an address may leave it to
     /// somebody older, so all start over then. It ends: a Service that has left something has what
     /// it must have, and never leaves that.
-    fn settle(&mut self, order: &[Application<'a>]) {
+    fn settle(&mut self, order: &[Application<'_>]) {
         loop {
             let mut is_settled = true;
             for one in order {
@@ -213,41 +231,37 @@ impl<'a> Allocation<'a> {
 
     /// Gives the Service what it would have as things stand. Who cannot have what it wants keeps
     /// what it has.
-    fn take(&mut self, one: &Application<'a>) -> Turn {
-        let Application { name, service, .. } = one;
-        if service.families.of.is_empty() {
+    fn take(&mut self, application: &Application<'_>) -> Turn {
+        let one = application.one;
+        if one.service.families.of.is_empty() {
             return Turn::Stays;
         }
-        let Ok(target) = self.wish(one) else {
+        let Ok(target) = self.wish(application) else {
             return Turn::Stays;
         };
-        let has = self.has(name);
-        if target == has || !self.has_room(name, &target) {
+        let has = self.has(one);
+        if target == has || !self.has_room(one, &target) {
             return Turn::Stays;
         }
         let leaves = has.iter().any(|address| !target.contains(address));
-        self.give(name, target);
+        self.give(one, target);
         if leaves { Turn::Leaves } else { Turn::Takes }
     }
 
     /// What the Service would have as things stand, if it can have anything.
-    fn wish(&self, one: &Application<'_>) -> Result<Vec<IpAddr>, String> {
-        let demand = one.demand.as_ref().map_err(Clone::clone)?;
-        self.target(one.name, one.service, demand)
+    fn wish(&self, application: &Application<'_>) -> Result<Vec<IpAddr>, String> {
+        let demand = application.demand.as_ref().map_err(Clone::clone)?;
+        self.target(application.one, demand)
     }
 
     /// What the Service would have as things stand: what it must have, and of the other families
     /// what it has, as far as it need not leave that, else what is free. Sorted.
-    fn target(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        demand: &Demand,
-    ) -> Result<Vec<IpAddr>, String> {
-        let has = self.has(name);
+    fn target(&self, one: One<'_>, demand: &Demand) -> Result<Vec<IpAddr>, String> {
+        let One { name, service, .. } = one;
+        let has = self.has(one);
         for address in demand.fixed.iter().filter(|one| !has.contains(one)) {
             let obstacle = self.obstacle(name, service, *address);
-            if let Some(why) = obstacle.or_else(|| self.clash(name, service, *address)) {
+            if let Some(why) = obstacle.or_else(|| self.clash(one, *address)) {
                 return Err(why);
             }
         }
@@ -278,15 +292,12 @@ impl<'a> Allocation<'a> {
         }
         let (missing, must) = (missing.as_slice(), must.as_slice());
         let base = base.as_slice();
-        let filled = self.fill(
-            name,
-            service,
-            Gap {
-                base,
-                missing,
-                must,
-            },
-        );
+        let gap = Gap {
+            base,
+            missing,
+            must,
+        };
+        let filled = self.fill(one, gap);
         let filled = filled.or_else(|why| {
             // Another pool may have both.
             let all = demand.families.as_slice();
@@ -296,7 +307,7 @@ impl<'a> Allocation<'a> {
                 must: all,
             };
             let is_open = demand.needs_all && demand.fixed.is_empty() && !base.is_empty();
-            let anew = is_open.then(|| self.fill(name, service, anew).ok());
+            let anew = is_open.then(|| self.fill(one, anew).ok());
             anew.flatten().ok_or(why)
         });
         let leaves = has.iter().any(|at| self.is_to_leave(service, *at));
@@ -307,34 +318,27 @@ impl<'a> Allocation<'a> {
     }
 
     /// Whether the nodes could announce all addresses if the Service had these.
-    fn has_room(&self, name: &ServiceName, target: &[IpAddr]) -> bool {
-        let more = target.iter().filter(|at| !self.holders.contains_key(at));
-        let is_left = |at: &&IpAddr| {
-            let holders = self.holders.get(at).map_or(0, BTreeSet::len);
-            !target.contains(at) && holders == 1
-        };
-        let (more, less) = (more.count(), self.has(name).iter().filter(is_left).count());
-        let announced = self.config.addresses.len() + self.holders.len();
+    fn has_room(&self, one: One<'_>, target: &[IpAddr]) -> bool {
+        let more = target.iter().filter(|at| !self.holders.has(**at));
+        let is_left = |at: &&IpAddr| !target.contains(at) && self.holders.is_only(one.place, **at);
+        let (more, less) = (more.count(), self.has(one).iter().filter(is_left).count());
+        let announced = self.config.addresses.len() + self.holders.count();
         more <= less || announced + more - less <= ADDRESSES_MAX
     }
 
     /// The Service has these addresses and no others.
-    fn give(&mut self, name: &'a ServiceName, mut addresses: Vec<IpAddr>) {
+    fn give(&mut self, one: One<'_>, mut addresses: Vec<IpAddr>) {
         addresses.sort_unstable();
-        for left in self.given.remove(name).unwrap_or_default() {
-            if let Some(holders) = self.holders.get_mut(&left) {
-                holders.remove(name);
-                if holders.is_empty() {
-                    self.holders.remove(&left);
-                }
-            }
+        let Some(given) = self.given.get_mut(one.place) else {
+            return;
+        };
+        for left in given.iter().filter(|left| !addresses.contains(left)) {
+            self.holders.remove(*left, one.place);
         }
         for address in &addresses {
-            self.holders.entry(*address).or_default().insert(name);
+            self.holders.add(*address, one.place);
         }
-        if !addresses.is_empty() {
-            self.given.insert(name, addresses);
-        }
+        *given = addresses;
     }
 }
 

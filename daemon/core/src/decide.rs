@@ -263,13 +263,12 @@ fn own_addresses(link: &Link) -> impl Iterator<Item = (IpAddr, Subnet)> {
 /// A link that an address could go to, and its subnet there; the least of several is the best one.
 type Candidate = ((Reverse<u8>, bool, u32), LinkIndex, Subnet);
 
-fn candidates(known: &Known<'_>, address: IpAddr) -> Vec<Candidate> {
-    let Known { config, links, .. } = *known;
+fn candidates(announcing: &[(LinkIndex, &Link)], address: IpAddr) -> Vec<Candidate> {
     let mut found = Vec::new();
-    for (index, link) in announcing(config, links) {
+    for (index, link) in announcing {
         for (_, subnet) in own_addresses(link).filter(|(_, subnet)| subnet.contains(address)) {
             let rank = (Reverse(subnet.prefix()), !link.is_up, link.came_up);
-            found.push((rank, index, subnet));
+            found.push((rank, *index, subnet));
         }
     }
     found
@@ -284,8 +283,9 @@ fn placed(
     let Known { config, links, .. } = *known;
     let mut placed: BTreeMap<LinkIndex, Vec<Wanted>> = BTreeMap::new();
     let mut shared = BTreeMap::new();
+    let announcing: Vec<(LinkIndex, &Link)> = announcing(config, links).collect();
     for entry in wanted {
-        let candidates = candidates(known, entry.address);
+        let candidates = candidates(&announcing, entry.address);
         let Some((_, chosen, subnet)) = candidates.iter().min().copied() else {
             problems.push(match entry.kind {
                 Kind::Static | Kind::Service(_) => {

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::Allocation;
+use super::{Allocation, One};
 use crate::config::Pool;
-use crate::config::range::AddressRange;
 use crate::facts::cluster::permit::pool_of;
 use crate::facts::cluster::{Family, Service};
 use crate::names::ServiceName;
@@ -27,12 +26,7 @@ impl Allocation<'_> {
     ///
     /// # Errors
     /// Why there is none, one clause.
-    pub(super) fn fill(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        gap: Gap<'_>,
-    ) -> Result<Vec<IpAddr>, String> {
+    pub(super) fn fill(&self, one: One<'_>, gap: Gap<'_>) -> Result<Vec<IpAddr>, String> {
         let Gap {
             base,
             missing,
@@ -40,12 +34,12 @@ impl Allocation<'_> {
         } = gap;
         let pools = match base.iter().find_map(|at| pool_of(self.config, *at)) {
             Some(home) => vec![home],
-            None => self.pools_for(name, service)?,
+            None => self.pools_for(one.name, one.service)?,
         };
         let mut best: Option<Vec<IpAddr>> = None;
         for pool in &pools {
             let families = missing.iter();
-            let found = families.filter_map(|family| self.pick(name, service, pool, *family));
+            let found = families.filter_map(|family| self.pick(one, pool, *family));
             let found: Vec<IpAddr> = found.collect();
             let is_primary = |found: &[IpAddr]| {
                 let first = found.first();
@@ -104,13 +98,8 @@ impl Allocation<'_> {
     }
 
     /// The lowest address of the family that the Service can share, else the lowest free one.
-    fn pick(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        pool: &Pool,
-        family: Family,
-    ) -> Option<IpAddr> {
+    fn pick(&self, one: One<'_>, pool: &Pool, family: Family) -> Option<IpAddr> {
+        let One { name, service, .. } = one;
         let is_good = |address: &IpAddr| {
             !self.config.reserves.contains_key(address)
                 && !self.config.kept.contains_key(address)
@@ -120,36 +109,24 @@ impl Allocation<'_> {
         let is_joinable = |address: &IpAddr| {
             Family::of(*address) == family
                 && pool.contains(*address)
-                && self.clash(name, service, *address).is_none()
+                && self.clash(one, *address).is_none()
                 && is_good(address)
         };
         let would_share = service.request.sharing.is_some();
-        let mut held = self.holders.keys().filter(|_| would_share);
-        let mut ranges = pool.ranges.iter();
-        held.find(|address| is_joinable(address))
-            .copied()
-            .or_else(|| {
-                // Each step but the last meets one of the addresses that somebody has or uses.
-                ranges
-                    .by_ref()
-                    .filter(|range| Family::of(range.first()) == family)
-                    .flat_map(|range| self.free_in(name, range))
-                    .find(|address| !self.is_cooling(name, *address) && is_good(address))
+        let shared = would_share.then(|| self.holders.addresses().find(is_joinable));
+        shared.flatten().or_else(|| {
+            let is_free = |address: &IpAddr| !self.is_cooling(name, *address) && is_good(address);
+            let ranges = pool.ranges.iter();
+            let mut ranges = ranges.filter(|range| Family::of(range.first()) == family);
+            ranges.find_map(|range| {
+                let free = self.holders.gaps(range).find(is_free);
+                // What nobody else has is free for it, too.
+                let mut own = self.has(one).iter().copied();
+                let own = own.find(|at| {
+                    range.contains(*at) && self.holders.is_only(one.place, *at) && is_free(at)
+                });
+                [free, own].into_iter().flatten().min()
             })
-    }
-
-    /// Addresses of a range that nobody else has, in ascending order. Both are walked side by side:
-    /// a large pool is looked through for each Service that wants something.
-    fn free_in<'r>(
-        &'r self,
-        name: &'r ServiceName,
-        range: &'r AddressRange,
-    ) -> impl Iterator<Item = IpAddr> + 'r {
-        let mut held = self.holders.range(range.first()..=range.last()).peekable();
-        range.iter().filter(move |address| {
-            while held.next_if(|(at, _)| *at < address).is_some() {}
-            let here = held.next_if(|(at, _)| *at == address);
-            here.is_none_or(|(_, holders)| holders.iter().all(|holder| *holder == name))
         })
     }
 

@@ -108,8 +108,8 @@ impl History {
     ) -> History {
         self.sharers.clear();
         for (name, service) in &cluster.services {
-            if let Some(Verdict::Assigned { addresses, .. }) = verdicts.get(name)
-                && service.request.sharing.is_some()
+            if service.request.sharing.is_some()
+                && let Some(Verdict::Assigned { addresses, .. }) = verdicts.get(name)
             {
                 let sharer = Sharer::of(service, addresses);
                 self.sharers.insert(name.clone(), sharer);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Allocation, share};
+use super::{Allocation, One, share};
 use crate::config::Conflict;
 use crate::config::pool::of_namespaces;
 use crate::facts::cluster::Service;
@@ -57,17 +57,12 @@ impl Allocation<'_> {
     }
 
     /// Why the Service cannot have the address beside those that have it; none if it can.
-    pub(super) fn clash(
-        &self,
-        name: &ServiceName,
-        service: &Service,
-        address: IpAddr,
-    ) -> Option<String> {
-        let holders = self.holders.get(&address)?;
-        let mut others = holders.iter().filter(|holder| **holder != name);
-        others.find_map(|other| {
-            let why = share::clash(service, self.cluster.services.get(*other)?)?;
-            Some(format!("{address} is {other}'s{why}"))
+    pub(super) fn clash(&self, one: One<'_>, address: IpAddr) -> Option<String> {
+        let mut others = self.holders.of(address).filter(|place| *place != one.place);
+        others.find_map(|place| {
+            let other = self.ours.get(place)?;
+            let why = share::clash(one.service, other.service)?;
+            Some(format!("{address} is {}'s{why}", other.name))
         })
     }
 

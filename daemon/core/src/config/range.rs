@@ -211,6 +211,22 @@ fn parse_address(text: &str) -> Result<IpAddr, RangeError> {
     Ok(address.to_canonical())
 }
 
+/// The next address of the family.
+pub fn after(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => Some(IpAddr::V4(u32::from(v4).checked_add(1)?.into())),
+        IpAddr::V6(v6) => Some(IpAddr::V6(u128::from(v6).checked_add(1)?.into())),
+    }
+}
+
+/// The address before it.
+pub fn before(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => Some(IpAddr::V4(u32::from(v4).checked_sub(1)?.into())),
+        IpAddr::V6(v6) => Some(IpAddr::V6(u128::from(v6).checked_sub(1)?.into())),
+    }
+}
+
 /// Why an address is no address of one machine on a LAN; none if it can be one.
 pub fn special(address: IpAddr) -> Option<&'static str> {
     let is_this_network = matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 0);

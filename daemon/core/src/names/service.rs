@@ -75,6 +75,9 @@ impl From<ServiceName> for String {
 /// By namespace, then by name.
 impl Ord for ServiceName {
     fn cmp(&self, other: &ServiceName) -> Ordering {
+        if self.slash == other.slash {
+            return self.text.cmp(&other.text);
+        }
         let by_namespace = self.namespace().cmp(other.namespace());
         by_namespace.then_with(|| self.name().cmp(other.name()))
     }
