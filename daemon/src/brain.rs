@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sovnet_core::config::Config;
 use sovnet_core::decide::{Decision, Known, decide};
@@ -13,9 +14,16 @@ use sovnet_core::facts::cluster::{ClusterFacts, Service};
 use sovnet_core::facts::proxy::{ProxyFacts, ProxyState};
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::report::Problem;
+use sovnet_core::time::Pace;
 use sovnet_core::zones::ServiceAddresses;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+
+/// While much changes in a large cluster, changes are gathered for so long at most: a link that goes
+/// down is one, too.
+const GATHER_MAX: Duration = Duration::from_millis(100);
 
 /// Whether nothing follows from what has changed in the cluster: most of the time a pod that came
 /// or went, of a Service that any node can take packets for.
@@ -81,7 +89,17 @@ impl Brain {
     /// Never: `decide` is total.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         let mut known: Option<Seen> = None;
+        let mut pace = Pace::default();
         loop {
+            let now = clock::now();
+            let wait = pace.next_at(GATHER_MAX, now).since(now);
+            if !wait.is_zero() {
+                let gathered = stop.run_until_cancelled(tokio::time::sleep(wait));
+                if gathered.await.is_none() {
+                    return Ok(());
+                }
+            }
+            let begun = clock::now();
             let proxy = Arc::clone(&self.proxy.borrow_and_update());
             let held = Arc::clone(&self.held.borrow_and_update());
             let before = known.as_ref().map_or(&*held, |known| &known.kept);
@@ -98,6 +116,8 @@ impl Brain {
                 self.think(&seen);
             }
             known = Some(seen);
+            let now = clock::now();
+            pace.note(now.since(begun), now);
             // Cancel-safe: a change that is not waited for is found at the next look.
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -8,6 +8,7 @@
 
 mod access;
 mod announced;
+mod attempts;
 mod certificate;
 mod conflict;
 mod contest;
@@ -20,8 +21,10 @@ mod session;
 mod show;
 mod status;
 mod tell;
+mod touched;
 mod translate;
 mod trouble;
+mod wanted;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,20 +44,23 @@ use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::lease::{LOOK_EVERY, Lease};
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::report::{ApiState, KubernetesView, Vendors};
-use sovnet_core::time::Moment;
+use sovnet_core::time::{Moment, Pace};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::attempts::Attempts;
 use self::contest::Contests;
 use self::lease::LeaseTrouble;
 use self::session::{Found, Session, Surroundings};
-use self::status::Attempts;
 use self::tell::Teller;
+use self::touched::Touched;
 use self::watches::Change;
 use crate::clock;
 
 /// Changes that arrive together are taken together, up to so many.
-const BATCH: usize = 256;
+const BATCH: usize = 4_096;
+/// While many arrive, they are gathered for so long at most.
+const GATHER_MAX: Duration = Duration::from_millis(500);
 /// After the API was away for this long, the watches are begun anew.
 const LONG_AWAY: Duration = Duration::from_secs(10);
 /// How long giving the Lease back may take when the daemon ends.
@@ -97,9 +103,13 @@ pub(crate) struct Kube {
     lease: Lease,
     attempts: Attempts,
     teller: Teller,
+    /// Whose changes are not taken in yet, since the cluster is not known whole.
+    unread: Touched,
     verdicts: Arc<BTreeMap<ServiceName, Verdict>>,
     /// What they are of.
     allocated: Option<Allocated>,
+    /// Whose status is to be looked at.
+    unwritten: Touched,
     /// What was told of the addresses that this node announces.
     announced: announced::Told,
     /// Statuses that other controllers change.
@@ -112,6 +122,7 @@ pub(crate) struct Kube {
     /// it: what this node may write follows from the looks before.
     look: Option<BoxFuture<'static, Found>>,
     write_at: Option<Moment>,
+    pace: Pace,
 }
 
 /// What addresses were given by.
@@ -161,6 +172,8 @@ impl Kube {
             surroundings: Surroundings::default(),
             attempts: Attempts::default(),
             verdicts: Arc::default(),
+            unread: Touched::default(),
+            unwritten: Touched::everything(),
             allocated: None,
             announced: announced::Told::default(),
             history: History::default(),
@@ -172,6 +185,7 @@ impl Kube {
             look_at: now,
             look: None,
             write_at: None,
+            pace: Pace::default(),
         }
     }
 
@@ -199,11 +213,22 @@ impl Kube {
                     return Ok(());
                 }
             }
-            self.allocate();
-            let _stopped = stop.run_until_cancelled(self.write()).await;
-            self.tell_announced();
-            self.publish();
+            self.take_turn(&stop).await;
         }
+    }
+
+    /// What follows from what is known. How long that takes, without what it waits for, sets the pace.
+    async fn take_turn(&mut self, stop: &CancellationToken) {
+        let begun = clock::now();
+        self.allocate();
+        let mut took = clock::now().since(begun);
+        let _stopped = stop.run_until_cancelled(self.write()).await;
+        let begun = clock::now();
+        self.tell_announced();
+        self.publish();
+        let now = clock::now();
+        took += now.since(begun);
+        self.pace.note(took, now);
     }
 
     /// The only wait. Every branch is cancel-safe: streams, watches and timers lose nothing when
@@ -219,9 +244,10 @@ impl Kube {
                 None => std::future::pending().await,
             }
         };
+        let gather_until = self.pace.next_at(GATHER_MAX, now);
         let changes = async {
             match &mut self.session {
-                Some(session) => session.watches.next_batch(BATCH).await,
+                Some(session) => session.watches.next_batch(BATCH, gather_until).await,
                 None => std::future::pending().await,
             }
         };
@@ -250,12 +276,16 @@ impl Kube {
             return;
         };
         let now = clock::now();
-        session.watches.handle(changes, now);
+        self.unread.merge(&session.watches.handle(changes, now));
         let Some(mut facts) = session.watches.facts() else {
             return;
         };
+        let touched = std::mem::take(&mut self.unread);
+        let seen = (&session.watches, &touched);
         self.contests
-            .handle(&self.wires.config, &session.watches, &mut facts, now);
+            .handle(&self.wires.config, seen, &mut facts, now);
+        self.unwritten.merge(&touched);
+        self.announced.touched.merge(&touched);
         let known_uid = self.wires.facts.borrow().uid.clone();
         if !self.health.is_live {
             log::info!(services = facts.services.len(), nodes = facts.nodes.len(); "the cluster is known");
@@ -375,6 +405,7 @@ impl Kube {
         };
         let verdicts = allocate::allocate(&self.wires.config, &facts, &elsewhere);
         if *self.verdicts != verdicts {
+            self.unwritten.note_changes(&self.verdicts, &verdicts);
             self.verdicts = Arc::new(verdicts);
         }
         let history = std::mem::take(&mut self.history);
@@ -402,7 +433,12 @@ impl Kube {
             contests: &mut self.contests,
         };
         let again_at = writer
-            .write(&self.verdicts, &mut self.attempts, self.look_at)
+            .write(
+                &mut self.unwritten,
+                &self.verdicts,
+                &mut self.attempts,
+                self.look_at,
+            )
             .await;
         let occupants = Arc::clone(&self.wires.occupants.borrow());
         let vendors = Arc::clone(&self.wires.vendors.borrow_and_update());

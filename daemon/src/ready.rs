@@ -59,6 +59,9 @@ impl Watchdog {
     }
 }
 
+/// A summary that takes less is asked for at each look.
+const QUICK: Duration = Duration::from_micros(500);
+
 /// Tells the service manager that the daemon stops: to be called before the first address is
 /// handed over.
 pub(crate) fn tell_stopping() {
@@ -86,6 +89,8 @@ pub(crate) struct Keeper<Notify> {
     fed_at: Option<Moment>,
     is_ready: bool,
     told: String,
+    /// When the summary may be asked for again, if that takes its time.
+    summary_at: Option<Moment>,
 }
 
 impl Keeper<fn(&[NotifyState<'_>]) -> io::Result<()>> {
@@ -113,6 +118,7 @@ impl<Notify: Fn(&[NotifyState<'_>]) -> io::Result<()>> Keeper<Notify> {
             fed_at: None,
             is_ready: false,
             told: String::new(),
+            summary_at: None,
         }
     }
 
@@ -133,7 +139,11 @@ impl<Notify: Fn(&[NotifyState<'_>]) -> io::Result<()>> Keeper<Notify> {
     }
 
     fn look(&mut self, now: Moment) {
-        self.tell_summary();
+        if self.summary_at.is_none_or(|at| now >= at) {
+            let begun = clock::now();
+            self.tell_summary();
+            self.summary_at = rest_after(clock::now().since(begun)).map(|rest| now + rest);
+        }
         self.tell_readiness(now);
         self.feed(now);
     }
@@ -181,6 +191,12 @@ impl<Notify: Fn(&[NotifyState<'_>]) -> io::Result<()>> Keeper<Notify> {
             log::warn!(error:% = error; "the service manager does not listen");
         }
     }
+}
+
+/// How long a summary that took so long is not asked for again: one of thousands of addresses costs a
+/// five hundredth of a processor at most.
+fn rest_after(took: Duration) -> Option<Duration> {
+    (took >= QUICK).then(|| took.saturating_mul(500))
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! Time as a value. The core never asks what time it is; a shell tells it.
 
+mod pace;
+
 use std::ops::{Add, Sub};
 use std::time::Duration;
+
+pub use pace::Pace;
 
 /// A moment on this node's boot-time clock (`CLOCK_BOOTTIME`, which goes on in suspend), in
 /// nanoseconds. Moments of two nodes are never compared.

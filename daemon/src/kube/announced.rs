@@ -5,29 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use sovnet_core::facts::cluster::ClusterFacts;
 use sovnet_core::names::ServiceName;
 
 use super::Kube;
 use super::tell::Reason;
+use super::touched::Touched;
 
 /// What was told, and of what.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Of each Service its uid and its addresses.
     services: BTreeMap<ServiceName, (String, Vec<IpAddr>)>,
-    /// What was looked at last.
-    of: Option<(Arc<ClusterFacts>, Arc<BTreeSet<IpAddr>>)>,
+    /// What is to be looked at, and with which addresses the others were.
+    pub(super) touched: Touched,
+    held: Option<Arc<BTreeSet<IpAddr>>>,
 }
 
 impl Told {
-    /// Whether all of this was looked at already.
-    fn is_of(&self, facts: &Arc<ClusterFacts>, held: &Arc<BTreeSet<IpAddr>>) -> bool {
-        self.of.as_ref().is_some_and(|(known_facts, known_held)| {
-            Arc::ptr_eq(known_facts, facts) && Arc::ptr_eq(known_held, held)
-        })
-    }
-
     /// Addresses that this Service has and that were not told; from now on they are.
     fn news(&mut self, name: &ServiceName, uid: &str, has: Vec<IpAddr>) -> Vec<IpAddr> {
         let known = self.services.get(name).filter(|(known, _)| known == uid);
@@ -49,10 +43,12 @@ impl Kube {
         let Some(session) = self.session.as_ref().filter(|_| self.health.is_live) else {
             return;
         };
-        if self.announced.is_of(&facts, &held) {
-            return;
+        let known = self.announced.held.as_ref();
+        if known.is_none_or(|known| !Arc::ptr_eq(known, &held)) {
+            self.announced.touched.note_all();
         }
-        for (name, service) in &facts.services {
+        let touched = std::mem::take(&mut self.announced.touched);
+        for (name, service) in touched.of(&facts.services) {
             let assigned = service.assigned.iter();
             let has: Vec<IpAddr> = assigned.filter(|at| held.contains(at)).copied().collect();
             if has.is_empty() || !service.is_ours(&self.wires.config) {
@@ -69,8 +65,8 @@ impl Kube {
             }
         }
         let told = &mut self.announced.services;
-        told.retain(|name, _| facts.services.contains_key(name));
-        self.announced.of = Some((facts, held));
+        touched.retain(told, |name, _| facts.services.contains_key(name));
+        self.announced.held = Some(held);
     }
 }
 

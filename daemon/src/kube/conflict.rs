@@ -8,7 +8,8 @@ use sovnet_core::facts::occupants::{Occupant, Occupants};
 use sovnet_core::report::Vendors;
 use sovnet_core::time::Moment;
 
-use super::status::{Attempts, Writer};
+use super::attempts::Attempts;
+use super::status::Writer;
 use super::tell::Reason;
 use crate::clock;
 

@@ -20,6 +20,7 @@ use sovnet_core::facts::cluster::{ClusterFacts, Service, StatusBy};
 use sovnet_core::names::ServiceName;
 use sovnet_core::time::Moment;
 
+use super::touched::Touched;
 use super::watches::Watches;
 
 pub(super) use self::words::{remedy, who};
@@ -50,7 +51,8 @@ struct Known {
     is_noted: bool,
     /// Whether something else stood there in that version.
     differs: bool,
-    contest: Option<Contest>,
+    /// In a box: nearly none has one.
+    contest: Option<Box<Contest>>,
 }
 
 /// A status that another controller changes.
@@ -88,20 +90,20 @@ impl Contests {
         }
     }
 
-    /// Takes in what the watches show, and puts back into `facts` what sovnet gave and others have
-    /// taken away: that is announced, and given to nobody else.
+    /// Takes in what the watches show of some Services, and puts back into `facts` what sovnet gave
+    /// and others have taken away: that is announced, and given to nobody else.
     pub(super) fn handle(
         &mut self,
         config: &Config,
-        watches: &Watches,
+        (watches, touched): (&Watches, &Touched),
         facts: &mut ClusterFacts,
         now: Moment,
     ) {
-        self.known.retain(|name, known| {
+        touched.retain(&mut self.known, |name, known| {
             let service = facts.services.get(name);
             service.is_some_and(|service| service.uid == known.uid && service.is_ours(config))
         });
-        for (name, service) in &mut facts.services {
+        for (name, service) in touched.of(&facts.services) {
             let Some((_, version)) = watches.seen(name).filter(|_| service.is_ours(config)) else {
                 continue;
             };
@@ -126,8 +128,21 @@ impl Contests {
                 }
                 known.handle(service, (name, now));
             }
-            known.restore(service);
         }
+        for (name, known) in &self.known {
+            if let Some(given) = known.given_still()
+                && let Some(service) = facts.services.get_mut(name)
+            {
+                restore(service, given);
+            }
+        }
+    }
+
+    /// The Services whose statuses are or were contested.
+    pub(super) fn names(&self) -> impl Iterator<Item = &ServiceName> {
+        let contested = self.known.iter();
+        let contested = contested.filter(|(_, known)| known.contest.is_some());
+        contested.map(|(name, _)| name)
     }
 
     /// Sovnet has written a status, to that version of the Service. What the watch shows of it later
@@ -165,7 +180,7 @@ impl Contests {
 
     /// The contest about a Service that goes on, or that was a short while ago.
     pub(super) fn of(&self, name: &ServiceName, now: Moment) -> Option<&Contest> {
-        let contest = self.known.get(name)?.contest.as_ref()?;
+        let contest = self.known.get(name)?.contest.as_deref()?;
         (!contest.is_over(now)).then_some(contest)
     }
 }
@@ -237,12 +252,14 @@ impl Known {
     fn lose(&mut self, service: &Service, (name, now): (&ServiceName, Moment)) {
         self.differs = true;
         let known = self.contest.take().filter(|known| !known.is_over(now));
-        let mut contest = known.unwrap_or_else(|| Contest {
-            by: None,
-            given: Vec::new(),
-            instead: Vec::new(),
-            times: 0,
-            state: State::Won { since: now },
+        let mut contest = known.unwrap_or_else(|| {
+            Box::new(Contest {
+                by: None,
+                given: Vec::new(),
+                instead: Vec::new(),
+                times: 0,
+                state: State::Won { since: now },
+            })
         });
         if let StatusBy::Other(by) = &service.status_by {
             contest.by = Some(by.clone());
@@ -274,15 +291,19 @@ impl Known {
         self.contest.take_if(|contest| contest.is_over(now));
     }
 
-    /// Shows the Service as sovnet left it.
-    fn restore(&self, service: &mut Arc<Service>) {
-        if self.differs && !self.given.is_empty() {
-            let service = Arc::make_mut(service);
-            service.assigned.clone_from(&self.given);
-            service.has_foreign_status = false;
-            service.status_by = StatusBy::Sovnet;
-        }
+    /// What sovnet gave, if something else stands there.
+    fn given_still(&self) -> Option<&[IpAddr]> {
+        let is_given = self.differs && !self.given.is_empty();
+        is_given.then_some(&self.given)
     }
+}
+
+/// Shows the Service as sovnet left it.
+fn restore(service: &mut Arc<Service>, given: &[IpAddr]) {
+    let service = Arc::make_mut(service);
+    service.assigned = given.to_vec();
+    service.has_foreign_status = false;
+    service.status_by = StatusBy::Sovnet;
 }
 
 /// How long the status is left alone after it was changed for the `times`th time in a row.

@@ -10,9 +10,11 @@ use sovnet_core::allocate::{Verdict, shown};
 use sovnet_core::facts::cluster;
 use sovnet_core::names::ServiceName;
 
+use super::attempts::Attempts;
 use super::contest::who;
-use super::status::{Attempts, Writer};
+use super::status::Writer;
 use super::tell::Reason;
+use super::touched::Touched;
 use crate::clock;
 
 /// What was told last of each Service.
@@ -57,8 +59,12 @@ impl Notices {
     }
 
     /// Drops what is known of Services that are gone.
-    pub(super) fn forget_gone(&mut self, verdicts: &BTreeMap<ServiceName, Verdict>) {
-        self.told.retain(|name, _| verdicts.contains_key(name));
+    pub(super) fn forget_gone(
+        &mut self,
+        touched: &Touched,
+        verdicts: &BTreeMap<ServiceName, Verdict>,
+    ) {
+        touched.retain(&mut self.told, |name, _| verdicts.contains_key(name));
     }
 }
 
@@ -95,13 +101,16 @@ impl Writer<'_> {
             .tell(self.client, (name, service), reason, message);
     }
 
-    /// The Events about what stays as it is until somebody does something.
+    /// The Events about what stays as it is until somebody does something; the Services of which
+    /// something is left to be told.
     pub(super) fn tell_all(
         &mut self,
+        touched: &Touched,
         verdicts: &BTreeMap<ServiceName, Verdict>,
         attempts: &mut Attempts,
-    ) {
-        for (name, verdict) in verdicts {
+    ) -> Touched {
+        let mut left = Touched::default();
+        for (name, verdict) in touched.of(verdicts) {
             let Some((service, _)) = self.watches.seen(name) else {
                 continue;
             };
@@ -109,12 +118,15 @@ impl Writer<'_> {
                 continue;
             }
             if !self.lease.may_write(clock::now()) {
-                return;
+                return touched.clone();
             }
             self.tell_unmet(name, service, verdict, attempts);
             self.tell_rival(name, service, attempts);
-            self.tell_deprecated(name, service, attempts);
+            if !self.tell_deprecated(name, service, attempts) {
+                left.note([name.clone()]);
+            }
         }
+        left
     }
 
     /// What a Service asks for and does not get. Events are a help, not a duty: what could not be
@@ -177,16 +189,19 @@ impl Writer<'_> {
         }
     }
 
-    /// Annotations that should be written otherwise; later, if much is to be told.
+    /// Annotations that should be written otherwise; not now, if much is to be told.
     fn tell_deprecated(
         &mut self,
         name: &ServiceName,
         service: &cluster::Service,
         attempts: &mut Attempts,
-    ) {
+    ) -> bool {
         let deprecated = service.request.deprecated.as_slice();
-        if deprecated.is_empty() || self.teller.is_busy() {
-            return;
+        if deprecated.is_empty() {
+            return true;
+        }
+        if self.teller.is_busy() {
+            return false;
         }
         let told = attempts.notices.of(name, service);
         if told.deprecated != deprecated
@@ -197,6 +212,7 @@ impl Writer<'_> {
             self.teller
                 .tell(self.client, (name, service), reason, message);
         }
+        true
     }
 }
 

@@ -1,13 +1,15 @@
 //! What the shell says of itself, from its state.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use sovnet_core::facts::cluster::StatusBy;
 use sovnet_core::names::ServiceName;
 use sovnet_core::report::{KubernetesReport, KubernetesView, Problem, Severity};
 
 use super::Kube;
+use super::attempts::Unwritten;
 use super::lease::node_of;
-use super::status::Unwritten;
 use crate::clock;
 
 /// The view as of now.
@@ -56,7 +58,14 @@ fn rest(kube: &Kube) -> KubernetesReport {
         });
     }
     let facts = kube.wires.facts.borrow();
-    for (name, object) in &facts.services {
+    let by_others = facts.services.iter();
+    let by_others = by_others.filter(|(_, one)| matches!(one.status_by, StatusBy::Other(_)));
+    let unsettled = kube.contests.names().chain(kube.attempts.failed());
+    let names: BTreeSet<&ServiceName> = by_others.map(|(name, _)| name).chain(unsettled).collect();
+    for name in names {
+        let Some(object) = facts.services.get(name) else {
+            continue;
+        };
         if let Some(contest) = kube.contests.of(name, now) {
             report.problems.push(contest.problem(name));
             continue;

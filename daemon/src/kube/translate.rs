@@ -140,10 +140,11 @@ fn assigned(object: &core::Service) -> (Vec<IpAddr>, bool) {
 /// Where the endpoints of a slice are.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Endpoints {
-    /// Nodes with a ready one.
-    pub(super) ready: BTreeSet<NodeName>,
-    /// Nodes with one that ends and still serves.
-    pub(super) terminating: BTreeSet<NodeName>,
+    /// Nodes with a ready one, in order. There are as many slices as Services, and a set would
+    /// have room for eleven.
+    pub(super) ready: Box<[NodeName]>,
+    /// Nodes with one that ends and still serves, in order.
+    pub(super) terminating: Box<[NodeName]>,
     /// Whether one that names no node takes packets.
     pub(super) is_outside: bool,
 }
@@ -154,7 +155,8 @@ pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, Endpoints)> 
     let service = labels.get(SERVICE_LABEL)?;
     let namespace = object.metadata.namespace.as_deref()?;
     let name = ServiceName::new(namespace, service).ok()?;
-    let mut found = Endpoints::default();
+    let (mut ready, mut terminating) = (BTreeSet::new(), BTreeSet::new());
+    let mut is_outside = false;
     for endpoint in &object.endpoints {
         let node = endpoint
             .node_name
@@ -170,15 +172,20 @@ pub(super) fn slice(object: &EndpointSlice) -> Option<(ServiceName, Endpoints)> 
         });
         match node {
             Some(node) if is_ready => {
-                found.ready.insert(node);
+                ready.insert(node);
             }
             Some(node) if is_last => {
-                found.terminating.insert(node);
+                terminating.insert(node);
             }
             Some(_) => {}
-            None => found.is_outside |= is_ready || is_last,
+            None => is_outside |= is_ready || is_last,
         }
     }
+    let found = Endpoints {
+        ready: ready.into_iter().collect(),
+        terminating: terminating.into_iter().collect(),
+        is_outside,
+    };
     Some((name, found))
 }
 

@@ -20,7 +20,8 @@ use sovnet_core::facts::cluster::{self, ClusterFacts, SERVICES_MAX};
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::time::Moment;
 
-use self::whole::Touched;
+use self::whole::note;
+use super::touched::Touched;
 use super::translate::{self, Endpoints};
 use super::trouble::{Trouble, describe};
 use crate::clock;
@@ -175,6 +176,8 @@ impl<K: Ord, V> Kind<K, V> {
 /// The watches with what they have shown.
 pub(super) struct Watches {
     streams: SelectAll<BoxStream<'static, Change>>,
+    /// What they said and nobody has taken yet.
+    arrived: Vec<Change>,
     services: Kind<ServiceName, Seen>,
     slices: Kind<String, Slice>,
     nodes: Kind<NodeName, translate::Node>,
@@ -229,6 +232,7 @@ impl Watches {
         streams.push(namespaces.boxed());
         Watches {
             streams,
+            arrived: Vec::new(),
             services: Kind::new("services"),
             slices: Kind::new("endpointslices"),
             nodes: Kind::new("nodes"),
@@ -245,6 +249,7 @@ impl Watches {
     ) -> Watches {
         let mut watches = Watches {
             streams: SelectAll::new(),
+            arrived: Vec::new(),
             services: Kind::new("services"),
             slices: Kind::new("endpointslices"),
             nodes: Kind::new("nodes"),
@@ -266,35 +271,46 @@ impl Watches {
         !self.is_complete() && now.since(self.began) >= STUCK
     }
 
-    /// The next change with those that have already arrived, up to `most`. Cancel-safe: what is
-    /// taken is returned at once.
-    pub(super) async fn next_batch(&mut self, most: usize) -> Vec<Change> {
-        let Some(first) = self.streams.next().await else {
-            // Watches never end; without any there is nothing to wait for.
-            return std::future::pending().await;
-        };
-        let mut batch = vec![first];
-        while batch.len() < most {
+    /// The next change with those that have already arrived or do so before `until`, up to `most`.
+    /// Cancel-safe: what has arrived is kept for the next call.
+    pub(super) async fn next_batch(&mut self, most: usize, until: Moment) -> Vec<Change> {
+        while self.arrived.len() < most {
             match self.streams.next().now_or_never() {
-                Some(Some(change)) => batch.push(change),
-                Some(None) | None => break,
+                Some(Some(change)) => {
+                    self.arrived.push(change);
+                    continue;
+                }
+                // Watches never end; without any there is nothing to wait for.
+                Some(None) if self.arrived.is_empty() => return std::future::pending().await,
+                Some(None) => break,
+                None => {}
             }
+            let left = until.since(clock::now());
+            let next = if self.arrived.is_empty() {
+                self.streams.next().await
+            } else if left.is_zero() {
+                break;
+            } else {
+                let next = tokio::time::timeout(left, self.streams.next());
+                next.await.ok().flatten()
+            };
+            self.arrived.extend(next);
         }
-        batch
+        std::mem::take(&mut self.arrived)
     }
 
-    /// Takes in what has changed.
-    pub(super) fn handle(&mut self, changes: Vec<Change>, now: Moment) {
+    /// Takes in what has changed; the Services that this concerns.
+    pub(super) fn handle(&mut self, changes: Vec<Change>, now: Moment) -> Touched {
         let mut touched = Touched::default();
         for change in changes {
             match change {
                 Change::Services(step) => {
-                    touched.note(&step, |name, _new| vec![name.clone()]);
+                    note(&mut touched, &step, |name, _new| vec![name.clone()]);
                     self.services.handle(*step, now);
                 }
                 Change::Slices(step) => {
                     let slices = &self.slices.objects;
-                    touched.note(&step, |uid, new| {
+                    note(&mut touched, &step, |uid, new| {
                         let owners = [slices.get(uid), new].into_iter().flatten();
                         owners.map(|(owner, _)| owner.clone()).collect()
                     });
@@ -302,12 +318,15 @@ impl Watches {
                 }
                 Change::Nodes(step) => self.nodes.handle(step, now),
                 Change::Namespaces(step) => {
-                    touched.is_all |= self.needs_namespaces && !matches!(step, Step::Failed(_));
+                    if self.needs_namespaces && !matches!(step, Step::Failed(_)) {
+                        touched.note_all();
+                    }
                     self.namespaces.handle(step, now);
                 }
             }
         }
         self.put_together(&touched);
+        touched
     }
 
     /// Whether every kind that is needed was listed once.

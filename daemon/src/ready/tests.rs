@@ -11,7 +11,7 @@ use sd_notify::NotifyState;
 use sovnet_core::time::Moment;
 use tokio_util::sync::CancellationToken;
 
-use super::{Keeper, Progress, Questions, Watchdog};
+use super::{Keeper, Progress, Questions, Watchdog, rest_after};
 
 const WINDOW_MS: u64 = 7_500;
 
@@ -140,4 +140,11 @@ async fn stopping_is_said_at_the_end() {
     stop.cancel();
     world.keeper().run(stop).await.unwrap();
     assert_eq!(world.said(), ["STOPPING=1"]);
+}
+
+#[test]
+fn a_summary_that_takes_its_time_is_asked_for_less_often() {
+    let micros = Duration::from_micros;
+    assert_eq!(rest_after(micros(100)), None);
+    assert_eq!(rest_after(micros(20_000)), Some(Duration::from_secs(10)));
 }

@@ -57,8 +57,12 @@ impl House {
         let seen = (object, self.version.to_string());
         let watches = Watches::showing([(web(), seen)]);
         let mut facts = watches.facts().unwrap();
-        self.contests
-            .handle(&self.config, &watches, &mut facts, self.now);
+        self.contests.handle(
+            &self.config,
+            (&watches, &Touched::everything()),
+            &mut facts,
+            self.now,
+        );
         facts.services[&web()].assigned.clone()
     }
 

@@ -72,6 +72,6 @@ fn a_rival_is_news_again_after_the_status_was_settled() {
     assert_eq!(notices.of(&name, &service).rival, "k3s");
     notices.settle(&name);
     assert_eq!(notices.of(&name, &service).rival, "");
-    notices.forget_gone(&BTreeMap::new());
+    notices.forget_gone(&Touched::everything(), &BTreeMap::new());
     assert!(notices.told.is_empty());
 }

@@ -146,9 +146,8 @@ fn endpoints_that_are_ready_or_say_nothing_count() {
     let object: EndpointSlice = serde_json::from_value(object).unwrap();
     let (owner, endpoints) = slice(&object).unwrap();
     assert_eq!(owner.to_string(), "web/page");
-    let names = |nodes: &BTreeSet<NodeName>| -> Vec<String> {
-        nodes.iter().map(ToString::to_string).collect()
-    };
+    let names =
+        |nodes: &[NodeName]| -> Vec<String> { nodes.iter().map(ToString::to_string).collect() };
     assert_eq!(names(&endpoints.ready), ["box-01", "civil"]);
     assert_eq!(names(&endpoints.terminating), ["ending"]);
     assert!(endpoints.is_outside, "one names no node");

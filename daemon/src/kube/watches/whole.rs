@@ -6,42 +6,20 @@ use std::sync::Arc;
 
 use sovnet_core::names::{NodeName, ServiceName};
 
+use super::super::touched::Touched;
 use super::{Step, Watches};
 
-/// Services of which something has changed.
-#[derive(Debug, Default)]
-pub(super) struct Touched {
-    /// Every one may have.
-    pub(super) is_all: bool,
-    names: BTreeSet<ServiceName>,
-}
-
-impl Touched {
-    /// Nothing is as it was.
-    #[cfg(test)]
-    pub(super) fn everything() -> Touched {
-        Touched {
-            is_all: true,
-            ..Touched::default()
-        }
-    }
-
-    /// Notes a step; `owners` says whose an object is, and was.
-    pub(super) fn note<K, V>(
-        &mut self,
-        step: &Step<K, V>,
-        owners: impl FnOnce(&K, Option<&V>) -> Vec<ServiceName>,
-    ) {
-        match step {
-            Step::Complete => self.is_all = true,
-            Step::Set(key, value) => self.names.extend(owners(key, value.as_ref())),
-            Step::Gone(key) => self.names.extend(owners(key, None)),
-            Step::Begin | Step::Listed(_) | Step::Nothing | Step::Failed(_) => {}
-        }
-    }
-
-    fn has(&self, name: &ServiceName) -> bool {
-        self.is_all || self.names.contains(name)
+/// Notes what a step touches; `owners` says whose an object is, and was.
+pub(super) fn note<K, V>(
+    touched: &mut Touched,
+    step: &Step<K, V>,
+    owners: impl FnOnce(&K, Option<&V>) -> Vec<ServiceName>,
+) {
+    match step {
+        Step::Complete => touched.note_all(),
+        Step::Set(key, value) => touched.note(owners(key, value.as_ref())),
+        Step::Gone(key) => touched.note(owners(key, None)),
+        Step::Begin | Step::Listed(_) | Step::Nothing | Step::Failed(_) => {}
     }
 }
 
@@ -56,7 +34,7 @@ struct Places<'a> {
 impl Watches {
     /// Puts together what is touched.
     pub(super) fn put_together(&mut self, touched: &Touched) {
-        if !touched.is_all && touched.names.is_empty() {
+        if touched.is_nothing() {
             return;
         }
         let mut places: BTreeMap<&ServiceName, Places<'_>> = BTreeMap::new();
