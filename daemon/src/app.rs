@@ -22,6 +22,7 @@ mod board;
 mod keep;
 mod kubernetes;
 mod latency;
+mod memory;
 mod reload;
 mod signals;
 mod start;
@@ -66,6 +67,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         say(&error_chain(&error));
         return ExitCode::FAILURE;
     }
+    memory::give_back_large_blocks();
     let config = match config_file::load(&options.config) {
         Ok(config) => Some(config),
         Err(LoadError::Missing { .. }) => None,

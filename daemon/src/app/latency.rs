@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
-use nix::sys::mman::{MlockAllFlags, mlockall};
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use sovnet_core::member::Settings;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::keep::keep;
+use super::memory;
 use super::runtime;
 use crate::announce::{Announce, Wires};
 use crate::control::{AskRequest, CommandRequest};
@@ -54,7 +53,7 @@ pub(super) fn start(
     let thread = std::thread::Builder::new().name("latency".to_owned());
     let thread = thread.spawn(move || {
         let _stop_rest = stop_rest.drop_guard();
-        lock_memory();
+        memory::lock();
         runtime()?.block_on(async {
             let mut tasks = TaskSet::new();
             tasks.spawn("link", link.run(tasks.stop()));
@@ -70,26 +69,4 @@ pub(super) fn remember_links(tasks: &mut TaskSet, state_dir: &Path, board: &Boar
     let store = ("links-store", &store::LINKS);
     let (former, problems) = (&board.former, &board.former_problems);
     keep(tasks, state_dir, store, former, problems);
-}
-
-/// Keeps every page in memory once it was touched, so that no turn waits for a disk. `ONFAULT`:
-/// what is never touched costs nothing. The lock is the process's, and ends with it.
-fn lock_memory() {
-    if let Err(why) = try_lock_memory() {
-        log::info!(reason:% = why; "memory is not locked: where it is short, a heartbeat may wait for the disk");
-    }
-}
-
-fn try_lock_memory() -> Result<(), String> {
-    // A limit is of what is mapped, not of what is touched, and what does not fit later is an
-    // allocation that fails: so no lock under a limit.
-    let limit = getrlimit(Resource::RLIMIT_MEMLOCK);
-    let (limit, _hard) = limit.map_err(|error| error.to_string())?;
-    if limit != RLIM_INFINITY {
-        return Err(format!("the limit for it is {} kB", limit / 1024));
-    }
-    // nix has no name for it.
-    let on_fault = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
-    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault)
-        .map_err(|error| error.to_string())
 }
