@@ -144,8 +144,8 @@ fn refused(refusal: ControlError) -> Failure {
     match refusal {
         ControlError::PermissionDenied { user, needs } => Failure::Denied { user, needs },
         ControlError::Idle { reason } => Failure::Idle(reason),
-        ControlError::Unavailable { reason } | ControlError::Refused { reason } => {
-            Failure::Unavailable(reason)
-        }
+        ControlError::Unavailable { reason }
+        | ControlError::Refused { reason }
+        | ControlError::TooLong { reason } => Failure::Unavailable(reason),
     }
 }

@@ -40,6 +40,11 @@ pub enum ControlError {
         /// Why, one sentence, with what to do.
         reason: String,
     },
+    /// The document is too long for one reply: it is to be asked for in parts.
+    TooLong {
+        /// How long it is, and what to do.
+        reason: String,
+    },
     /// The daemon cannot do it now: too many commands wait, or it is stopping.
     Unavailable {
         /// Why.

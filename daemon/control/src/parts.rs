@@ -1,5 +1,5 @@
 //! A long status in parts: zlink serializes a message anew for every 256 bytes that it grows by, so
-//! that one of a megabyte takes seconds.
+//! that one of a megabyte takes seconds, and one of five megabytes a minute.
 //!
 //! Every part is a status. The first one has everything but the ends of long lists; of the others
 //! only these count, and are appended.
@@ -9,7 +9,18 @@ use crate::status::{Kubernetes, Segment, Status};
 /// How much of a list one part has.
 pub const PART: usize = 64;
 
+/// How many entries all lists together may have in one reply.
+pub const WHOLE: usize = 256;
+
 impl Status {
+    /// How many entries its long lists have together.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        let addresses = self.segments.iter().map(|segment| segment.addresses.len());
+        let services = self.kubernetes.as_ref().map_or(0, |one| one.services.len());
+        addresses.sum::<usize>() + services + self.problems.len()
+    }
+
     /// The parts, at least one; a list is cut after `limit`, at least 1.
     #[must_use]
     pub fn into_parts(mut self, limit: usize) -> Vec<Status> {

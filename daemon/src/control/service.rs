@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, stream};
 use sovnet_control::message::{CommandReply, ControlError, StatusReply};
-use sovnet_control::parts::PART;
+use sovnet_control::parts::{PART, WHOLE};
 use sovnet_control::status::{
     Address, Conflict, DhcpServer, Dns, Listener, Peer as PeerStatus, Problem, Segment, Status,
     Upstream, Zone,
@@ -85,9 +85,12 @@ pub(super) struct Desk {
 )]
 impl Desk {
     /// The status of this node. Anybody may ask. Who asks for more than one reply gets long lists in
-    /// parts.
+    /// parts; too long ones can be had in no other way.
     #[zlink(more)]
-    async fn status(&self, more: bool) -> impl Stream<Item = Reply<StatusReply>> + Unpin + use<> {
+    async fn status(
+        &self,
+        more: bool,
+    ) -> impl Stream<Item = Result<Reply<StatusReply>, ControlError>> + Unpin + use<> {
         self.shared.counters.add(Counter::Calls);
         self.shared.sources.refresh().await;
         let now = clock::now();
@@ -138,7 +141,15 @@ impl Desk {
 }
 
 /// The status as a client wants it: as one reply, or as several.
-fn replies(status: Status, more: bool) -> Vec<Reply<StatusReply>> {
+fn replies(status: Status, more: bool) -> Vec<Result<Reply<StatusReply>, ControlError>> {
+    let entries = status.entries();
+    if !more && entries > WHOLE {
+        let reason = format!(
+            "the status has {entries} entries, and one reply has at most {WHOLE}: call Status with \
+             \"more\": true (varlinkctl --more), and append what each part lists"
+        );
+        return vec![Err(ControlError::TooLong { reason })];
+    }
     let parts = match more {
         true => status.into_parts(PART),
         false => vec![status],
@@ -146,7 +157,7 @@ fn replies(status: Status, more: bool) -> Vec<Reply<StatusReply>> {
     let last = parts.len().saturating_sub(1);
     let replies = parts.into_iter().enumerate().map(|(number, status)| {
         let reply = Reply::new(Some(StatusReply { status }));
-        reply.set_continues(Some(number < last))
+        Ok(reply.set_continues(Some(number < last)))
     });
     replies.collect()
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sovnet_control::client::{Control as _, whole_status};
 use sovnet_control::message::ControlError;
-use sovnet_control::parts::PART;
+use sovnet_control::parts::{PART, WHOLE};
 use sovnet_core::config::Purpose;
 use sovnet_core::member::{Command, Order};
 use sovnet_core::names::NodeId;
@@ -168,12 +168,12 @@ async fn a_long_status_can_be_had_in_parts_and_is_the_same() {
         remedy: "count them".to_owned(),
     };
     running.lan.send_replace(Arc::new(LanReport {
-        problems: (0..300).map(problem).collect(),
+        problems: (0..200).map(problem).collect(),
         ..LanReport::default()
     }));
     let mut client = zlink::tokio::unix::connect(&running.path).await.unwrap();
     let at_once = client.status().await.unwrap().unwrap().status;
-    assert!(at_once.problems.len() >= 300);
+    assert!(at_once.problems.len() >= 200);
     let whole = whole_status(&mut client).await.unwrap().unwrap();
     assert_eq!(whole.problems, at_once.problems);
     let ask = json!({"method": "internal.sovnet.Control.Status", "more": true});
@@ -181,6 +181,18 @@ async fn a_long_status_can_be_had_in_parts_and_is_the_same() {
     assert_eq!(first["continues"], true);
     let problems = first["parameters"]["status"]["problems"].as_array();
     assert_eq!(problems.map(Vec::len), Some(PART));
+    // As one reply, thousands of entries would keep the daemon from everything else for a minute.
+    running.lan.send_replace(Arc::new(LanReport {
+        problems: (0..WHOLE + 1).map(problem).collect(),
+        ..LanReport::default()
+    }));
+    let refused = client.status().await.unwrap().unwrap_err();
+    assert!(
+        matches!(refused, ControlError::TooLong { .. }),
+        "{refused:?}"
+    );
+    let whole = whole_status(&mut client).await.unwrap().unwrap();
+    assert!(whole.problems.len() > WHOLE);
 }
 
 #[tokio::test(flavor = "local")]
@@ -212,6 +224,7 @@ async fn the_interface_describes_itself() {
         "type Peer (",
         "error PermissionDenied (user: string, needs: string)",
         "error Idle (reason: string)",
+        "error TooLong (reason: string)",
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }

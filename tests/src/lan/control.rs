@@ -1,7 +1,7 @@
 //! The control socket as a test speaks it: Varlink by hand (JSON, each message ended by a zero
 //! byte), so that a mistake of the product's own client is not repeated here.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -25,9 +25,26 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// # Errors
 /// If nothing listens, the daemon refuses, or the answer is not the document.
 pub fn status(node: &Node) -> anyhow::Result<Status> {
-    let reply = call(node, "Status")?;
-    let document = reply.get("status").context("the reply has no status")?;
-    Ok(Status::deserialize(document)?)
+    let mut connection = connect(node)?;
+    let request = json!({ "method": format!("{INTERFACE}.Status"), "more": true });
+    connection
+        .stream
+        .write_all(request.to_string().as_bytes())?;
+    connection.stream.write_all(&[0])?;
+    let mut replies = BufReader::new(&connection.stream);
+    let mut whole: Option<Status> = None;
+    loop {
+        let reply = next_reply(&mut replies, node)?;
+        let document = &reply["parameters"]["status"];
+        let part = Status::deserialize(document).context("the reply has no status")?;
+        match &mut whole {
+            Some(whole) => whole.append(part),
+            None => whole = Some(part),
+        }
+        if reply["continues"] != true {
+            return whole.context("at least one part was read");
+        }
+    }
 }
 
 /// Calls a method without parameters and gives the reply's parameters.
@@ -37,15 +54,26 @@ pub fn status(node: &Node) -> anyhow::Result<Status> {
 pub fn call(node: &Node, method: &str) -> anyhow::Result<Value> {
     let request = json!({ "method": format!("{INTERFACE}.{method}"), "parameters": {} });
     let reply = exchange(node, request.to_string().as_bytes())?;
-    let mut reply: Value = serde_json::from_slice(&reply)?;
-    if let Some(error) = reply.get("error") {
-        bail!(
-            "{method} on {}: {error} {}",
-            node.name(),
-            reply["parameters"]
-        );
-    }
+    let mut reply = parse(&reply, node)?;
     Ok(reply["parameters"].take())
+}
+
+/// A reply, or the error that it is.
+fn parse(reply: &[u8], node: &Node) -> anyhow::Result<Value> {
+    let reply: Value = serde_json::from_slice(reply)?;
+    if let Some(error) = reply.get("error") {
+        bail!("{}: {error} {}", node.name(), reply["parameters"]);
+    }
+    Ok(reply)
+}
+
+fn next_reply(replies: &mut impl BufRead, node: &Node) -> anyhow::Result<Value> {
+    let mut reply = Vec::new();
+    replies.read_until(0, &mut reply)?;
+    if reply.pop() != Some(0) {
+        bail!("{} closed without a reply", node.name());
+    }
+    parse(&reply, node)
 }
 
 /// Sends raw bytes as one message and gives the raw reply, without its zero byte.
