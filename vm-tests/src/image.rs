@@ -15,7 +15,7 @@ use crate::command::{run, text};
 mod disk;
 mod package;
 
-pub use package::{EXAMPLE, package_file};
+pub use package::package_file;
 
 /// What the root file system has besides Debian's essential packages.
 const PACKAGES: &str = "dbus,iproute2,kmod,procps,systemd-sysv,udev";

@@ -65,6 +65,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the asker asks who has the addresses.
 const ARP_EVERY: Duration = Duration::from_millis(200);
 
+/// The file with the last warnings of a machine's daemon.
+const WARNINGS: &str = "warnings.txt";
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Who speaks for each address.
@@ -283,6 +286,10 @@ impl Lab {
         let commands = [
             ("journal.txt", "journalctl --no-pager -o short-monotonic"),
             (
+                WARNINGS,
+                "journalctl --no-pager -o short-monotonic -u sovnetd -p warning -n 20",
+            ),
+            (
                 "status.txt",
                 "sovnetctl status; systemctl status sovnetd --no-pager -l; ip addr",
             ),
@@ -305,14 +312,14 @@ impl Drop for Lab {
     fn drop(&mut self) {
         if thread::panicking() {
             let dir = self.save_story();
-            tell_where(&dir);
+            tell_story(&dir);
         }
     }
 }
 
 /// Raises the priority of this thread, and of every thread and program that it starts from now on.
 /// Builds beside the machines or the switch would pause them for longer than the daemon bears
-/// (90 ms), and the tests would show that.
+/// (400 ms with the slow detection), and the tests would show that.
 fn hurry() -> anyhow::Result<()> {
     let thread = fs::read_link("/proc/thread-self").context("failed to find this thread")?;
     let number = thread.file_name().context("this thread has no number")?;
@@ -320,11 +327,18 @@ fn hurry() -> anyhow::Result<()> {
     run("renice", &arguments, Path::new("/")).map(drop)
 }
 
+/// Where the rest is, and the last of what both daemons warned of: often the log of the test run is
+/// all that whoever reads of the failure has.
 #[expect(
     clippy::print_stderr,
     reason = "whoever reads of the failure looks for the rest"
 )]
-fn tell_where(dir: &Path) {
+fn tell_story(dir: &Path) {
+    for node in NODES {
+        let path = dir.join(node.name).join(WARNINGS);
+        let text = fs::read_to_string(path).unwrap_or_default();
+        eprintln!("vm: {} warned last:\n{text}", node.name);
+    }
     eprintln!(
         "vm: journals, consoles and the switch's capture are in {}",
         dir.display()
