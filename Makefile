@@ -49,6 +49,7 @@ $(ONE): needs
 
 # So many random schedules instead of the share of `make test`, as fast as it goes, with a summary.
 ifdef SEEDS
+sim: export RUSTFLAGS = -C target-cpu=native
 sim: SUITES = SOVNET_SIM_SEEDS=$(SEEDS) SOVNET_SIM_FROM=$(FROM) cargo test --locked --profile sim -p sovnet-core --lib \
 	random_schedules_end_well -- --nocapture \#
 endif
