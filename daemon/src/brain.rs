@@ -89,7 +89,7 @@ impl Brain {
     /// Never: `decide` is total.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         let mut known: Option<Seen> = None;
-        let mut pace = Pace::default();
+        let mut pace = Pace::of_changes();
         loop {
             let now = clock::now();
             let wait = pace.next_at(GATHER_MAX, now).since(now);

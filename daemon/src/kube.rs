@@ -185,7 +185,7 @@ impl Kube {
             look_at: now,
             look: None,
             write_at: None,
-            pace: Pace::default(),
+            pace: Pace::of_changes(),
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use sovnet_core::time::Moment;
+use sovnet_core::time::{Moment, Pace};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -59,9 +59,6 @@ impl Watchdog {
     }
 }
 
-/// A summary that takes less is asked for at each look.
-const QUICK: Duration = Duration::from_micros(500);
-
 /// Tells the service manager that the daemon stops: to be called before the first address is
 /// handed over.
 pub(crate) fn tell_stopping() {
@@ -89,8 +86,8 @@ pub(crate) struct Keeper<Notify> {
     fed_at: Option<Moment>,
     is_ready: bool,
     told: String,
-    /// When the summary may be asked for again, if that takes its time.
-    summary_at: Option<Moment>,
+    /// How often the summary is asked for, if that takes its time.
+    summaries: Pace,
 }
 
 impl Keeper<fn(&[NotifyState<'_>]) -> io::Result<()>> {
@@ -118,7 +115,7 @@ impl<Notify: Fn(&[NotifyState<'_>]) -> io::Result<()>> Keeper<Notify> {
             fed_at: None,
             is_ready: false,
             told: String::new(),
-            summary_at: None,
+            summaries: pace_of_summaries(),
         }
     }
 
@@ -139,10 +136,10 @@ impl<Notify: Fn(&[NotifyState<'_>]) -> io::Result<()>> Keeper<Notify> {
     }
 
     fn look(&mut self, now: Moment) {
-        if self.summary_at.is_none_or(|at| now >= at) {
+        if now >= self.summaries.next_at(Duration::MAX, now) {
             let begun = clock::now();
             self.tell_summary();
-            self.summary_at = rest_after(clock::now().since(begun)).map(|rest| now + rest);
+            self.summaries.note(clock::now().since(begun), now);
         }
         self.tell_readiness(now);
         self.feed(now);
@@ -193,10 +190,10 @@ impl<Notify: Fn(&[NotifyState<'_>]) -> io::Result<()>> Keeper<Notify> {
     }
 }
 
-/// How long a summary that took so long is not asked for again: one of thousands of addresses costs a
-/// five hundredth of a processor at most.
-fn rest_after(took: Duration) -> Option<Duration> {
-    (took >= QUICK).then(|| took.saturating_mul(500))
+/// A summary of thousands of addresses costs a five hundredth of a processor at most; a household's
+/// is asked for at each look.
+fn pace_of_summaries() -> Pace {
+    Pace::new(500, Duration::ZERO)
 }
 
 #[cfg(test)]

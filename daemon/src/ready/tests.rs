@@ -11,7 +11,7 @@ use sd_notify::NotifyState;
 use sovnet_core::time::Moment;
 use tokio_util::sync::CancellationToken;
 
-use super::{Keeper, Progress, Questions, Watchdog, rest_after};
+use super::{Keeper, LOOK, Progress, Questions, Watchdog, pace_of_summaries};
 
 const WINDOW_MS: u64 = 7_500;
 
@@ -144,7 +144,12 @@ async fn stopping_is_said_at_the_end() {
 
 #[test]
 fn a_summary_that_takes_its_time_is_asked_for_less_often() {
-    let micros = Duration::from_micros;
-    assert_eq!(rest_after(micros(100)), None);
-    assert_eq!(rest_after(micros(20_000)), Some(Duration::from_secs(10)));
+    let now = Moment::from_millis(60_000);
+    let rest = |took: Duration| {
+        let mut pace = pace_of_summaries();
+        pace.note(took, now);
+        pace.next_at(Duration::MAX, now).since(now)
+    };
+    assert!(rest(Duration::from_micros(100)) <= LOOK);
+    assert_eq!(rest(Duration::from_millis(20)), Duration::from_secs(10));
 }

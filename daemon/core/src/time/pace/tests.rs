@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_millis(500);
 
 #[test]
 fn what_comes_now_and_then_never_waits() {
-    let mut pace = Pace::default();
+    let mut pace = Pace::of_changes();
     let mut now = Moment::from_millis(1_000);
     for _change in 0..100 {
         assert!(pace.next_at(LONGEST, now) <= now);
@@ -21,7 +21,7 @@ fn what_comes_now_and_then_never_waits() {
 
 #[test]
 fn work_without_end_has_a_tenth_of_the_time() {
-    let mut pace = Pace::default();
+    let mut pace = Pace::of_changes();
     let begun = Moment::from_millis(1_000);
     let mut now = begun;
     let mut worked = Duration::ZERO;
@@ -37,7 +37,7 @@ fn work_without_end_has_a_tenth_of_the_time() {
 
 #[test]
 fn a_wait_is_bounded() {
-    let mut pace = Pace::default();
+    let mut pace = Pace::of_changes();
     let now = Moment::from_millis(1_000);
     pace.note(Duration::from_secs(5), now);
     assert_eq!(pace.next_at(LONGEST, now), now + LONGEST);
