@@ -74,4 +74,4 @@ impl Wanted {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,33 +1,11 @@
 //! What is remembered of writes, and for how long.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use sovnet_core::facts::cluster::Service as Object;
 
+use super::super::wanted::tests::{ADDRESS, object, wanted, web};
 use super::*;
-
-const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 242));
-
-fn web() -> ServiceName {
-    "shop/web".parse().unwrap()
-}
-
-/// These addresses, of the pool lan.
-fn wanted(addresses: &[IpAddr]) -> Wanted {
-    Wanted {
-        addresses: addresses.to_vec(),
-        pool: Some("lan".to_owned()),
-    }
-}
-
-fn object(assigned: &[IpAddr]) -> Object {
-    Object {
-        uid: "u-1".to_owned(),
-        created_secs: 1,
-        assigned: assigned.to_vec(),
-        ..Object::default()
-    }
-}
 
 /// The watch shows the Service in this version.
 fn seen(version: &str, assigned: &[IpAddr]) -> (Watches, Arc<ClusterFacts>) {

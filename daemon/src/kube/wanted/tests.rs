@@ -6,21 +6,21 @@ use sovnet_core::facts::cluster::Service as Object;
 
 use super::*;
 
-const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 242));
+pub(in crate::kube) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 242));
 
-fn web() -> ServiceName {
+pub(in crate::kube) fn web() -> ServiceName {
     "shop/web".parse().unwrap()
 }
 
 /// These addresses, of the pool lan.
-fn wanted(addresses: &[IpAddr]) -> Wanted {
+pub(in crate::kube) fn wanted(addresses: &[IpAddr]) -> Wanted {
     Wanted {
         addresses: addresses.to_vec(),
         pool: Some("lan".to_owned()),
     }
 }
 
-fn object(assigned: &[IpAddr]) -> Object {
+pub(in crate::kube) fn object(assigned: &[IpAddr]) -> Object {
     Object {
         uid: "u-1".to_owned(),
         created_secs: 1,
