@@ -110,13 +110,18 @@ pub fn allocate(
     let (fixed, free): (Vec<_>, Vec<_>) = applications.partition(is_fixed);
     let order: Vec<_> = fixed.into_iter().chain(free).collect();
     allocation.settle(&order);
-    let verdicts = order.iter();
-    let verdicts = verdicts.map(|one| (one.one.name.clone(), allocation.verdict(one)));
+    let verdicts = order.iter().map(|application| {
+        let name = application.one.name.clone();
+        (name, allocation.verdict(application))
+    });
     let others = cluster.services.iter().filter_map(|(name, service)| {
-        let verdict = match service.class.clone() {
-            _ if service.is_former => Verdict::Former,
-            class if !service.is_ours(config) => Verdict::Foreign { class },
-            _ => return None,
+        let verdict = if service.is_former {
+            Verdict::Former
+        } else if !service.is_ours(config) {
+            let class = service.class.clone();
+            Verdict::Foreign { class }
+        } else {
+            return None;
         };
         Some((name.clone(), verdict))
     });
