@@ -25,16 +25,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// # Errors
 /// If nothing listens, the daemon refuses, or the answer is not the document.
 pub fn status(node: &Node) -> anyhow::Result<Status> {
-    let mut connection = connect(node)?;
     let request = json!({ "method": format!("{INTERFACE}.Status"), "more": true });
-    connection
-        .stream
-        .write_all(request.to_string().as_bytes())?;
-    connection.stream.write_all(&[0])?;
+    let connection = send(node, request.to_string().as_bytes())?;
     let mut replies = BufReader::new(&connection.stream);
     let mut whole: Option<Status> = None;
     loop {
-        let reply = next_reply(&mut replies, node)?;
+        let reply = parse(&next_reply(&mut replies, node)?, "Status", node)?;
         let document = &reply["parameters"]["status"];
         let part = Status::deserialize(document).context("the reply has no status")?;
         match &mut whole {
@@ -54,26 +50,21 @@ pub fn status(node: &Node) -> anyhow::Result<Status> {
 pub fn call(node: &Node, method: &str) -> anyhow::Result<Value> {
     let request = json!({ "method": format!("{INTERFACE}.{method}"), "parameters": {} });
     let reply = exchange(node, request.to_string().as_bytes())?;
-    let mut reply = parse(&reply, node)?;
+    let mut reply = parse(&reply, method, node)?;
     Ok(reply["parameters"].take())
 }
 
 /// A reply, or the error that it is.
-fn parse(reply: &[u8], node: &Node) -> anyhow::Result<Value> {
+fn parse(reply: &[u8], method: &str, node: &Node) -> anyhow::Result<Value> {
     let reply: Value = serde_json::from_slice(reply)?;
     if let Some(error) = reply.get("error") {
-        bail!("{}: {error} {}", node.name(), reply["parameters"]);
+        bail!(
+            "{method} on {}: {error} {}",
+            node.name(),
+            reply["parameters"]
+        );
     }
     Ok(reply)
-}
-
-fn next_reply(replies: &mut impl BufRead, node: &Node) -> anyhow::Result<Value> {
-    let mut reply = Vec::new();
-    replies.read_until(0, &mut reply)?;
-    if reply.pop() != Some(0) {
-        bail!("{} closed without a reply", node.name());
-    }
-    parse(&reply, node)
 }
 
 /// Sends raw bytes as one message and gives the raw reply, without its zero byte.
@@ -81,11 +72,22 @@ fn next_reply(replies: &mut impl BufRead, node: &Node) -> anyhow::Result<Value> 
 /// # Errors
 /// If nothing listens, or the daemon closes without a reply.
 pub fn exchange(node: &Node, message: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let connection = send(node, message)?;
+    next_reply(&mut BufReader::new(&connection.stream), node)
+}
+
+/// A connection on which raw bytes were sent as one message.
+fn send(node: &Node, message: &[u8]) -> anyhow::Result<Connection> {
     let mut connection = connect(node)?;
     connection.stream.write_all(message)?;
     connection.stream.write_all(&[0])?;
+    Ok(connection)
+}
+
+/// The next raw reply, without its zero byte.
+fn next_reply(replies: &mut impl BufRead, node: &Node) -> anyhow::Result<Vec<u8>> {
     let mut reply = Vec::new();
-    BufReader::new(&connection.stream).read_until(0, &mut reply)?;
+    replies.read_until(0, &mut reply)?;
     if reply.pop() != Some(0) {
         bail!("{} closed without a reply", node.name());
     }

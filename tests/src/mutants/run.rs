@@ -200,7 +200,7 @@ impl Bench {
             .arg(patch)
             .env("GIT_CEILING_DIRECTORIES", &self.dir)
             .env_remove("GIT_DIR");
-        Ok(self.watch(git, log)? == Ending::Success)
+        Ok(self.watch(git, LIMIT, log)? == Ending::Success)
     }
 
     fn builds(&self, test: &NamedTest, log: &File) -> anyhow::Result<bool> {
@@ -216,10 +216,8 @@ impl Bench {
         self.build(cargo, log)
     }
 
-    fn build(&self, mut command: Command, log: &File) -> anyhow::Result<bool> {
-        command.current_dir(&self.tree);
-        let limit = BUILD_LIMIT;
-        let is_built = Watch { limit }.run(command, log)? == Ending::Success;
+    fn build(&self, command: Command, log: &File) -> anyhow::Result<bool> {
+        let is_built = self.watch(command, BUILD_LIMIT, log)? == Ending::Success;
         let halves = self.build.join("debug/incremental");
         if !is_built && halves.exists() {
             // What a build that was ended left there spoils the next one.
@@ -235,7 +233,7 @@ impl Bench {
         let output = File::create(&path).context("failed to create the test's log")?;
         let mut cargo = self.cargo();
         cargo.args(mutant.test.run());
-        let ending = self.watch(cargo, &output)?;
+        let ending = self.watch(cargo, LIMIT, &output)?;
         let text = fs::read_to_string(&path).context("failed to read the test's log")?;
         let mut log = log;
         log.write_all(text.as_bytes())
@@ -259,9 +257,9 @@ impl Bench {
         cargo
     }
 
-    fn watch(&self, mut command: Command, log: &File) -> anyhow::Result<Ending> {
+    fn watch(&self, mut command: Command, limit: Duration, log: &File) -> anyhow::Result<Ending> {
         command.current_dir(&self.tree);
-        Watch { limit: LIMIT }.run(command, log)
+        Watch { limit }.run(command, log)
     }
 }
 

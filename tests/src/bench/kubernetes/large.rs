@@ -57,7 +57,7 @@ const MADE: usize = 20;
 pub(super) fn measure(plan: &Plan, who: Who, size: Size) -> anyhow::Result<Vec<(Metric, f64)>> {
     let mut ground = ServiceGround::build(plan, who, size.addresses, &[])?;
     // The last ones are made one by one.
-    let addresses = size.addresses - (MADE + 1).min(size.addresses);
+    let addresses = size.addresses.saturating_sub(MADE + 1);
     let size = Size { addresses, ..size };
     let services: Vec<Service> = (0..size.services)
         .map(|number| service(number, size))
