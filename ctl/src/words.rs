@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub(crate) use sovnet_core::names::one_line;
+
 /// "12 ms", "41 s", "3 m", "4 h 2 m", "6 d 4 h".
 pub(crate) fn duration(length: Duration) -> String {
     let secs = length.as_secs();
@@ -18,12 +20,6 @@ pub(crate) fn duration(length: Duration) -> String {
 /// As [`duration`], for the milliseconds of the status document.
 pub(crate) fn millis(millis: i64) -> String {
     duration(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
-}
-
-/// Text that can come from another machine, safe for a terminal: one line, no escapes.
-pub(crate) fn one_line(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(visible).collect()
 }
 
 /// Breaks at spaces so that every line fits; each line after the first begins with `indent`

@@ -12,6 +12,7 @@ use sovnet_core::decide::{Decision, Known, decide};
 use sovnet_core::facts::LinkFacts;
 use sovnet_core::facts::cluster::{ClusterFacts, Service};
 use sovnet_core::facts::proxy::{ProxyFacts, ProxyState};
+use sovnet_core::metallb::InForce;
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::report::Problem;
 use sovnet_core::time::Pace;
@@ -30,6 +31,7 @@ const GATHER_MAX: Duration = Duration::from_millis(100);
 fn is_same_cluster(known: &ClusterFacts, now: &ClusterFacts) -> bool {
     known.nodes == now.nodes
         && known.barred == now.barred
+        && known.pools == now.pools
         && known.has_same_services(now, Service::is_same_to_announce)
 }
 
@@ -58,7 +60,7 @@ impl Seen {
 
 /// The caller of `decide`.
 pub(crate) struct Brain {
-    /// The config in force.
+    /// The config of the file.
     pub(crate) config: Arc<Config>,
     /// This node.
     pub(crate) node: NodeName,
@@ -89,6 +91,7 @@ impl Brain {
     /// Never: `decide` is total.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         let mut known: Option<Seen> = None;
+        let mut in_force = InForce::new(Arc::clone(&self.config));
         let mut pace = Pace::of_changes();
         loop {
             let now = clock::now();
@@ -112,8 +115,9 @@ impl Brain {
                 kept,
             };
             if !known.is_some_and(|known| known.is_same(&seen)) {
-                self.name_services(&seen.cluster);
-                self.think(&seen);
+                in_force.take(&seen.cluster.pools);
+                self.name_services(in_force.config(), &seen.cluster);
+                self.think(in_force.config(), &seen);
             }
             known = Some(seen);
             let now = clock::now();
@@ -131,9 +135,9 @@ impl Brain {
     }
 
     /// The Services that DNS gives names.
-    fn name_services(&self, cluster: &ClusterFacts) {
+    fn name_services(&self, config: &Config, cluster: &ClusterFacts) {
         let mut services = ServiceAddresses::new();
-        for (address, names) in cluster.announced(&self.config) {
+        for (address, names) in cluster.announced(config) {
             for name in names {
                 let addresses = services.entry(name.clone()).or_default();
                 addresses.push(address);
@@ -146,13 +150,13 @@ impl Brain {
         });
     }
 
-    fn think(&self, seen: &Seen) {
+    fn think(&self, config: &Config, seen: &Seen) {
         if seen.links.links.is_empty() {
             // Not read yet: every namespace has a loopback link.
             return;
         }
         let mut decision = decide(&Known {
-            config: &self.config,
+            config,
             node: &self.node,
             links: &seen.links,
             cluster: &seen.cluster,

@@ -16,6 +16,7 @@ pub(crate) mod delivery;
 mod lease;
 mod notice;
 mod places;
+mod pools;
 pub(crate) mod proxy;
 mod session;
 mod show;
@@ -42,6 +43,7 @@ use sovnet_core::facts::LinkFacts;
 use sovnet_core::facts::cluster::{ClusterFacts, Service};
 use sovnet_core::facts::occupants::{self, Occupants};
 use sovnet_core::lease::{LOOK_EVERY, Lease};
+use sovnet_core::metallb::InForce;
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::report::{ApiState, KubernetesView, Vendors};
 use sovnet_core::time::{Moment, Pace};
@@ -98,6 +100,8 @@ pub(crate) struct Wires {
 /// The Kubernetes side of this node.
 pub(crate) struct Kube {
     wires: Wires,
+    /// The config, with pools of MetalLB's if it asks for them.
+    in_force: InForce,
     session: Option<Session>,
     surroundings: Surroundings,
     lease: Lease,
@@ -127,6 +131,7 @@ pub(crate) struct Kube {
 
 /// What addresses were given by.
 struct Allocated {
+    config: Arc<Config>,
     links: Arc<LinkFacts>,
     occupants: Arc<Occupants>,
     facts: Arc<ClusterFacts>,
@@ -163,7 +168,10 @@ impl Kube {
     pub(crate) fn new(wires: Wires) -> Kube {
         let now = clock::now();
         let contests = Contests::remembering(&wires.facts.borrow());
+        let mut in_force = InForce::new(Arc::clone(&wires.config));
+        in_force.take(&wires.facts.borrow().pools);
         Kube {
+            in_force,
             lease: Lease::new(wires.identity.clone()),
             teller: Teller::new(wires.node.clone()),
             contests,
@@ -280,13 +288,15 @@ impl Kube {
         let Some(mut facts) = session.watches.facts() else {
             return;
         };
-        let touched = std::mem::take(&mut self.unread);
+        let mut touched = std::mem::take(&mut self.unread);
+        let known_uid = self.wires.facts.borrow().uid.clone();
+        self.take_pools(&mut facts, &mut touched);
+        let Some(session) = &self.session else { return };
         let seen = (&session.watches, &touched);
         self.contests
-            .handle(&self.wires.config, seen, &mut facts, now);
+            .handle(self.in_force.config(), seen, &mut facts, now);
         self.unwritten.merge(&touched);
         self.announced.touched.merge(&touched);
-        let known_uid = self.wires.facts.borrow().uid.clone();
         if !self.health.is_live {
             log::info!(services = facts.services.len(), nodes = facts.nodes.len(); "the cluster is known");
             // From now on this node could be the writer.
@@ -382,9 +392,11 @@ impl Kube {
         if let Some(session) = &self.session {
             facts = self.attempts.with_written(&facts, &session.watches);
         }
+        let config = Arc::clone(self.in_force.config());
         let links = Arc::clone(&self.wires.links.borrow_and_update());
         let occupants = Arc::clone(&self.wires.occupants.borrow_and_update());
         if let Some(known) = &self.allocated
+            && Arc::ptr_eq(&known.config, &config)
             && Arc::ptr_eq(&known.links, &links)
             && Arc::ptr_eq(&known.occupants, &occupants)
             && known.facts.nodes == facts.nodes
@@ -396,14 +408,14 @@ impl Kube {
             return;
         }
         let history = std::mem::take(&mut self.history);
-        self.history = history.with(&self.wires.config, &facts, clock::now());
+        self.history = history.with(&config, &facts, clock::now());
         let elsewhere = Elsewhere {
             withheld: allocate::withheld(&links, &facts),
             occupied: occupants::not_given(&occupants),
             cooling: self.history.cooling(),
             settled: self.history.settled(&facts),
         };
-        let verdicts = allocate::allocate(&self.wires.config, &facts, &elsewhere);
+        let verdicts = allocate::allocate(&config, &facts, &elsewhere);
         if *self.verdicts != verdicts {
             self.unwritten.note_changes(&self.verdicts, &verdicts);
             self.verdicts = Arc::new(verdicts);
@@ -411,6 +423,7 @@ impl Kube {
         let history = std::mem::take(&mut self.history);
         self.history = history.after(&facts, &self.verdicts);
         self.allocated = Some(Allocated {
+            config,
             links,
             occupants,
             facts,
@@ -426,7 +439,7 @@ impl Kube {
         }
         let mut writer = status::Writer {
             client: &session.access.client,
-            config: &self.wires.config,
+            config: self.in_force.config(),
             lease: &self.lease,
             watches: &session.watches,
             teller: &mut self.teller,

@@ -25,6 +25,8 @@ mod join;
 mod nodes;
 #[path = "kube/outage.rs"]
 mod outage;
+#[path = "kube/pools.rs"]
+mod pools;
 #[path = "kube/proxy.rs"]
 mod proxy;
 #[path = "kube/refused.rs"]

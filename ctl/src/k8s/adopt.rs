@@ -7,11 +7,9 @@
 mod advertised;
 mod fate;
 mod file;
-mod json;
 mod owners;
 mod pools;
 mod read;
-mod selector;
 mod services;
 mod show;
 mod steps;

@@ -31,7 +31,7 @@ use crate::facts::proxy::HEALTH_PORT;
 use links::LinkPattern;
 
 pub use pool::Pool;
-pub use problem::{ConfigProblem, render};
+pub use problem::{ConfigProblem, first, render};
 
 /// The most bytes that a config file can have.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -202,6 +202,8 @@ pub struct Kubernetes {
     pub announces_unready: bool,
     /// Where the node's kube-proxy says how it is; none if there is nobody to ask.
     pub kube_proxy: Option<SocketAddr>,
+    /// The namespace of a MetalLB whose `IPAddressPool`s are pools here, too.
+    pub metallb: Option<String>,
 }
 
 impl Default for Kubernetes {
@@ -212,6 +214,7 @@ impl Default for Kubernetes {
             serves_classless: true,
             announces_unready: false,
             kube_proxy: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, HEALTH_PORT))),
+            metallb: None,
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod fuzzing;
 pub mod lease;
 pub mod member;
+pub mod metallb;
 pub mod names;
 pub mod report;
 #[cfg(test)]

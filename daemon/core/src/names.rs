@@ -261,3 +261,9 @@ impl fmt::Debug for NodeId {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// Text that can come from another machine, safe for a terminal and a sentence: one line, no escapes.
+pub fn one_line(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(visible).collect()
+}

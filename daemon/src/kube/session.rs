@@ -16,7 +16,7 @@ use super::access::Access;
 use super::certificate::Standing;
 use super::lease::{self, Looked};
 use super::watches::Watches;
-use super::{Kube, LONG_AWAY, places};
+use super::{Kube, LONG_AWAY, Wires, places};
 use crate::clock;
 
 /// Credentials that cannot be used are told when they are found so again: the first time they may
@@ -110,7 +110,7 @@ impl Kube {
     /// Begins anew with these credentials, there.
     fn follow(&mut self, access: Access) {
         log::info!(server:% = access.server, credentials:% = access.file.display(); "follows the Kubernetes API");
-        let watches = Watches::new(&access.client, &self.wires.config, clock::now());
+        let watches = new_watches(&self.wires, &access);
         // A request that is dropped counts as lost, as any other one may be.
         self.look = None;
         self.session = Some(Session { access, watches });
@@ -204,7 +204,7 @@ impl Kube {
             && health.state == ApiState::Refused;
         if was_away || is_granted || session.watches.is_stuck(now) {
             // The old connections may hang for minutes before anybody notices.
-            session.watches = Watches::new(&session.access.client, &self.wires.config, now);
+            session.watches = new_watches(&self.wires, &session.access);
         }
         let trouble = session.watches.trouble(now);
         let is_refusal = trouble.as_ref().is_some_and(|trouble| trouble.is_refusal);
@@ -264,6 +264,12 @@ impl Kube {
         }
         problems
     }
+}
+
+/// Watches that have shown nothing yet.
+fn new_watches(wires: &Wires, access: &Access) -> Watches {
+    let has_memory = !wires.facts.borrow().pools.is_empty();
+    Watches::new(&access.client, &wires.config, has_memory, clock::now())
 }
 
 /// How it stands with the certificate in use, and its end for people.

@@ -57,6 +57,10 @@ fn rest(kube: &Kube) -> KubernetesReport {
                 .to_owned(),
         });
     }
+    report.problems.extend_from_slice(kube.in_force.problems());
+    let found = session.and_then(|session| session.watches.found());
+    let not_followed = found.into_iter().flat_map(|found| &found.problems);
+    report.problems.extend(not_followed.cloned());
     let facts = kube.wires.facts.borrow();
     let by_others = facts.services.iter();
     let by_others = by_others.filter(|(_, one)| matches!(one.status_by, StatusBy::Other(_)));

@@ -9,6 +9,8 @@ use crate::tasks::error_chain;
 pub(super) struct Trouble {
     /// Whether the API answered and refused.
     pub(super) is_refusal: bool,
+    /// Whether the API answered that it has no such kind.
+    pub(super) is_absent: bool,
     /// One clause.
     pub(super) text: String,
 }
@@ -20,14 +22,17 @@ pub(super) fn describe(error: &watcher::Error) -> Trouble {
         | watcher::Error::WatchStartFailed(error)
         | watcher::Error::WatchFailed(error) => Trouble {
             is_refusal: is_refusal(error),
+            is_absent: matches!(error, kube::Error::Api(status) if status.code == 404),
             text: text(error),
         },
         watcher::Error::WatchError(status) => Trouble {
             is_refusal: matches!(status.code, 401 | 403),
+            is_absent: status.code == 404,
             text: status.message.clone(),
         },
         watcher::Error::NoResourceVersion => Trouble {
             is_refusal: true,
+            is_absent: false,
             text: "the API sends no resource versions".to_owned(),
         },
     }

@@ -17,15 +17,18 @@ use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client};
 use sovnet_core::config::Config;
 use sovnet_core::facts::cluster::{self, ClusterFacts, SERVICES_MAX};
+use sovnet_core::metallb::Advertisement;
 use sovnet_core::names::{NodeName, ServiceName};
 use sovnet_core::time::Moment;
 
+use self::metallb::Foreign;
 use self::whole::note;
 use super::touched::Touched;
 use super::translate::{self, Endpoints};
 use super::trouble::{Trouble, describe};
 use crate::clock;
 
+mod metallb;
 mod whole;
 
 /// The most objects of one kind that are kept; what comes after them is left out.
@@ -83,6 +86,9 @@ pub(super) enum Change {
     Slices(Step<String, Slice>),
     Nodes(Step<NodeName, translate::Node>),
     Namespaces(Step<String, translate::Namespace>),
+    /// In boxes, as there are few.
+    Pools(Box<Step<String, metallb::Pool>>),
+    Advertisements(Box<Step<String, Advertisement>>),
 }
 
 /// What a watch says.
@@ -184,22 +190,22 @@ pub(super) struct Watches {
     namespaces: Kind<String, translate::Namespace>,
     /// Whether nothing can be said without the namespaces.
     needs_namespaces: bool,
+    /// MetalLB's pools, if the config asks for them.
+    foreign: Option<Foreign>,
     /// When they began.
     began: Moment,
 }
 
 impl Watches {
     /// Watches that have shown nothing yet. Namespaces are waited for only if the config asks for
-    /// their labels.
-    pub(super) fn new(client: &Client, config: &Config, now: Moment) -> Watches {
+    /// their labels, or for pools that may. `has_memory`: whether such pools are remembered.
+    pub(super) fn new(client: &Client, config: &Config, has_memory: bool, now: Moment) -> Watches {
+        let metallb = config.kubernetes.as_ref();
+        let metallb = metallb.and_then(|kubernetes| kubernetes.metallb.as_deref());
         let mut pools = config.pools.iter();
-        let needs_namespaces = pools.any(|pool| !pool.namespace_selectors.is_empty());
-        let config = || {
-            // A connection that died silently is noticed within this time and a few seconds.
-            let config = watcher::Config::default().timeout(WATCH_SECS);
-            config.page_size(200)
-        };
-        let services = watch(Api::<Service>::all(client.clone()), config());
+        let needs_namespaces =
+            metallb.is_some() || pools.any(|pool| !pool.namespace_selectors.is_empty());
+        let services = watch(Api::<Service>::all(client.clone()), watch_config());
         let services = services.backoff(Pauses::default()).map(|event| {
             let key = |object: &Service| translate::name(&object.metadata);
             let value = |object: &Service| {
@@ -208,18 +214,18 @@ impl Watches {
             };
             Change::Services(Box::new(step(event, key, value)))
         });
-        let slices = watch(Api::<EndpointSlice>::all(client.clone()), config());
+        let slices = watch(Api::<EndpointSlice>::all(client.clone()), watch_config());
         let slices = slices.backoff(Pauses::default()).map(|event| {
             let key = |object: &EndpointSlice| object.metadata.uid.clone();
             Change::Slices(step(event, key, translate::slice))
         });
-        let nodes = watch(Api::<Node>::all(client.clone()), config());
+        let nodes = watch(Api::<Node>::all(client.clone()), watch_config());
         let nodes = nodes.backoff(Pauses::default()).map(|event| {
             let key = |object: &Node| translate::node(object).map(|(name, _)| name);
             let value = |object: &Node| translate::node(object).map(|(_, node)| node);
             Change::Nodes(step(event, key, value))
         });
-        let namespaces = watch(Api::<Namespace>::all(client.clone()), config());
+        let namespaces = watch(Api::<Namespace>::all(client.clone()), watch_config());
         let namespaces = namespaces.backoff(Pauses::default()).map(|event| {
             let key = |object: &Namespace| object.metadata.name.clone();
             let value = |object: &Namespace| translate::namespace(object).map(|(_, one)| one);
@@ -230,6 +236,13 @@ impl Watches {
         streams.push(slices.boxed());
         streams.push(nodes.boxed());
         streams.push(namespaces.boxed());
+        for stream in metallb
+            .map(|home| metallb::streams(client, home))
+            .into_iter()
+            .flatten()
+        {
+            streams.push(stream);
+        }
         Watches {
             streams,
             arrived: Vec::new(),
@@ -238,6 +251,7 @@ impl Watches {
             nodes: Kind::new("nodes"),
             namespaces: Kind::new("namespaces"),
             needs_namespaces,
+            foreign: metallb.map(|_home| Foreign::new(&config.pools, has_memory)),
             began: now,
         }
     }
@@ -255,6 +269,7 @@ impl Watches {
             nodes: Kind::new("nodes"),
             namespaces: Kind::new("namespaces"),
             needs_namespaces: false,
+            foreign: None,
             began: Moment::default(),
         };
         let services = services.into_iter();
@@ -323,6 +338,16 @@ impl Watches {
                     }
                     self.namespaces.handle(step, now);
                 }
+                Change::Pools(step) => {
+                    if let Some(foreign) = &mut self.foreign {
+                        foreign.handle_pools(*step, now);
+                    }
+                }
+                Change::Advertisements(step) => {
+                    if let Some(foreign) = &mut self.foreign {
+                        foreign.handle_advertisements(*step, now);
+                    }
+                }
             }
         }
         self.put_together(&touched);
@@ -333,7 +358,7 @@ impl Watches {
     pub(super) fn is_complete(&self) -> bool {
         let has_namespaces = self.namespaces.is_complete || !self.needs_namespaces;
         let has_nodes = self.nodes.is_complete && has_namespaces;
-        self.services.is_complete && self.slices.is_complete && has_nodes
+        self.services.is_complete && self.slices.is_complete && has_nodes && self.has_pools()
     }
 
     /// Why a watch does not go on; a refusal comes first. One that has gone on since says nothing
@@ -347,13 +372,15 @@ impl Watches {
             (self.nodes.name, &self.nodes.trouble),
         ];
         let needed = self.needs_namespaces.then_some(namespaces);
-        let troubles = all.into_iter().chain(needed).filter_map(|(name, trouble)| {
+        let all = all.into_iter().chain(needed).chain(self.foreign_troubles());
+        let troubles = all.filter_map(|(name, trouble)| {
             let failing = trouble.as_ref()?;
             let trouble = &failing.trouble;
             let is_repeated = now.since(failing.last) < TROUBLE_LASTS;
             let is_lasting = trouble.is_refusal || now.since(failing.first) >= STUCK;
             (is_repeated && is_lasting).then(|| Trouble {
                 is_refusal: trouble.is_refusal,
+                is_absent: trouble.is_absent,
                 text: format!("watching {name}: {}", trouble.text),
             })
         });
@@ -393,6 +420,12 @@ impl Watches {
         });
         having.map(|(name, _)| name.clone()).collect()
     }
+}
+
+fn watch_config() -> watcher::Config {
+    // A connection that died silently is noticed within this time and a few seconds.
+    let config = watcher::Config::default().timeout(WATCH_SECS);
+    config.page_size(200)
 }
 
 /// An event of kube's watcher, trimmed.

@@ -27,7 +27,7 @@ const LOST_MAX: usize = 10;
 const QUIET: Duration = Duration::from_secs(2);
 
 /// The shipped example with the nodes' own credentials, and without a pool.
-fn config_without_pool() -> String {
+pub(crate) fn config_without_pool() -> String {
     let text = config();
     let (before, rest) = text.split_once("\n[[pool]]\n").expect("it has a pool");
     let (_pool, after) = rest
@@ -37,7 +37,7 @@ fn config_without_pool() -> String {
 }
 
 /// MetalLB's kinds with the pools of these tests: one for everybody, one that is asked for.
-fn furnish(scene: &Scene) {
+pub(crate) fn furnish(scene: &Scene) {
     let programs = cluster::metallb_programs().unwrap();
     let cluster = &scene.house.cluster;
     metallb::install(cluster, &programs).unwrap();

@@ -32,7 +32,7 @@ fn entries() -> Vec<Entry> {
 }
 
 /// What must be there, whatever else is.
-const REQUIRED: [&str; 31] = [
+const REQUIRED: [&str; 32] = [
     "./usr/bin/sovnetd",
     "./usr/bin/sovnetctl",
     "./usr/lib/systemd/system/sovnetd.service",
@@ -46,6 +46,7 @@ const REQUIRED: [&str; 31] = [
     "./usr/share/doc/sovnet/warnings.md",
     "./usr/share/doc/sovnet/kubernetes.md",
     "./usr/share/doc/sovnet/migration.md",
+    "./usr/share/doc/sovnet/kubernetes/metallb-pools.yaml",
     "./usr/share/doc/sovnet/kubernetes/rbac.yaml",
     "./usr/share/lintian/overrides/sovnet",
     "./usr/share/man/man8/sovnetd.8.gz",

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sovnet_core::config::selector::LabelSelector;
 use sovnet_core::config::{Config, Conflict};
+use sovnet_core::metallb::json::{list, name, texts};
+use sovnet_core::metallb::{Advertisement, Draft};
 
-use super::json::{list, name, texts};
-use super::pools::Draft;
-use super::{Found, Problem, selector, services};
+use super::{Found, Problem};
 use crate::words::one_line;
 
 /// Adds what has to be known or decided about announcing.
@@ -51,24 +50,9 @@ fn by_bgp(object: &Value, drafts: &[Draft]) -> Problem {
 
 /// The pools that an advertisement is for, by name.
 fn covered<'d>(object: &Value, drafts: &'d [Draft]) -> BTreeSet<&'d str> {
-    let names = texts(object, "/spec/ipAddressPools");
-    let selectors = list(object, "/spec/ipAddressPoolSelectors");
-    let is_selected = |draft: &Draft| {
-        let labels = services::labels_by_name(std::slice::from_ref(&draft.object));
-        let labels = labels.into_values().next().unwrap_or_default();
-        selectors.iter().any(|one| match selector::translate(one) {
-            Ok(None) => true,
-            Ok(Some(text)) => {
-                let parsed = text.parse::<LabelSelector>();
-                parsed.is_ok_and(|selector| selector.matches(&labels))
-            }
-            Err(_) => false,
-        })
-    };
-    let is_for_all = names.is_empty() && selectors.is_empty();
-    let drafts = drafts.iter().filter(|draft| {
-        is_for_all || names.contains(&draft.pool.name.as_str()) || is_selected(draft)
-    });
+    let advertisement = Advertisement::read(object);
+    let is_covered = |draft: &&Draft| advertisement.covers(&draft.pool.name, &draft.labels);
+    let drafts = drafts.iter().filter(is_covered);
     drafts.map(|draft| draft.pool.name.as_str()).collect()
 }
 

@@ -10,7 +10,7 @@ use sovnet_core::facts::cluster::STATUS_MANAGER;
 
 use super::Plan;
 use super::fate::{Fate, Line};
-use super::json::{list, text};
+use sovnet_core::metallb::json::{list, text};
 
 /// The JSON patch (RFC 6902) that makes sovnet the only owner of the addresses in a Service's
 /// status, if the Service is as it was read; none if nobody else is one.

@@ -9,7 +9,8 @@ use sovnet_core::facts::cluster::{Backend, Families, LABELS_MAX, Service, Traffi
 use sovnet_core::facts::request::Request;
 use sovnet_core::names::{NodeName, ServiceName};
 
-use super::json::{list, name, namespace, text};
+use sovnet_core::metallb::json::{labels, list, name, namespace, text};
+
 use super::{Problem, owners};
 use crate::words::one_line;
 
@@ -111,15 +112,7 @@ fn assigned(object: &core::Service) -> (Vec<IpAddr>, bool) {
 
 /// The labels of each object, by its name.
 pub(super) fn labels_by_name(objects: &[Value]) -> BTreeMap<String, BTreeMap<String, String>> {
-    let of = |object: &Value| {
-        let labels = object
-            .pointer("/metadata/labels")
-            .and_then(Value::as_object);
-        let labels = labels.into_iter().flatten().take(LABELS_MAX);
-        let labels =
-            labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-        (name(object).to_owned(), labels.collect())
-    };
+    let of = |object: &Value| (name(object).to_owned(), labels(object));
     objects.iter().map(of).collect()
 }
 

@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 
-use super::json::{name, namespace, text};
 use super::{Found, Plan, Problem, owners};
 use crate::cli::{ADMIN_KUBECONFIG, Adopt, CONFIG};
 use crate::words::one_line;
+use sovnet_core::metallb::json::{name, namespace, text};
 
 /// A label that no node has.
 const NOWHERE: &str = "sovnet.internal/adopted";

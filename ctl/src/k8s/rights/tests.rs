@@ -85,3 +85,21 @@ fn nothing_that_is_too_much_is_needed_or_given() {
         .collect();
     assert_eq!(both, Vec::<One>::new());
 }
+
+#[test]
+fn metallbs_pools_can_be_read_and_nothing_else_of_it() {
+    let manifest = include_str!("../../../../packaging/kubernetes/optional/metallb-pools.yaml");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(manifest).unwrap();
+    let [role, binding] = documents.as_slice() else {
+        panic!("a role and its binding");
+    };
+    let mut given = BTreeSet::new();
+    of_role(role, &mut given);
+    let kinds = ["ipaddresspools", "l2advertisements"].into_iter();
+    let wanted = kinds.flat_map(|kind| {
+        let verbs = ["list", "watch"].into_iter();
+        verbs.map(move |verb| one(["metallb-system", "metallb.io", kind, "", verb]))
+    });
+    assert_eq!(given, wanted.collect());
+    assert_eq!(binding["subjects"][0]["name"], "sovnet:nodes");
+}

@@ -55,6 +55,12 @@ impl Pool {
         self.ranges.iter().any(|range| range.contains(address))
     }
 
+    /// Whether the two cannot stand in one config: they have a name or addresses in common.
+    pub fn collides_with(&self, other: &Pool) -> bool {
+        let is_taken = |range: &AddressRange| other.ranges.iter().any(|one| one.overlaps(range));
+        self.name == other.name || self.ranges.iter().any(is_taken)
+    }
+
     /// Whether the address is one that the pool leaves out.
     pub fn leaves_out(&self, address: IpAddr) -> bool {
         self.avoids_buggy && is_buggy(address)

@@ -7,6 +7,8 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use crate::names::one_line;
+
 /// No more than this many problems are told at once; who made more has made one.
 const PROBLEMS_MAX: usize = 100;
 
@@ -33,6 +35,12 @@ pub struct ConfigProblem {
     pub lead: usize,
     /// Length of the offending text within the line, in characters; at least 1.
     pub length: usize,
+}
+
+/// The first of them as a clause for another sentence.
+pub fn first(problems: &[ConfigProblem]) -> String {
+    let what = problems.first().map(|problem| problem.what.as_str());
+    one_line(what.unwrap_or("the config does not take it"))
 }
 
 /// All problems as text, one after another, in plain ASCII but for what the file itself holds:

@@ -262,6 +262,10 @@ section! {
         /// `"none"`: then nobody asks it, and a node takes addresses of Services without knowing
         /// that its rules are in force. Default: `"127.0.0.1:10256"`.
         "kube-proxy" kube_proxy: ProxyPlace,
+        /// The namespace of a MetalLB, such as `"metallb-system"`: as long as a cluster moves, its
+        /// `IPAddressPool`s that an `L2Advertisement` is for are pools here, too. They are read, and
+        /// never written; where one overlaps a `[[pool]]`, that counts. Default: none.
+        "metallb-pools" metallb: Namespace,
     }
 }
 

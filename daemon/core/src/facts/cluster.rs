@@ -51,6 +51,19 @@ pub struct ClusterFacts {
     /// Nodes that are only a last resort, and why.
     #[serde(default)]
     pub barred: BTreeMap<NodeName, Bar>,
+    /// Pools of another load balancer by name, if the config asks for them.
+    #[serde(default)]
+    pub pools: BTreeMap<String, ForeignPool>,
+}
+
+/// A pool that an object of another load balancer says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignPool {
+    /// The same as a `[[pool]]` of a config.
+    pub text: String,
+    /// Whether the object is gone, and Services still have addresses of it.
+    #[serde(default)]
+    pub is_gone: bool,
 }
 
 /// A Service of type LoadBalancer.

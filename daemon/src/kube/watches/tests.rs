@@ -55,6 +55,7 @@ fn a_failing_watch_keeps_what_it_has_shown_and_says_why_until_it_goes_on() {
     kind.handle(Step::Complete, NOW);
     let trouble = Trouble {
         is_refusal: true,
+        is_absent: false,
         text: "forbidden".to_owned(),
     };
     kind.handle(Step::Failed(trouble.clone()), NOW);
@@ -176,6 +177,7 @@ fn namespaces_count_only_where_the_config_asks_for_their_labels() {
     assert_eq!(labels_of(facts), 0, "nobody asks for them");
     let trouble = Trouble {
         is_refusal: true,
+        is_absent: false,
         text: "forbidden".to_owned(),
     };
     watches.namespaces.handle(Step::Failed(trouble), NOW);

@@ -178,7 +178,7 @@ proptest! {
             _ => has.is_none(),
         };
         let expected = meets && wanted.iter().all(|(key, value)| labels.get(key) == Some(value));
-        let text = super::super::selector::translate(&selector).unwrap().unwrap();
+        let text = sovnet_core::metallb::selector::translate(&selector).unwrap().unwrap();
         let parsed: config::selector::LabelSelector = text.parse().unwrap();
         prop_assert_eq!(parsed.matches(&labels), expected, "{}", text);
     }

@@ -216,6 +216,7 @@ impl Checker<'_, '_> {
                 Some(place) => place.0,
                 None => default.kube_proxy,
             },
+            metallb: spec.metallb.value().map(|namespace| namespace.0.clone()),
         }
     }
 }

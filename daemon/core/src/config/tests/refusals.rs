@@ -136,7 +136,7 @@ fn an_unknown_key_says_where_it_belongs_or_what_is_known() {
             sovnet.toml:3:1: unknown key "foo" in [kubernetes]
                 foo = 1
                 ^^^
-                hint: known here: kubeconfig, class, classless, announce-unready, kube-proxy
+                hint: known here: kubeconfig, class, classless, announce-unready, kube-proxy, metallb-pools
             sovnet.toml:5:1: unknown key "key-file" in [node]
                 key-file = 1
                 ^^^^^^^^

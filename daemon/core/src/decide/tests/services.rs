@@ -76,7 +76,7 @@ fn cluster(services: &[&str], bar: Option<Bar>) -> ClusterFacts {
             .map(|bar| ("ada".parse().unwrap(), bar))
             .into_iter()
             .collect(),
-        uid: None,
+        ..ClusterFacts::default()
     }
 }
 

@@ -1,15 +1,15 @@
 //! Label selectors: from the objects of Kubernetes to the text that sovnet's config takes.
 
-use serde_json::Value;
-use sovnet_core::config::selector::LabelSelector;
-
 use super::json::{list, text, texts};
+use crate::config::selector::LabelSelector;
+use crate::names::one_line;
+use serde_json::Value;
 
 /// The selector as text; none if it selects everything.
 ///
 /// # Errors
 /// Why the config cannot say it, one clause.
-pub(super) fn translate(selector: &Value) -> Result<Option<String>, String> {
+pub fn translate(selector: &Value) -> Result<Option<String>, String> {
     let Some(fields) = selector.as_object() else {
         return Err("one is no selector".to_owned());
     };
@@ -30,7 +30,7 @@ pub(super) fn translate(selector: &Value) -> Result<Option<String>, String> {
     let whole = parts.join(",");
     match whole.parse::<LabelSelector>() {
         Ok(_) => Ok(Some(whole)),
-        Err(error) => Err(format!("\"{}\" {error}", crate::words::one_line(&whole))),
+        Err(error) => Err(format!("\"{}\" {error}", one_line(&whole))),
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn translate(selector: &Value) -> Result<Option<String>, String> {
 fn one_of(key: &str, operator: &str, values: &[&str]) -> Result<String, String> {
     let is_label = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_key = |c: char| is_label(c) || c == '/';
-    let shown = || crate::words::one_line(key);
+    let shown = || one_line(key);
     if key.is_empty() || !key.chars().all(is_key) {
         return Err(format!("\"{}\" is no key of a label", shown()));
     }
@@ -56,7 +56,7 @@ fn one_of(key: &str, operator: &str, values: &[&str]) -> Result<String, String> 
         ("Exists", []) => Ok(key.to_owned()),
         ("DoesNotExist", []) => Ok(format!("!{key}")),
         _other => {
-            let operator = crate::words::one_line(operator);
+            let operator = one_line(operator);
             let count = values.len();
             Err(format!(
                 "the operator \"{operator}\" with {count} values means nothing"
