@@ -19,14 +19,16 @@ use sovnet_core::facts::former::{self, Former};
 use sovnet_core::facts::proxy::{self, ProxyMemory};
 use sovnet_core::member::memory::{self, MAX_FILE_LENGTH, Memories};
 use sovnet_core::report::{Problem, Severity};
+use sovnet_core::time::{Moment, Pace};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Changes within this time are written together, and once more the same time for each
-/// [`GATHER_LENGTH`] of the file: a large cluster that is never at rest is not written all the time.
+use crate::clock;
+
+/// Changes within this time are written together.
 const GATHER: Duration = Duration::from_millis(20);
-/// See [`GATHER`], in bytes.
-const GATHER_LENGTH: usize = 64 << 10;
+/// The longest time that a change waits to be written.
+const GATHER_MAX: Duration = Duration::from_secs(5);
 /// Damaged files of one kind that are kept at most.
 const ASIDE_MAX: u8 = 3;
 /// A failed write is tried again after this.
@@ -107,14 +109,18 @@ pub(crate) struct Store<T> {
     state: watch::Receiver<Arc<T>>,
     problems: watch::Sender<Arc<Vec<Problem>>>,
     kept: Vec<Problem>,
-    /// How long the file was when it was written last.
-    length: usize,
+    pace: Pace,
 }
 
-/// How long changes of a file of that length are gathered.
-fn gather(length: usize) -> Duration {
-    let parts = u32::try_from(length / GATHER_LENGTH).unwrap_or(u32::MAX);
-    GATHER.saturating_mul(parts.saturating_add(1))
+/// A large cluster that is never at rest costs a hundredth of a processor at most, as text; the disk
+/// may take as long as it likes.
+fn pace_of_texts() -> Pace {
+    Pace::new(100, Duration::ZERO)
+}
+
+/// Until when changes are gathered.
+fn gather_until(pace: &Pace, now: Moment) -> Moment {
+    pace.next_at(GATHER_MAX, now).max(now + GATHER)
 }
 
 /// What is remembered, and what was wrong with the file.
@@ -169,7 +175,7 @@ impl<T: Send + Sync + 'static> Store<T> {
             state,
             problems,
             kept,
-            length: 0,
+            pace: pace_of_texts(),
         }
     }
 
@@ -187,13 +193,15 @@ impl<T: Send + Sync + 'static> Store<T> {
                 }
             };
             // Cancel-safe: a change that is not waited for is found at the next look.
-            let is_stopped = tokio::select! {
+            let mut is_stopped = tokio::select! {
                 () = stop.cancelled() => true,
                 changed = self.state.changed() => changed.is_err(),
                 () = again => false,
             };
             if !is_stopped {
-                tokio::time::sleep(gather(self.length)).await;
+                let now = clock::now();
+                let gathered = tokio::time::sleep(gather_until(&self.pace, now).since(now));
+                is_stopped = stop.run_until_cancelled(gathered).await.is_none();
             }
             retry = self.write().await.then_some(RETRY);
             if is_stopped {
@@ -208,17 +216,16 @@ impl<T: Send + Sync + 'static> Store<T> {
         let (path, to_text) = (self.path.clone(), self.to_text);
         // fsync can take as long as it likes there.
         let written = tokio::task::spawn_blocking(move || {
+            let begun = clock::now();
             let text = to_text(&state);
-            replace(&path, text.as_bytes()).map(|()| text.len())
+            let took = clock::now().since(begun);
+            (took, replace(&path, text.as_bytes()))
         });
-        let error = match written.await {
-            Ok(Ok(length)) => {
-                self.length = length;
-                None
-            }
-            Ok(Err(error)) => Some(error),
-            Err(_aborted) => return false,
+        let Ok((took, written)) = written.await else {
+            return false;
         };
+        self.pace.note(took, clock::now());
+        let error = written.err();
         let mut problems = self.kept.clone();
         problems.extend(error.as_ref().map(|error| unwritable(&self.path, error)));
         self.problems.send_if_modified(|current| {

@@ -239,6 +239,16 @@ async fn a_directory_that_takes_no_files_is_told_and_nothing_worse() {
 
 #[test]
 fn changes_of_a_long_file_are_gathered_for_longer() {
-    assert_eq!(gather(0), GATHER);
-    assert_eq!(gather(3 << 20), GATHER * 49);
+    let now = Moment::from_millis(60_000);
+    let wait = |took: Duration| {
+        let mut pace = pace_of_texts();
+        pace.note(took, now);
+        gather_until(&pace, now).since(now)
+    };
+    assert_eq!(wait(Duration::from_micros(100)), GATHER);
+    assert_eq!(
+        wait(Duration::from_millis(25)),
+        Duration::from_millis(2_500)
+    );
+    assert_eq!(wait(Duration::from_secs(1)), GATHER_MAX);
 }

@@ -75,6 +75,9 @@ impl From<ServiceName> for String {
 /// By namespace, then by name.
 impl Ord for ServiceName {
     fn cmp(&self, other: &ServiceName) -> Ordering {
+        if Arc::ptr_eq(&self.text, &other.text) {
+            return Ordering::Equal;
+        }
         if self.slash == other.slash {
             return self.text.cmp(&other.text);
         }
