@@ -13,8 +13,8 @@ use crate::report::{Problem, Severity};
 /// Pools by name.
 type Pools = BTreeMap<String, ForeignPool>;
 
-/// The pools as they are to be known from now on. `found` is none as long as the API has not shown
-/// them: then they are as they were. A pool whose object is gone stays while a Service has an address
+/// The pools as they are to be known from now on; none if the config asks for none. `found` is none
+/// as long as the API has not shown them: then they are as they were. A pool whose object is gone stays while a Service has an address
 /// of it, so that nobody loses one when MetalLB is taken out of the cluster.
 pub fn retained(
     config: &Config,
@@ -22,6 +22,9 @@ pub fn retained(
     found: Option<&BTreeMap<String, String>>,
     now: &ClusterFacts,
 ) -> Pools {
+    if !is_on(config) {
+        return Pools::new();
+    }
     let Some(found) = found else {
         return former.pools.clone();
     };
@@ -44,6 +47,11 @@ pub fn retained(
         }
     }
     pools
+}
+
+fn is_on(config: &Config) -> bool {
+    let kubernetes = config.kubernetes.as_ref();
+    kubernetes.is_some_and(|kubernetes| kubernetes.metallb.is_some())
 }
 
 fn is_in_use(config: &Config, pool: &ForeignPool, cluster: &ClusterFacts) -> bool {
@@ -88,9 +96,7 @@ impl InForce {
     /// Has these pools in force, if the config asks for any; whether that is news. Where two collide,
     /// the config's counts, then the one whose object is there, then the first by name.
     pub fn take(&mut self, pools: &Pools) -> bool {
-        let kubernetes = self.given.kubernetes.as_ref();
-        let is_on = kubernetes.is_some_and(|kubernetes| kubernetes.metallb.is_some());
-        if !is_on || self.pools == *pools {
+        if !is_on(&self.given) || self.pools == *pools {
             return false;
         }
         pools.clone_into(&mut self.pools);

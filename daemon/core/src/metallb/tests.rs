@@ -171,6 +171,9 @@ fn a_pool_whose_object_is_gone_stays_as_long_as_a_service_has_an_address_of_it()
     ]));
     let former = cluster(Some("192.0.2.1"), pools.clone());
     let nothing = BTreeMap::new();
+    let nothing_at_all = BTreeMap::new();
+    let off = self::config("[kubernetes]\n");
+    assert_eq!(retained(&off, &former, None, &former), nothing_at_all);
     // As long as the API shows no pools, they are as they were.
     assert_eq!(retained(&config, &former, None, &former), pools);
     let kept = retained(&config, &former, Some(&nothing), &former);
