@@ -93,8 +93,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: K8sCommand,
     },
-    /// Plan the move of a cluster from another load balancer to sovnet, with every address as it is;
-    /// reads and changes nothing. The exit code is 3 where something has to be decided first.
+    /// Plan the move of a cluster from another load balancer to sovnet, with every address as it is,
+    /// or carry out the next step of it. The exit code is 3 where something has to be decided first or
+    /// done by hand. Without `--next` and `--back` it reads and changes nothing.
     Adopt(Adopt),
 }
 
@@ -121,6 +122,17 @@ pub(crate) struct Adopt {
     /// Service.
     #[arg(long, conflicts_with = "toml")]
     pub(crate) owners: bool,
+    /// Carry out the next step in the cluster, after asking, and count the connections to the
+    /// addresses that it lost: run it on a machine of the LAN that is no node. What is to be done on the
+    /// nodes is said.
+    #[arg(long, conflicts_with_all = ["toml", "owners"])]
+    pub(crate) next: bool,
+    /// The same for the way back.
+    #[arg(long, conflicts_with_all = ["toml", "owners", "next"])]
+    pub(crate) back: bool,
+    /// Do not ask.
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
 }
 
 /// A load balancer that sovnet knows how to follow.

@@ -15,7 +15,7 @@ mod rights;
 mod tests;
 
 use std::error::Error;
-use std::io;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -221,14 +221,36 @@ pub(crate) fn can_i(options: &CanI, width: Option<usize>) -> Result<rights::Judg
     runtime()?.block_on(rights::judge(&options.kubeconfig, width))
 }
 
-/// The plan of a move from another load balancer, for that width.
+/// The plan of a move from another load balancer, for that width, or one step of it.
 ///
 /// # Errors
 /// One sentence, or what is wrong with the config.
 pub(crate) fn adopt(options: &Adopt, width: Option<usize>) -> Result<crate::Outcome, Failure> {
     let file = adopt::ConfigFile::read(&options.config)?;
+    if options.next || options.back {
+        let ask = |what: &str| {
+            if options.yes {
+                Some(true)
+            } else {
+                confirm(what)
+            }
+        };
+        return Ok(runtime()?.block_on(adopt::carry_out(options, &file, &ask))?);
+    }
     let found = runtime()?.block_on(adopt::read(&options.kubeconfig))?;
     Ok(adopt::answer(options, &adopt::plan(&found, &file), width))
+}
+
+/// Asks at the terminal; none if there is none.
+fn confirm(what: &str) -> Option<bool> {
+    let (stdin, mut stderr) = (io::stdin(), io::stderr());
+    if !stdin.is_terminal() {
+        return None;
+    }
+    let asked = write!(stderr, "{what}\nGo on? [y/N] ").and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    asked.and_then(|()| stdin.read_line(&mut answer)).ok()?;
+    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, JoinError> {

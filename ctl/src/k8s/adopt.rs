@@ -1,17 +1,20 @@
 //! `adopt`: what it takes to follow another load balancer with every address as it is.
 //!
 //! The cluster's objects go in as JSON, a [`Plan`] comes out; whether a Service keeps its address is
-//! decided by sovnet's own allocation, with the config that the plan leads to. Changes nothing.
-//! Called by `k8s::adopt` alone.
+//! decided by sovnet's own allocation, with the config that the plan leads to. A plan changes nothing;
+//! `carry` carries out one step of it. Called by `k8s::adopt` alone.
 
 mod advertised;
+mod carry;
 mod fate;
 mod file;
 mod owners;
 mod pools;
+mod probe;
 mod read;
 mod services;
 mod show;
+mod stage;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,7 @@ use sovnet_core::facts::cluster::{ClusterFacts, SERVICES_MAX};
 use crate::Outcome;
 use crate::cli::Adopt;
 
+pub(super) use carry::carry_out;
 pub(super) use file::ConfigFile;
 pub(super) use read::read;
 

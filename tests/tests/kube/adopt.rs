@@ -61,18 +61,24 @@ pub(crate) fn furnish(scene: &Scene) {
         .pki()
         .client("owner", "system:masters")
         .unwrap();
-    cluster
-        .plane
-        .provide(scene.lan().node("civil"), CREDENTIALS, "admin", &admin)
-        .unwrap();
+    for name in ["civil", "laptop"] {
+        let node = scene.lan().node(name);
+        cluster
+            .plane
+            .provide(node, CREDENTIALS, "admin", &admin)
+            .unwrap();
+    }
 }
 
 /// What `sovnetctl adopt` says on civil, with its exit code.
 fn adopt(scene: &Scene, more: &str) -> (String, Option<i32>) {
-    let civil = scene.lan().node("civil");
+    adopt_on(scene, "civil", more)
+}
+
+fn adopt_on(scene: &Scene, name: &str, more: &str) -> (String, Option<i32>) {
     let kubeconfig = format!("{CREDENTIALS}/admin.kubeconfig");
     let line = format!("sovnetctl adopt --from metallb --kubeconfig {kubeconfig} {more}");
-    let output = civil.run(&line).unwrap();
+    let output = scene.lan().node(name).run(&line).unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert_eq!(complaint, "", "{line}");
     (
@@ -375,4 +381,63 @@ fn a_cluster_goes_back_to_metallb_by_the_steps_of_the_plan() {
         let shown = control::address(&status, &address.to_string());
         assert!(shown.is_none(), "{name} serves it: {shown:?}");
     }
+}
+
+/// One step on the laptop, which must end well and lose next to nothing.
+fn step(scene: &Scene, more: &str, expected: &str) -> String {
+    let (text, code) = adopt_on(scene, "laptop", &format!("{more} --yes"));
+    println!("laptop# sovnetctl adopt --from metallb {more} --yes\n{text}");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with(expected), "{text}");
+    if let Some((_, rest)) = text.split_once(" opened, ") {
+        let lost: usize = rest.split_once(" lost").unwrap().0.parse().unwrap();
+        assert!(lost < LOST_MAX, "{text}");
+        assert!(!text.contains("did not answer before"), "{text}");
+    }
+    text
+}
+
+#[test]
+fn each_step_there_and_back_is_carried_out_by_a_call_of_its_own_that_counts_what_it_lost() {
+    let mut scene = Scene::bare();
+    let mut moved = Move::prepare(&scene);
+    let laptop = scene.lan().node("laptop").clone();
+    laptop.write(CONFIG, &config_without_pool()).unwrap();
+    let (text, code) = adopt_on(&scene, "laptop", "--next --yes");
+    assert!(
+        code == Some(3) && text.starts_with("next, by hand: add what"),
+        "{text}"
+    );
+    laptop.write(CONFIG, &moved.config).unwrap();
+    // Without a terminal and without --yes nothing is done.
+    let (text, code) = adopt_on(&scene, "laptop", "--next");
+    assert!(code == Some(3) && text.contains("give --yes"), "{text}");
+    let text = step(&scene, "--next", "done: Stop MetalLB's controller.");
+    assert!(
+        text.contains("next, by the same command: Make sovnet the owner"),
+        "{text}"
+    );
+    moved.metallb.stop_controller().unwrap();
+    step(&scene, "--next", "done: Make sovnet the owner");
+    assert_eq!(owners(&scene, &moved.service), ["sovnet-lb"]);
+    wait_settled(&scene, moved.address);
+    scene.start_all(&moved.config);
+    let holder = scene.wait_holder(moved.address);
+    step(&scene, "--next", "done: Let MetalLB's speakers go.");
+    moved.metallb.stop_speakers().unwrap();
+    step(
+        &scene,
+        "--next",
+        "nothing is left to do: MetalLB announces nothing any more",
+    );
+    moved.last(&scene);
+    assert_eq!(scene.answers(moved.address), [scene.mac(&holder)]);
+    step(&scene, "--back", "done: Let MetalLB's speakers come back.");
+    step(&scene, "--back", "done: Start MetalLB's controller again.");
+    step(
+        &scene,
+        "--back",
+        "nothing is left to do: MetalLB's controller and speakers",
+    );
+    assert_eq!(scene.given(&moved.service), [moved.address.to_string()]);
 }

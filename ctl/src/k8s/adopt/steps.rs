@@ -11,16 +11,22 @@ use crate::words::one_line;
 use sovnet_core::metallb::json::{name, namespace, text};
 
 /// A label that no node has.
-const NOWHERE: &str = "sovnet.internal/adopted";
+pub(super) const NOWHERE: &str = "sovnet.internal/adopted";
 
 /// MetalLB's programs.
 #[derive(Debug, Clone)]
 pub(super) struct Workload {
-    namespace: String,
-    controller: String,
-    replicas: i64,
-    speaker: String,
+    pub(super) namespace: String,
+    pub(super) controller: String,
+    pub(super) replicas: i64,
+    pub(super) speaker: String,
     is_known: bool,
+    /// Whether both programs are found.
+    pub(super) is_whole: bool,
+    /// Whether the controller is to run.
+    pub(super) is_controlled: bool,
+    /// Whether the speakers are to run.
+    pub(super) is_announcing: bool,
 }
 
 impl Workload {
@@ -48,6 +54,10 @@ impl Workload {
             replicas: replicas.filter(|count| *count > 0).unwrap_or(1),
             speaker: name_of(speaker, "speaker"),
             is_known: controller.is_some(),
+            is_whole: controller.is_some() && speaker.is_some(),
+            // One that does not say how many has one.
+            is_controlled: replicas != Some(0),
+            is_announcing: !speaker.is_some_and(is_nowhere),
         }
     }
 
@@ -55,6 +65,12 @@ impl Workload {
     pub(super) fn known_namespace(&self) -> Option<&str> {
         self.is_known.then_some(&self.namespace)
     }
+}
+
+/// Whether the pods of a DaemonSet go to no node, as a step of the plan leaves it.
+fn is_nowhere(speaker: &Value) -> bool {
+    let selector = speaker.pointer("/spec/template/spec/nodeSelector");
+    selector.is_some_and(|selector| selector.get(NOWHERE).is_some())
 }
 
 fn is_part(object: &Value, part: &str) -> bool {

@@ -10,6 +10,7 @@ use crate::cli::{Adopt, Cli, Command};
 
 mod garbage;
 mod problems;
+mod stages;
 
 /// The config of the tests, without Kubernetes.
 const PATH: &str = "/etc/sovnet/sovnet.toml";
