@@ -17,6 +17,7 @@ mod explain;
 mod findings;
 mod foreign;
 mod hardware;
+mod hello;
 mod join;
 pub mod keys;
 mod leave;
@@ -59,6 +60,7 @@ use std::time::Duration;
 use addresses::Addresses;
 use conflict::Conflicts;
 use findings::Echoes;
+use hello::Hellos;
 use keys::KeyRing;
 use pages::Pages;
 use peer::Peer;
@@ -250,7 +252,7 @@ pub struct Member {
     punctuality: Punctuality,
     last_beat: Moment,
     next_beat: Moment,
-    next_hello: Moment,
+    hellos: Hellos,
     outputs: VecDeque<Output>,
     counters: BTreeMap<&'static str, u64>,
 }
@@ -307,7 +309,7 @@ impl Member {
             punctuality: Punctuality::new(now),
             last_beat: now,
             next_beat: now,
-            next_hello: now,
+            hellos: Hellos::new(now),
             outputs: VecDeque::new(),
             counters: BTreeMap::new(),
             settings,
@@ -369,7 +371,7 @@ impl Member {
         if self.keys != *keys {
             self.keys.clone_from(keys);
             self.next_beat = now;
-            self.next_hello = now;
+            self.hellos.start_over(now);
         }
     }
 
@@ -385,7 +387,7 @@ impl Member {
     /// The link came up again or its MAC changed: say hello at once, and ask the gateway and the
     /// peers, whose kernels learn the MAC from the question, before they send a datagram in vain.
     pub fn handle_link_up(&mut self, now: Moment) {
-        self.next_hello = now;
+        self.hellos.start_over(now);
         self.next_beat = now;
         self.watch.gateway_asked_at = None;
         for peer in self.peers.values().filter(|peer| peer.stands()) {

@@ -30,7 +30,7 @@ impl Member {
             return;
         }
         if nodes.difference(&self.nodes.present).next().is_some() {
-            self.next_hello = now;
+            self.hellos.start_over(now);
         }
         let gone = self.nodes.present.difference(&nodes).copied();
         let gone = gone.filter(|address| !self.settings.peers.contains(address));

@@ -8,6 +8,7 @@ use super::conflict::{Act, Conflict, Met, Stand};
 use super::own::{Claim, Own};
 use super::placement::{DEFAULT_WEIGHT, score};
 use super::proxy::{Answer, DECOYS};
+use super::rules::{self, Rule};
 use super::wire::AddressKey;
 use super::{Heard, LogLine, Member, Output};
 use crate::config::Conflict as Policy;
@@ -47,6 +48,9 @@ impl Member {
             Act::Nothing => {}
             Act::Defend => {
                 self.outputs.push_back(Output::Announce(own.address));
+                if rules::applies(Rule::S3Unmet) {
+                    self.hellos.hasten(&self.timers, now);
+                }
                 // Whether it still has the address shows by its answer, and not by luck.
                 if policy != Policy::Defend {
                     self.outputs.push_back(Output::Probe(own.address));

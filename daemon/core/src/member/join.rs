@@ -85,7 +85,7 @@ impl Member {
             );
         }
         self.peers = peers;
-        self.next_hello = now;
+        self.hellos.start_over(now);
     }
 
     pub(super) fn try_return(&mut self, now: Moment) {

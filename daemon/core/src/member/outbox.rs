@@ -92,7 +92,7 @@ impl Member {
         matches!(self.state, NodeState::Active | NodeState::Draining)
     }
 
-    /// By broadcast while joining or isolated and now and then afterwards; by unicast with every
+    /// By broadcast while joining or isolated and less and less often afterwards; by unicast with every
     /// beat to configured peers that were never heard, so that a heal is noticed as fast as any.
     fn send_hellos(&mut self, is_beat: bool, now: Moment) {
         if is_beat && !self.expected.is_empty() {
@@ -101,17 +101,11 @@ impl Member {
                 self.transmit(to, &hello);
             }
         }
-        if now < self.next_hello {
+        let is_joining = matches!(self.state, NodeState::Joining | NodeState::Isolated);
+        if !self.hellos.take(is_joining, &self.timers, now) {
             return;
         }
         let hello = self.header(Kind::Hello, None);
-        let is_settled = !matches!(self.state, NodeState::Joining | NodeState::Isolated);
-        let pause = if is_settled {
-            self.timers.hello
-        } else {
-            self.timers.hello_joining
-        };
-        self.next_hello = now + pause;
         let everyone = match self.plan.own {
             IpAddr::V4(_) => self.plan.subnet.broadcast().map(IpAddr::V4),
             IpAddr::V6(_) => Some(IpAddr::V6(ALL_NODES)),

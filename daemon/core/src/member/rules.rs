@@ -150,6 +150,10 @@ rules! {
     S3Goodbye,
     /// Who has not heard the greeting of a session acknowledges nothing of it.
     S3Greeting,
+    /// A lost hello is followed by another one soon.
+    S3Again,
+    /// Who speaks for an address of this node may be a node that it never met: it is greeted.
+    S3Unmet,
     /// A second session of one identity waits until the first is silent.
     S4Incumbent,
     /// Of two machines with one identity one is mute.

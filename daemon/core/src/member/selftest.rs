@@ -25,7 +25,10 @@ const PACE: Duration = Duration::from_millis(500);
 const ANSWER: Duration = Duration::from_secs(1);
 /// So many questions in a row without an answer are a complaint.
 const MISSES: u32 = 3;
-/// A complaint is looked at again this often.
+/// So many are asked without a pause: three frames that were lost together make a complaint, and it
+/// is taken back before anybody believes it.
+const MISSES_IN_A_ROW: u32 = 2 * MISSES;
+/// Afterwards a complaint is looked at again this often.
 const AFTER_COMPLAINT: Duration = Duration::from_secs(10);
 /// The table is looked at this often.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,10 +39,11 @@ const LOOK_MAX: Duration = ANSWER;
 
 /// Complaints go out this often, and count for so long.
 const TELL: Duration = Duration::from_secs(1);
-const TOLD_COUNTS: Duration = Duration::from_secs(5);
+const TOLD_COUNTS: Duration = Duration::from_secs(3);
 
-/// All who could hear the holder complain for so long before it believes them.
-const BELIEVED_AFTER: Duration = Duration::from_secs(3);
+/// All who could hear the holder complain for so long before it believes them: the questions that
+/// follow the first complaint, and then as long as what was told last counts.
+const BELIEVED_AFTER: Duration = Duration::from_secs(6);
 
 /// For how long a holder that nobody heard stays a last resort for the address: what cannot be
 /// heard anywhere moves once per node in this time.
@@ -111,7 +115,7 @@ impl SelfTest {
             if seen.asked_at.is_some_and(|at| now.since(at) >= ANSWER) {
                 seen.asked_at = None;
                 seen.misses = seen.misses.saturating_add(1);
-                seen.next_at = if seen.misses < MISSES {
+                seen.next_at = if seen.misses < MISSES_IN_A_ROW {
                     now
                 } else {
                     now + AFTER_COMPLAINT

@@ -204,7 +204,7 @@ impl Member {
         self.wish_all(now);
         self.last_beat = now;
         self.next_beat = now;
-        self.next_hello = now;
+        self.hellos.start_over(now);
     }
 
     /// Claims become wishes: silent, and first in line afterwards.
@@ -248,7 +248,7 @@ impl Member {
         self.watch.join_at = now;
         self.watch.grace_until = None;
         self.watch.question = None;
-        self.next_hello = now;
+        self.hellos.start_over(now);
         self.enter(NodeState::Joining, reason, now);
     }
 

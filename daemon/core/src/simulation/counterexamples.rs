@@ -262,7 +262,7 @@ fn counterexample_16_a_common_start_shares_the_addresses() {
 
 #[test]
 fn counterexample_17_a_heal_does_not_make_both_yield() {
-    let shown = counterexample(0..30, |seed| {
+    let shown = counterexample(0..120, |seed| {
         let mut lan = Lan::started(Setup {
             seed,
             delay: (ms(5), ms(15)),

@@ -105,6 +105,27 @@ fn a_storm_changes_nothing_faster_than_the_defend_interval() {
     assert_eq!(bench.member.speaking(), BTreeSet::from([ADDRESS]));
 }
 
+/// Nobody but a node answers a hello; and a printer that stays is no reason to go on with it.
+#[test]
+fn who_speaks_for_an_address_of_ours_is_greeted_for_a_while() {
+    let mut bench = speaking(Policy::Defend);
+    let everyone = IpAddr::from([192, 0, 2, 255]);
+    let hellos = |bench: &mut Bench| {
+        bench.take(|output| matches!(output, Output::Send { to, .. } if *to == everyone))
+    };
+    bench.run(60_000);
+    hellos(&mut bench);
+    bench.announce(9, ADDRESS);
+    bench.run(1_000);
+    assert!((2..=4).contains(&hellos(&mut bench)));
+    for _ in 0..1_000 {
+        bench.announce(9, ADDRESS);
+        bench.run(50);
+    }
+    // Each 10 s at most: at 0, 0.2, 0.6, 1.4, 3, and 6.2 s.
+    assert!((25..=36).contains(&hellos(&mut bench)));
+}
+
 #[test]
 fn yield_defends_once_and_leaves_the_address_until_the_host_is_silent_for_a_minute() {
     let mut bench = speaking(Policy::Yield);

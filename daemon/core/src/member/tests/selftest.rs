@@ -162,3 +162,23 @@ fn what_nobody_hears_anywhere_moves_once_and_is_told() {
     let unheard = vec![format!("node-{}", 2 - holder)];
     assert_eq!(pair.seen_by(holder), (Vec::new(), unheard));
 }
+
+#[test]
+fn a_complaint_of_lost_frames_is_taken_back_before_anything_moves() {
+    let mut pair = Pair::new();
+    let holder = pair.holder().unwrap();
+    let claims = pair.claims();
+    let complains = |pair: &Pair| {
+        let problems = pair.problems(1 - holder);
+        problems.contains(&"not-heard-on-the-wire")
+    };
+    pair.nodes[holder].is_audible = false;
+    while !complains(&pair) {
+        pair.run(1);
+    }
+    pair.nodes[holder].is_audible = true;
+    pair.run(60);
+    assert!(!complains(&pair));
+    assert_eq!(pair.holder(), Some(holder));
+    assert_eq!(pair.claims(), claims);
+}

@@ -162,3 +162,31 @@ fn counterexample_15_a_join_that_finds_nobody_ends_in_isolation() {
     });
     shown.needs(Rule::R4End);
 }
+
+/// Nobody is in the config, and each one's hellos were lost while it joined.
+#[test]
+fn counterexample_32_nodes_that_missed_each_others_hellos_meet_soon() {
+    let shown = counterexample(0..5, |seed| {
+        let mut lan = Lan::new(Setup {
+            seed,
+            knows_peers: false,
+            ..nodes(2, 2)
+        });
+        lan.cut_direction(0, 1);
+        lan.cut_direction(1, 0);
+        lan.start(0);
+        lan.start(1);
+        lan.run(ms(600));
+        let both = lan
+            .records
+            .values()
+            .all(|record| record.speakers.len() == 2);
+        lan.check(both, "each side of a partition is served");
+        lan.heal();
+        lan.mark();
+        lan.run(ms(2_000));
+        lan.check_doubled(ms(1_000));
+        lan.settle();
+    });
+    shown.needs_one_of(&[Rule::S3Again, Rule::S3Unmet]);
+}
