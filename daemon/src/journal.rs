@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 
 use log::kv::{Error as KvError, Key, Value, VisitSource};
 use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
+use sovnet_core::names::one_line;
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 use thiserror::Error;
 
@@ -119,12 +120,6 @@ impl<'kvs> VisitSource<'kvs> for Fields<'_> {
         self.separator = " ";
         Ok(())
     }
-}
-
-/// What comes from the network must not forge a second line or command the terminal.
-fn one_line(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(visible).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::names::one_line;
+
 #[cfg(test)]
 mod tests;
 
@@ -225,12 +227,10 @@ fn check_subject(subject: &[NamePart], node: &str) -> Result<(), Denial> {
 
 /// A foreign text for a sentence: one line, not too long.
 fn quoted(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut short: String = text.chars().take(QUOTED_MAX).map(visible).collect();
-    if short.len() < text.len() && text.chars().nth(QUOTED_MAX).is_some() {
-        short.push('…');
+    match text.char_indices().nth(QUOTED_MAX) {
+        Some((end, _)) => format!("{}…", one_line(&text[..end])),
+        None => one_line(text),
     }
-    short
 }
 
 fn lifetime(asked: Option<Duration>) -> String {

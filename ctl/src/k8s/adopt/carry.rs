@@ -7,9 +7,10 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::Api;
-use kube::api::{ListParams, Patch as Body, PatchParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch as Body, PatchParams};
+use serde_json::Value;
 
-use super::probe::{Prober, places, told};
+use super::probe::{Prober, losses, places};
 use super::stage::{Act, Kind, Next, Patch, back, forward};
 use super::{ConfigFile, Found, Plan, plan, read, services};
 use crate::Outcome;
@@ -38,9 +39,11 @@ pub(in crate::k8s) async fn carry_out(
     ask: Ask<'_>,
 ) -> Result<Outcome, JoinError> {
     let found = read(&options.kubeconfig).await?;
-    let act = match next(options, &found, &plan(&found, file)) {
-        Next::Person(what) => return Ok(outcome(format!("next, by hand: {what}\n"), 3)),
-        Next::Done(what) => return Ok(outcome(format!("nothing is left to do: {what}\n"), 0)),
+    let next_step = next(options, &found, &plan(&found, file));
+    let told = told_next(&next_step);
+    let act = match next_step {
+        Next::Person(_) => return Ok(outcome(told, 3)),
+        Next::Done(_) => return Ok(outcome(told, 0)),
         Next::Do(act) => act,
     };
     match ask(&act.question()) {
@@ -72,11 +75,7 @@ pub(in crate::k8s) async fn carry_out(
         );
     }
     let found = read(&options.kubeconfig).await?;
-    text.push_str(&match next(options, &found, &plan(&found, file)) {
-        Next::Person(what) => format!("next, by hand: {what}\n"),
-        Next::Do(act) => format!("next, by the same command: {}\n", act.question()),
-        Next::Done(what) => format!("nothing is left to do: {what}\n"),
-    });
+    text.push_str(&told_next(&next(options, &found, &plan(&found, file))));
     Ok(outcome(text, if are_gone { 0 } else { 3 }))
 }
 
@@ -100,7 +99,7 @@ async fn carry(options: &Adopt, act: &Act, prober: &Prober) -> Result<(bool, Str
     }
     let are_gone = wait_gone(&cluster, act).await?;
     tokio::time::sleep(AROUND).await;
-    Ok((are_gone, told(&silent, &prober.take())))
+    Ok((are_gone, losses(&silent, &prober.take())))
 }
 
 fn next(options: &Adopt, found: &Found, plan: &Plan) -> Next {
@@ -111,43 +110,39 @@ fn next(options: &Adopt, found: &Found, plan: &Plan) -> Next {
     }
 }
 
+fn told_next(next: &Next) -> String {
+    match next {
+        Next::Person(what) => format!("next, by hand: {what}\n"),
+        Next::Do(act) => format!("next, by the same command: {}\n", act.question()),
+        Next::Done(what) => format!("nothing is left to do: {what}\n"),
+    }
+}
+
 fn outcome(text: String, code: u8) -> Outcome {
     Outcome { text, code }
 }
 
 async fn apply(cluster: &Cluster, patch: &Patch) -> Result<(), JoinError> {
-    let client = cluster.client.clone();
-    let (home, name) = (patch.namespace.as_str(), patch.name.as_str());
+    let kind = match patch.kind {
+        Kind::Service => ApiResource::erase::<Service>(&()),
+        Kind::Deployment => ApiResource::erase::<Deployment>(&()),
+        Kind::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
+    };
+    let body: Body<Value> = match patch.kind {
+        Kind::Service => {
+            let operations = serde_json::from_value(patch.body.clone());
+            Body::Json(operations.expect("it was made as one"))
+        }
+        Kind::Deployment | Kind::DaemonSet => Body::Merge(patch.body.clone()),
+    };
     let params = PatchParams {
         field_manager: Some(MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let merge = Body::Merge(&patch.body);
-    match patch.kind {
-        Kind::Service => {
-            let services: Api<Service> = Api::namespaced(client, home);
-            let operations = serde_json::from_value(patch.body.clone());
-            let operations = Body::<()>::Json(operations.expect("it was made as one"));
-            cluster
-                .limited(services.patch(name, &params, &operations))
-                .await
-                .map(drop)
-        }
-        Kind::Deployment => {
-            let deployments: Api<Deployment> = Api::namespaced(client, home);
-            cluster
-                .limited(deployments.patch(name, &params, &merge))
-                .await
-                .map(drop)
-        }
-        Kind::DaemonSet => {
-            let sets: Api<DaemonSet> = Api::namespaced(client, home);
-            cluster
-                .limited(sets.patch(name, &params, &merge))
-                .await
-                .map(drop)
-        }
-    }
+    let client = cluster.client.clone();
+    let objects: Api<DynamicObject> = Api::namespaced_with(client, &patch.namespace, &kind);
+    let changed = objects.patch(&patch.name, &params, &body);
+    cluster.limited(changed).await.map(drop)
 }
 
 /// Whether the pods that were there are gone in time; those that come meanwhile do not count.

@@ -96,12 +96,12 @@ pub(super) fn places(services: &[Value]) -> Vec<SocketAddr> {
 }
 
 /// What a step lost, one line for each place that lost anything, and one for all.
-pub(super) fn told(silent: &[SocketAddr], counts: &Counts) -> String {
+pub(super) fn losses(silent: &[SocketAddr], counts: &Counts) -> String {
     let probed = counts.iter().filter(|(place, _)| !silent.contains(place));
-    let (mut opened, mut lost, mut lines) = (0, 0, String::new());
+    let (mut opened, mut missed, mut lines) = (0, 0, String::new());
     for (place, count) in probed {
         opened += count.opened;
-        lost += count.lost;
+        missed += count.lost;
         if count.lost > 0 {
             lines.push_str(&format!(
                 "  {place}: {} of {} lost\n",
@@ -114,5 +114,5 @@ pub(super) fn told(silent: &[SocketAddr], counts: &Counts) -> String {
             "  {place}: did not answer before, so nothing is counted\n"
         ));
     }
-    format!("connections from this machine meanwhile: {opened} opened, {lost} lost\n{lines}")
+    format!("connections from this machine meanwhile: {opened} opened, {missed} lost\n{lines}")
 }

@@ -2,7 +2,7 @@
 //! carried out by its own call, from any machine, and a move that was broken off goes on where it was.
 
 use serde_json::{Value, json};
-use sovnet_core::metallb::json::{name, namespace, text};
+use sovnet_core::metallb::json::{name, namespace};
 
 use super::steps::{NOWHERE, Workload};
 use super::{Found, Plan, owners};
@@ -184,11 +184,10 @@ fn pods(objects: &[Value], home: &str, of: &str) -> Option<(String, String)> {
     let mut objects = objects.iter();
     let object = objects.find(|one| namespace(one) == home && name(one) == of)?;
     let labels = object.pointer("/spec/selector/matchLabels")?.as_object()?;
-    let labels = labels.keys().map(|key| {
-        let pointer = format!("/spec/selector/matchLabels/{}", key.replace('/', "~1"));
-        Some(format!("{key}={}", text(object, &pointer)?))
-    });
-    let labels: Option<Vec<String>> = labels.collect();
+    let labels = labels.iter();
+    let labels: Option<Vec<String>> = labels
+        .map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+        .collect();
     let labels = labels.filter(|labels| !labels.is_empty())?;
     Some((home.to_owned(), labels.join(",")))
 }

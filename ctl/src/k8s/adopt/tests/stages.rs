@@ -172,7 +172,7 @@ fn what_did_not_answer_before_is_told_and_not_counted() {
         (at("192.0.2.3:80"), count(9, 9)),
     ];
     assert_eq!(
-        probe::told(&[at("192.0.2.3:80")], &counts.into()),
+        probe::losses(&[at("192.0.2.3:80")], &counts.into()),
         "connections from this machine meanwhile: 80 opened, 3 lost\n  192.0.2.2:80: 3 of 40 lost\n  \
          192.0.2.3:80: did not answer before, so nothing is counted\n"
     );
